@@ -1,0 +1,65 @@
+/**
+ * The mask decoder: a head for each feature level, their enlargement and joint classification, and logits at the crop's
+ * size. `cls.0` is a sum over levels before its norm, so that the first three levels' share, and the volume's, are made
+ * once a crop and kept for all its clicks.
+ */
+import { conv3d } from '../ops/conv3d.ts';
+import { enlargedConvolution } from '../ops/enlarged-convolution.ts';
+import { instanceNormRelu } from '../ops/instance-norm.ts';
+import { linear } from '../ops/linear.ts';
+import { trilinearResampling } from '../ops/trilinear-resampling.ts';
+import type { Recorder } from '../runtime/recorder.ts';
+import type { Tensor } from '../runtime/tensor.ts';
+import type { Config } from './config.ts';
+import type { HeadWeights, Weights } from './weights.ts';
+
+type Stored = Tensor<'stored'>;
+
+function head(r: Recorder, w: HeadWeights, feature: Stored): Stored {
+  const hidden = instanceNormRelu(r, conv3d(r, feature, w.conv1));
+  return instanceNormRelu(r, conv3d(r, hidden, w.conv2));
+}
+
+/** The volume at twice the grid, axes (H, W, D). */
+function smallVolume(r: Recorder, c: Config, volume: Stored): Tensor<'f32'> {
+  const axis = (stride: number) => ({ inSide: c.crop, outSide: 2 * c.grid, stride });
+  return trilinearResampling(r, volume, 1, [axis(c.crop), axis(1), axis(c.crop ** 2)], false);
+}
+
+/**
+ * What the volume and the first three levels add to `cls.0`, before its norm.
+ * @param features the first three levels, (grid, grid, grid, neck width)
+ * @param volume (crop, crop, crop), axes (D, H, W)
+ * @param shared (2 grid, 2 grid, 2 grid, head width): where the result goes
+ */
+export function decodeShared(r: Recorder, c: Config, w: Weights, features: readonly Stored[], volume: Stored, shared: Stored): void {
+  const levels = features.map((feature, level) => r.within(`head.${level}`, () => head(r, w.heads[level]!, feature)));
+  r.within('cls.0', () => {
+    const volumeChannel = { volume: smallVolume(r, c, volume), weight: w.volumeMixing };
+    w.mixingSlices.forEach((slice, i) => {
+      const mixed = levels.reduce<Stored | undefined>((residual, x, level) => linear(r, x, w.heads[level]!.mixing[i]!, { residual }), undefined);
+      enlargedConvolution(r, mixed!, slice, shared, { volume: volumeChannel });
+    });
+  });
+}
+
+/**
+ * The last level's share of `cls.0`, and the rest of the decoder.
+ * @param feature (grid, grid, grid, neck width), prompted or not
+ * @param shared what `decodeShared` made
+ * @param logits (classes, crop, crop, crop), axes (D, H, W): where the result goes
+ */
+export function decodeClick(r: Recorder, c: Config, w: Weights, feature: Stored, shared: Stored, logits: Tensor<'f32'>): void {
+  const level = r.within('head.3', () => head(r, w.heads[3]!, feature));
+  const summed = r.tensor('stored', shared.shape);
+  r.within('cls.0', () => w.mixingSlices.forEach((slice, i) => {
+    enlargedConvolution(r, linear(r, level, w.heads[3]!.mixing[i]!), slice, summed, { base: shared });
+  }));
+  r.within('cls.3', () => {
+    const small = conv3d(r, instanceNormRelu(r, summed), w.classify);
+    const [side, , , width] = small.shape as [number, number, number, number];
+    const axis = (stride: number) => ({ inSide: side, outSide: c.crop, stride: stride * width });
+    trilinearResampling(r, small, c.classes, [axis(1), axis(side * side), axis(side)], true, logits);
+  });
+  r.tap('logits', logits);
+}

@@ -1,0 +1,119 @@
+/**
+ * The image encoder: patch embedding, transformer blocks of (adapter, window attention, MLP), and a neck after each
+ * quarter of them. Token grids are (H, W, D, C). A step whose intermediate would be too large to bind goes slice by
+ * slice along H.
+ */
+import { conv3d } from '../ops/conv3d.ts';
+import { depthwiseConv3d } from '../ops/depthwise-conv3d.ts';
+import { layerNorm } from '../ops/layer-norm.ts';
+import { linear, type LinearOptions, type LinearWeights } from '../ops/linear.ts';
+import { patchEmbedding } from '../ops/patch-embedding.ts';
+import { slicesOf, type Slice } from '../ops/slices.ts';
+import { windowAttention, windowBands } from '../ops/window-attention.ts';
+import type { Recorder } from '../runtime/recorder.ts';
+import { elementBytes, rows, type Tensor } from '../runtime/tensor.ts';
+import type { Config } from './config.ts';
+import type { BlockWeights, NeckWeights, Weights } from './weights.ts';
+import { widthsOf } from './widths.ts';
+
+type Stored = Tensor<'stored'>;
+
+const epsilon = 1e-6;
+
+function rowBytes(r: Recorder, c: Config, width: number): number {
+  return c.grid ** 2 * width * elementBytes('stored', r.precision);
+}
+
+/** Slices of the grid in which a tensor of this width can be bound. */
+function gridSlices(r: Recorder, c: Config, width: number): Slice[] {
+  return slicesOf(c.grid, rowBytes(r, c, width), r.bindingBytes);
+}
+
+/** A linear layer over a whole grid, slice by slice. */
+function gridLinear(r: Recorder, slices: readonly Slice[], x: Stored, weights: LinearWeights, { residual, activation }: LinearOptions): Stored {
+  const y = r.tensor('stored', [...x.shape.slice(0, -1), weights.weight.shape[1]!]);
+  for (const { first, count } of slices) {
+    linear(r, rows(x, first, count), weights, {
+      ...(activation && { activation }), residual: residual && rows(residual, first, count), into: rows(y, first, count),
+    });
+  }
+  return y;
+}
+
+/** Bottleneck with a depthwise convolution over the whole grid; residual (paper, section 3.2: the light spatial adapter). */
+function adapter(r: Recorder, c: Config, w: BlockWeights['adapter'], x: Stored): Stored {
+  const slices = gridSlices(r, c, x.shape.at(-1)!);
+  const hidden = gridLinear(r, slices, x, w.linear1, { activation: 'relu' });
+  const convolved = depthwiseConv3d(r, hidden, w.conv);
+  return gridLinear(r, slices, convolved, w.linear2, { activation: 'relu', residual: x });
+}
+
+/** Norm, windowed attention, projection; residual. Bands of windows keep q, k and v small and make the roll along H. */
+function attention(r: Recorder, c: Config, w: BlockWeights, x: Stored, shifted: boolean): Stored {
+  const { heads, qkv: { width: qkvWidth }, embed } = widthsOf(c, r.precision);
+  const shift = shifted ? Math.floor(c.window / 2) : 0;
+  const y = r.tensor('stored', x.shape);
+  for (const { firstRow, rowCount, pieces } of windowBands(c.grid, c.window, shift, rowBytes(r, c, qkvWidth), r.bindingBytes)) {
+    const normed = r.tensor('stored', [rowCount, c.grid, c.grid, embed.width]);
+    for (const { from, at, count } of pieces) {
+      layerNorm(r, rows(x, from, count), w.norm1, { epsilon, into: rows(normed, at, count) });
+    }
+    const qkv = linear(r, normed, w.attention.qkv);
+    const shape = { grid: c.grid, window: c.window, shift, channels: heads };
+    const attended = windowAttention(r, qkv, w.attention.tables, shape, firstRow, heads.width);
+    for (const { from, at, count } of pieces) {
+      linear(r, rows(attended, at, count), w.attention.projection, { residual: rows(x, from, count), into: rows(y, from, count) });
+    }
+  }
+  return y;
+}
+
+/** Norm, two linear layers round a GELU; residual. */
+function mlp(r: Recorder, c: Config, w: BlockWeights, x: Stored): Stored {
+  const y = r.tensor('stored', x.shape);
+  for (const { first, count } of gridSlices(r, c, widthsOf(c, r.precision).mlp.width)) {
+    const normed = layerNorm(r, rows(x, first, count), w.norm2, { epsilon });
+    const hidden = linear(r, normed, w.mlp.linear1, { activation: 'gelu' });
+    linear(r, hidden, w.mlp.linear2, { residual: rows(x, first, count), into: rows(y, first, count) });
+  }
+  return y;
+}
+
+function block(r: Recorder, c: Config, w: BlockWeights, index: number, x: Stored): Stored {
+  const name = `blocks.${index}`;
+  const adapted = r.within('adapter', () => adapter(r, c, w.adapter, x));
+  r.tap(`${name}.adapter`, adapted);
+  const attended = r.within('attn', () => attention(r, c, w, adapted, index % 2 === 0));
+  r.tap(`${name}.attn`, attended);
+  const y = r.within('mlp', () => mlp(r, c, w, attended));
+  r.tap(name, y);
+  return y;
+}
+
+/** Width to the neck's, a 3x3x3 convolution, and a norm over channels after each. */
+function neck(r: Recorder, c: Config, w: NeckWeights, x: Stored, into?: Stored): Stored {
+  const mixed = gridLinear(r, gridSlices(r, c, x.shape.at(-1)!), x, w.mix, {});
+  const convolved = conv3d(r, layerNorm(r, mixed, w.norm1, { epsilon }), w.conv);
+  return layerNorm(r, convolved, w.norm2, { epsilon, ...(into && { into }) });
+}
+
+/**
+ * @param volume (crop, crop, crop), axes (D, H, W)
+ * @param deepest where the last feature goes
+ * @returns four features (grid, grid, grid, neck width), shallow to deep
+ */
+export function encode(r: Recorder, c: Config, w: Weights, volume: Stored, deepest: Stored): Stored[] {
+  let x = r.within('tokens', () => patchEmbedding(r, volume, w.embedding, gridSlices(r, c, widthsOf(c, r.precision).embed.width)));
+  r.tap('tokens', x);
+  const features: Stored[] = [];
+  w.blocks.forEach((blockWeights, index) => {
+    x = r.within(`blocks.${index}`, () => block(r, c, blockWeights, index, x));
+    if ((index + 1) % (c.depth / 4) === 0) {
+      const level = features.length;
+      const feature = r.within(`neck.${level}`, () => neck(r, c, w.necks[level]!, x, level === 3 ? deepest : undefined));
+      r.tap(`feature.${level}`, feature);
+      features.push(feature);
+    }
+  });
+  return features;
+}

@@ -1,0 +1,18 @@
+/** Opens the machine's GPU in Node, through Dawn. */
+import { tmpdir } from 'node:os';
+import { create, globals } from 'webgpu';
+import { openDevice, type Gpu } from '../runtime/gpu.ts';
+
+/** Dawn's instance must outlive its devices. */
+let instance: GPU | undefined;
+
+/**
+ * Takes the machine's own GPU where there is one, else its software adapter.
+ * @throws AdapterError where WebGPU finds neither
+ */
+export async function openGpu(): Promise<Gpu> {
+  process.env.XDG_RUNTIME_DIR ??= tmpdir(); // the Vulkan loader complains where it is unset
+  Object.assign(globalThis, globals);
+  instance ??= create([]);
+  return openDevice(instance);
+}

@@ -1,0 +1,36 @@
+/** Dense 3x3x3 convolution over a token grid, zero padding, no bias: `torch.nn.functional.conv3d`. */
+import { conv3d as portable, conv3dSubgroup } from '../kernels/generated.ts';
+import type { Recorder } from '../runtime/recorder.ts';
+import type { Tensor } from '../runtime/tensor.ts';
+import { VolsamError } from '../runtime/errors.ts';
+import { tileWorkgroups } from './linear.ts';
+
+type Stored = Tensor<'stored'>;
+
+/**
+ * @param x (H, W, D, inWidth)
+ * @param weight (27, inWidth, outWidth)
+ * @returns (H, W, D, outWidth)
+ * @throws VolsamError where the widths differ
+ */
+export function conv3d(r: Recorder, x: Stored, weight: Stored): Stored {
+  const [height, gridWidth, depth, inWidth] = x.shape as [number, number, number, number];
+  const [taps, weightIn, outWidth] = weight.shape as [number, number, number];
+  if (taps !== 27 || weightIn !== inWidth) {
+    throw new VolsamError(`conv3d: x has shape ${x.shape}, the weight ${weight.shape}; it takes (27, ${inWidth}, out)`);
+  }
+  const y = r.tensor('stored', [height, gridWidth, depth, outWidth]);
+  const tokens = height * gridWidth * depth;
+  const overrides = { height, gridWidth, depth, inWidth, outWidth };
+  const operations = 54 * tokens * inWidth * outWidth;
+  if (r.subgroupSize === 8) {
+    r.dispatch(conv3dSubgroup, { x, weight, y }, overrides, tileWorkgroups(Math.ceil(outWidth / 32), Math.ceil(tokens / 16)), operations);
+  } else {
+    const columnLanes = Math.min(8, outWidth / 4);
+    const runLanes = Math.floor((r.software ? 8 : 64) / columnLanes);
+    const runs = height * gridWidth * Math.ceil(depth / 8);
+    r.dispatch(portable, { x, weight, y }, { ...overrides, columnLanes, runLanes },
+      tileWorkgroups(Math.ceil(outWidth / (4 * columnLanes)), Math.ceil(runs / runLanes)), operations);
+  }
+  return y;
+}

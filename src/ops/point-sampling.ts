@@ -1,0 +1,18 @@
+/** A feature at clicks: `torch.nn.functional.grid_sample(align_corners=False)`, zeros outside. */
+import { pointSampling as kernel } from '../kernels/generated.ts';
+import type { Recorder } from '../runtime/recorder.ts';
+import type { Tensor } from '../runtime/tensor.ts';
+
+/**
+ * @param feature (grid, grid, grid, width), axes (H, W, D)
+ * @param points (points, 3), each (d, h, w) in voxels of the crop
+ * @param crop voxels along a side of the crop
+ * @returns (points, width)
+ */
+export function pointSampling(r: Recorder, feature: Tensor<'stored'>, points: Tensor<'f32'>, crop: number): Tensor<'stored'> {
+  const [grid, , , width] = feature.shape as [number, number, number, number];
+  const pointCount = points.shape[0]!;
+  const y = r.tensor('stored', [pointCount, width]);
+  r.dispatch(kernel, { feature, points, y }, { pointCount, grid, crop, width }, [Math.ceil((pointCount * width) / 4 / 64), 1, 1], 16 * pointCount * width);
+  return y;
+}

@@ -1,0 +1,144 @@
+/** A WebGPU device with the account of its memory: the one place where buffers are made and destroyed. */
+import { createPipelines, type Pipelines } from './pipelines.ts';
+import { AdapterError, DeviceLostError, GpuError } from './errors.ts';
+
+export interface AdapterDescription {
+  readonly vendor: string;
+  readonly architecture: string;
+  readonly device: string;
+  readonly description: string;
+  /** The adapter computes on the CPU (lavapipe, SwiftShader). */
+  readonly software: boolean;
+  /** Lanes of a subgroup, where all subgroups have one width. */
+  readonly subgroupSize: number | undefined;
+}
+
+/** Bytes of every live buffer that volsam made, and the most there has been. */
+export interface MemoryAccount {
+  readonly currentBytes: number;
+  readonly peakBytes: number;
+  /** Starts the peak again from what is live now. */
+  resetPeak(): void;
+}
+
+export interface Gpu {
+  readonly device: GPUDevice;
+  readonly adapter: AdapterDescription;
+  readonly features: ReadonlySet<string>;
+  readonly limits: GPUSupportedLimits;
+  readonly memory: MemoryAccount;
+  readonly pipelines: Pipelines;
+  /** @throws GpuError where the device cannot give the memory, by name and size */
+  createBuffer(label: string, bytes: number, usage: number): GPUBuffer;
+  destroyBuffer(buffer: GPUBuffer): void;
+  /** Runs `work`; what it asks of the GPU before its first await is checked. @throws GpuError, DeviceLostError */
+  checked<T>(what: string, work: () => T | Promise<T>): Promise<T>;
+  /** Frees the device and everything on it. */
+  close(): void;
+}
+
+const wantedFeatures = ['shader-f16', 'timestamp-query', 'subgroups'] as const;
+const wantedLimits = ['maxStorageBufferBindingSize', 'maxBufferSize', 'maxComputeWorkgroupStorageSize'] as const;
+
+function describe(info: GPUAdapterInfo): AdapterDescription {
+  const software = info.architecture === 'software' || /swiftshader|llvmpipe/i.test(`${info.architecture} ${info.device} ${info.description}`);
+  const subgroupSize = info.subgroupMinSize === info.subgroupMaxSize ? info.subgroupMinSize : undefined;
+  return { vendor: info.vendor, architecture: info.architecture, device: info.device, description: info.description, software, subgroupSize };
+}
+
+function accountOf() {
+  let current = 0;
+  let peak = 0;
+  const account: MemoryAccount = {
+    get currentBytes() { return current; },
+    get peakBytes() { return peak; },
+    resetPeak() { peak = current; },
+  };
+  const add = (bytes: number) => {
+    current += bytes;
+    peak = Math.max(peak, current);
+  };
+  return { account, add };
+}
+
+/** Lets a promise end early, by an error, when the device is lost. */
+function lossGuard(device: GPUDevice): <T>(promise: Promise<T>) => Promise<T> {
+  const pending = new Set<(error: Error) => void>();
+  let loss: DeviceLostError | undefined;
+  void device.lost.then((info) => {
+    loss = new DeviceLostError(`the GPU device was lost (${info.reason}): ${info.message}; open it again with openGpu()`);
+    pending.forEach((reject) => reject(loss!));
+  });
+  return (promise) => new Promise((resolve, reject) => {
+    if (loss) {
+      reject(loss);
+      return;
+    }
+    pending.add(reject);
+    promise.then(resolve, reject).finally(() => pending.delete(reject));
+  });
+}
+
+/** Takes the device of a WebGPU entry point (`navigator.gpu`, or Dawn's in Node). @throws AdapterError where there is none */
+export async function openDevice(entry: GPU): Promise<Gpu> {
+  const adapter = await entry.requestAdapter({ powerPreference: 'high-performance' });
+  if (!adapter) {
+    throw new AdapterError('WebGPU found no adapter: no GPU driver that it can use is installed');
+  }
+  const device = await adapter.requestDevice({
+    label: 'volsam',
+    requiredFeatures: wantedFeatures.filter((feature) => adapter.features.has(feature)),
+    requiredLimits: Object.fromEntries(wantedLimits.map((limit) => [limit, adapter.limits[limit]])),
+  });
+  const { account, add } = accountOf();
+  const untilLost = lossGuard(device);
+  const sizes = new Map<GPUBuffer, number>();
+
+  /** The scopes close before anything is awaited, so that calls in flight together never read each other's errors. */
+  async function checked<T>(what: string, work: () => T | Promise<T>): Promise<T> {
+    const filters = ['validation', 'out-of-memory', 'internal'] as const;
+    filters.forEach((filter) => device.pushErrorScope(filter));
+    let result: T | Promise<T>;
+    let scopes: Promise<(GPUError | null)[]>;
+    try {
+      result = work();
+    } finally {
+      scopes = Promise.all(filters.map(() => device.popErrorScope()));
+      scopes.catch(() => undefined); // a failed pop means a lost device, which `untilLost` reports
+    }
+    const found = (await untilLost(scopes)).find((error) => error !== null);
+    if (found) {
+      throw new GpuError(`${what}: ${found.message}`);
+    }
+    return untilLost(Promise.resolve(result));
+  }
+
+  const gpu: Gpu = {
+    device,
+    adapter: describe(adapter.info),
+    features: new Set(device.features),
+    limits: device.limits,
+    memory: account,
+    pipelines: createPipelines(device),
+    createBuffer(label, bytes, usage) {
+      if (bytes > device.limits.maxBufferSize) {
+        throw new GpuError(`buffer ${label} needs ${bytes} bytes; this device gives at most ${device.limits.maxBufferSize}`);
+      }
+      const buffer = device.createBuffer({ label, size: bytes, usage });
+      sizes.set(buffer, bytes);
+      add(bytes);
+      return buffer;
+    },
+    destroyBuffer(buffer) {
+      add(-(sizes.get(buffer) ?? 0));
+      sizes.delete(buffer);
+      buffer.destroy();
+    },
+    checked,
+    close() {
+      [...sizes.keys()].forEach((buffer) => gpu.destroyBuffer(buffer));
+      device.destroy();
+    },
+  };
+  return gpu;
+}

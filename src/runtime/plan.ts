@@ -1,0 +1,209 @@
+/** A finished recording: compiled pipelines, bind groups and an arena, replayed without allocating on the GPU. */
+import type { Gpu } from './gpu.ts';
+import { placeTensors, type Lifetime } from './arena.ts';
+import type { Command, Copy, Dispatch, Recorder, Tap } from './recorder.ts';
+import { readRange, type ArenaStorage, type Tensor } from './tensor.ts';
+import { VolsamError } from './errors.ts';
+
+export interface CompiledDispatch extends Dispatch {
+  readonly pipeline: GPUComputePipeline;
+  readonly bindGroup: GPUBindGroup;
+}
+
+interface CompiledCopy extends Copy {
+  readonly source: GPUBuffer;
+  readonly sourceBytes: number;
+  readonly target: GPUBuffer;
+  readonly targetBytes: number;
+}
+
+export type CompiledCommand = CompiledDispatch | CompiledCopy | Tap;
+
+export interface ReplayOptions {
+  /** Told the values of each named intermediate as the replay reaches it. */
+  readonly taps?: ReadonlyMap<string, (values: Float32Array, tensor: Tensor) => void>;
+  /** Told the floating-point operations done and in all, as the GPU finishes them. */
+  readonly progress?: (done: number, total: number) => void;
+}
+
+export interface Plan {
+  readonly commands: readonly CompiledCommand[];
+  readonly operations: number;
+  readonly arenaBytes: number;
+  /** The arena's buffers. */
+  readonly blocks: readonly GPUBuffer[];
+  /** Runs every command in order. @throws GpuError, DeviceLostError */
+  replay(options?: ReplayOptions): Promise<void>;
+  dispose(): void;
+}
+
+/** A block stays within the smallest buffer that every device has. */
+const blockBytes = 256 * 2 ** 20;
+
+/** A submission's share of work: about a second on a software adapter, milliseconds on a GPU. */
+const submissionOperations = 10e9;
+
+/** Submissions that may wait on the GPU at once. */
+const submissionsInFlight = 2;
+
+function touches(command: Command): { reads: Tensor[]; writes: Tensor[] } {
+  switch (command.kind) {
+    case 'dispatch': {
+      const bound = (written: boolean) => command.kernel.bindings.filter((b) => b.written === written).map(({ name }) => command.bindings[name]!);
+      return { reads: bound(false), writes: bound(true) };
+    }
+    case 'copy': return { reads: [command.from], writes: [command.to] };
+    case 'tap': return { reads: [command.tensor], writes: [] };
+  }
+}
+
+/** From the first to the last command that touches each arena tensor. */
+export function lifetimesOf(commands: readonly Command[]): Lifetime[] {
+  const lifetimes = new Map<ArenaStorage, Lifetime>();
+  const inArena = (tensors: Tensor[]) => tensors.map(({ storage }) => storage).filter((storage) => storage.kind === 'arena');
+  commands.forEach((command, index) => {
+    const { reads, writes } = touches(command);
+    const [read, written] = [inArena(reads), inArena(writes)];
+    for (const storage of [...read, ...written]) {
+      const lifetime = lifetimes.get(storage);
+      if (lifetime) {
+        lifetime.last = index;
+      } else {
+        lifetimes.set(storage, { storage, first: index, last: index, apartFrom: new Set() });
+      }
+    }
+    for (const from of read) {
+      for (const to of written) {
+        lifetimes.get(from)!.apartFrom.add(to);
+        lifetimes.get(to)!.apartFrom.add(from);
+      }
+    }
+  });
+  return [...lifetimes.values()];
+}
+
+/** Where a tensor lies: its buffer and the offset in it. */
+function place(blocks: readonly GPUBuffer[], { storage, offsetBytes }: Tensor) {
+  return storage.kind === 'arena'
+    ? { buffer: blocks[storage.block]!, offset: storage.offsetBytes + offsetBytes }
+    : { buffer: storage.buffer, offset: offsetBytes };
+}
+
+function describeDispatch({ kernel, bindings, layer }: Dispatch): string {
+  return `${layer} ${kernel.name}(${Object.entries(bindings).map(([name, { shape }]) => `${name}: ${shape.join('x')}`).join(', ')})`;
+}
+
+function bindGroupOf(gpu: Gpu, blocks: readonly GPUBuffer[], dispatch: Dispatch): GPUBindGroup {
+  return gpu.device.createBindGroup({
+    label: describeDispatch(dispatch),
+    layout: gpu.pipelines.bindGroupLayout(dispatch.kernel),
+    entries: dispatch.kernel.bindings.map(({ name, index }) => {
+      const tensor = dispatch.bindings[name]!;
+      return { binding: index, resource: { ...place(blocks, tensor), size: Math.ceil(tensor.bytes / 4) * 4 } };
+    }),
+  });
+}
+
+async function compile(gpu: Gpu, recorder: Recorder, blocks: readonly GPUBuffer[]): Promise<CompiledCommand[]> {
+  return Promise.all(recorder.commands.map(async (command): Promise<CompiledCommand> => {
+    if (command.kind === 'dispatch') {
+      const pipeline = await gpu.checked(describeDispatch(command), () => gpu.pipelines.get(command.kernel, command.overrides, recorder.precision));
+      const bindGroup = await gpu.checked(describeDispatch(command), () => bindGroupOf(gpu, blocks, command));
+      return { ...command, pipeline, bindGroup };
+    }
+    if (command.kind === 'copy') {
+      const [source, target] = [place(blocks, command.from), place(blocks, command.to)];
+      return { ...command, source: source.buffer, sourceBytes: source.offset, target: target.buffer, targetBytes: target.offset };
+    }
+    return command;
+  }));
+}
+
+/** Encodes commands[first..end) in as few compute passes as copies allow. */
+function encode(encoder: GPUCommandEncoder, commands: readonly CompiledCommand[], first: number, end: number): void {
+  let pass: GPUComputePassEncoder | undefined;
+  for (let i = first; i < end; i++) {
+    const command = commands[i]!;
+    if (command.kind === 'dispatch') {
+      pass ??= encoder.beginComputePass();
+      pass.setPipeline(command.pipeline);
+      pass.setBindGroup(0, command.bindGroup);
+      pass.dispatchWorkgroups(command.workgroups[0], command.workgroups[1], command.workgroups[2]);
+    } else if (command.kind === 'copy') {
+      pass?.end();
+      pass = undefined;
+      encoder.copyBufferToBuffer(command.source, command.sourceBytes, command.target, command.targetBytes, command.from.bytes);
+    }
+  }
+  pass?.end();
+}
+
+/** Ends of the submissions: after enough work, and after each tap that is read. */
+function submissionEnds(commands: readonly CompiledCommand[], taps: ReplayOptions['taps']): number[] {
+  const ends: number[] = [];
+  let operations = 0;
+  commands.forEach((command, index) => {
+    operations += command.kind === 'dispatch' ? command.operations : 0;
+    const tapped = command.kind === 'tap' && taps?.has(command.name);
+    if (operations >= submissionOperations || tapped || index === commands.length - 1) {
+      ends.push(index + 1);
+      operations = 0;
+    }
+  });
+  return ends;
+}
+
+function operationsOf(commands: readonly CompiledCommand[]): number {
+  return commands.reduce((sum, command) => sum + (command.kind === 'dispatch' ? command.operations : 0), 0);
+}
+
+/** Compiles the recording and gives its tensors memory. @throws GpuError by the kernel's name and shapes */
+export async function finishPlan(gpu: Gpu, recorder: Recorder): Promise<Plan> {
+  const sizes = placeTensors(lifetimesOf(recorder.commands), blockBytes);
+  const blocks = await gpu.checked('arena', () => sizes.map((bytes, i) =>
+    gpu.createBuffer(`arena ${i}`, bytes, GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST)));
+  const commands = await compile(gpu, recorder, blocks);
+  const operations = operationsOf(commands);
+  const plainEnds = submissionEnds(commands, undefined);
+  const tapNames = new Set(recorder.commands.flatMap((command) => (command.kind === 'tap' ? [command.name] : [])));
+
+  async function submit(first: number, end: number): Promise<void> {
+    await gpu.checked(`commands ${first} to ${end}`, () => {
+      const encoder = gpu.device.createCommandEncoder();
+      encode(encoder, commands, first, end);
+      gpu.device.queue.submit([encoder.finish()]);
+      return gpu.device.queue.onSubmittedWorkDone();
+    });
+  }
+
+  async function replay({ taps, progress }: ReplayOptions = {}): Promise<void> {
+    const unknown = [...(taps?.keys() ?? [])].find((name) => !tapNames.has(name));
+    if (unknown) {
+      throw new VolsamError(`no intermediate is named ${unknown}; there are ${[...tapNames].join(', ')}`);
+    }
+    const ends = taps?.size ? submissionEnds(commands, taps) : plainEnds;
+    const waiting: Promise<void>[] = [];
+    let [first, done] = [0, 0];
+    for (const end of ends) {
+      const share = progress ? operationsOf(commands.slice(first, end)) : 0;
+      waiting.push(submit(first, end).then(() => progress?.(done += share, operations)));
+      const last = commands[end - 1]!;
+      const reader = last.kind === 'tap' ? taps?.get(last.name) : undefined;
+      if (last.kind === 'tap' && reader) {
+        const { buffer, offset } = place(blocks, last.tensor);
+        reader(await readRange(gpu, buffer, last.tensor, offset), last.tensor);
+      }
+      if (waiting.length >= submissionsInFlight) {
+        await waiting.shift();
+      }
+      first = end;
+    }
+    await Promise.all(waiting);
+  }
+
+  return {
+    commands, operations, blocks, replay,
+    arenaBytes: sizes.reduce((sum, bytes) => sum + bytes, 0),
+    dispose: () => blocks.forEach((buffer) => gpu.destroyBuffer(buffer)),
+  };
+}

@@ -1,0 +1,106 @@
+/** Times each dispatch of a plan: by GPU timestamps where the device has them, else by submitting each alone. */
+import type { Gpu } from './gpu.ts';
+import type { CompiledDispatch, Plan } from './plan.ts';
+
+export interface DispatchTiming {
+  readonly kernel: string;
+  readonly layer: string;
+  readonly milliseconds: number;
+  readonly operations: number;
+  /** Bytes of all bindings, each counted once: the least that the dispatch can move. */
+  readonly bytes: number;
+}
+
+export interface Profile {
+  /** `submission` includes what a submission costs by itself. */
+  readonly clock: 'timestamp-query' | 'submission';
+  readonly timings: readonly DispatchTiming[];
+}
+
+const queriesPerSet = 4096;
+
+function timing(dispatch: CompiledDispatch, milliseconds: number): DispatchTiming {
+  const bytes = Object.values(dispatch.bindings).reduce((sum, tensor) => sum + tensor.bytes, 0);
+  return { kernel: dispatch.kernel.name, layer: dispatch.layer, milliseconds, operations: dispatch.operations, bytes };
+}
+
+function encodeDispatch(encoder: GPUCommandEncoder, dispatch: CompiledDispatch, timestampWrites?: GPUComputePassTimestampWrites): void {
+  const pass = encoder.beginComputePass(timestampWrites ? { timestampWrites } : {});
+  pass.setPipeline(dispatch.pipeline);
+  pass.setBindGroup(0, dispatch.bindGroup);
+  pass.dispatchWorkgroups(...dispatch.workgroups);
+  pass.end();
+}
+
+/** Runs the commands up to `queriesPerSet / 2` dispatches at a time, each in a pass between two timestamps. */
+async function timeByTimestamps(gpu: Gpu, plan: Plan): Promise<DispatchTiming[]> {
+  const { device } = gpu;
+  const querySet = device.createQuerySet({ type: 'timestamp', count: queriesPerSet });
+  const resolved = gpu.createBuffer('timestamps', queriesPerSet * 8, GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC);
+  const staging = gpu.createBuffer('timestamps readback', queriesPerSet * 8, GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST);
+  const timings: DispatchTiming[] = [];
+  let encoder = device.createCommandEncoder();
+  let batch: CompiledDispatch[] = [];
+
+  async function flush(): Promise<void> {
+    await gpu.checked('profile', () => {
+      encoder.resolveQuerySet(querySet, 0, batch.length * 2, resolved, 0);
+      encoder.copyBufferToBuffer(resolved, 0, staging, 0, batch.length * 16);
+      device.queue.submit([encoder.finish()]);
+      return staging.mapAsync(GPUMapMode.READ);
+    });
+    const nanoseconds = new BigUint64Array(staging.getMappedRange());
+    batch.forEach((dispatch, i) => timings.push(timing(dispatch, Number(nanoseconds[2 * i + 1]! - nanoseconds[2 * i]!) / 1e6)));
+    staging.unmap();
+    encoder = device.createCommandEncoder();
+    batch = [];
+  }
+
+  for (const command of plan.commands) {
+    if (command.kind === 'copy') {
+      encoder.copyBufferToBuffer(command.source, command.sourceBytes, command.target, command.targetBytes, command.from.bytes);
+    } else if (command.kind === 'dispatch') {
+      const at = batch.length * 2;
+      encodeDispatch(encoder, command, { querySet, beginningOfPassWriteIndex: at, endOfPassWriteIndex: at + 1 });
+      batch.push(command);
+      if (batch.length * 2 === queriesPerSet) {
+        await flush();
+      }
+    }
+  }
+  if (batch.length > 0) {
+    await flush();
+  }
+  querySet.destroy();
+  gpu.destroyBuffer(resolved);
+  gpu.destroyBuffer(staging);
+  return timings;
+}
+
+async function timeBySubmission(gpu: Gpu, plan: Plan): Promise<DispatchTiming[]> {
+  const timings: DispatchTiming[] = [];
+  for (const command of plan.commands) {
+    const started = performance.now();
+    await gpu.checked('profile', () => {
+      const encoder = gpu.device.createCommandEncoder();
+      if (command.kind === 'copy') {
+        encoder.copyBufferToBuffer(command.source, command.sourceBytes, command.target, command.targetBytes, command.from.bytes);
+      } else if (command.kind === 'dispatch') {
+        encodeDispatch(encoder, command);
+      }
+      gpu.device.queue.submit([encoder.finish()]);
+      return gpu.device.queue.onSubmittedWorkDone();
+    });
+    if (command.kind === 'dispatch') {
+      timings.push(timing(command, performance.now() - started));
+    }
+  }
+  return timings;
+}
+
+/** Replays the plan once and times every dispatch. @throws GpuError, DeviceLostError */
+export async function profile(gpu: Gpu, plan: Plan): Promise<Profile> {
+  return gpu.features.has('timestamp-query')
+    ? { clock: 'timestamp-query', timings: await timeByTimestamps(gpu, plan) }
+    : { clock: 'submission', timings: await timeBySubmission(gpu, plan) };
+}

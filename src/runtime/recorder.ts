@@ -1,0 +1,123 @@
+/** Records a model call once, as a list of commands over tensors; `finishPlan` turns the list into a plan. */
+import type { Element, Kernel, Precision } from '../kernels/kernel.ts';
+import { VolsamError } from './errors.ts';
+import { bindingAlignmentBytes, tensorBytes, type Tensor } from './tensor.ts';
+
+export type Workgroups = readonly [x: number, y: number, z: number];
+
+export interface Dispatch {
+  readonly kind: 'dispatch';
+  readonly kernel: Kernel;
+  readonly bindings: Readonly<Record<string, Tensor>>;
+  readonly overrides: Record<string, number | boolean>;
+  readonly workgroups: Workgroups;
+  /** The part of the model that recorded it, such as `blocks.3.attn`. */
+  readonly layer: string;
+  /** Floating-point operations, a multiplication and an addition counted as two. */
+  readonly operations: number;
+}
+
+export interface Copy {
+  readonly kind: 'copy';
+  readonly from: Tensor;
+  readonly to: Tensor;
+  readonly layer: string;
+}
+
+/** A named intermediate that a replay may stop at to read. */
+export interface Tap {
+  readonly kind: 'tap';
+  readonly name: string;
+  readonly tensor: Tensor;
+}
+
+export type Command = Dispatch | Copy | Tap;
+
+/** What recording has to know of the device. */
+export interface RecordingTarget {
+  readonly precision: Precision;
+  /** The adapter computes on the CPU: one SIMD register is a workgroup's best width. */
+  readonly software: boolean;
+  readonly bindingBytes: number;
+  /** Lanes of a subgroup, where the device has subgroups of one width only. */
+  readonly subgroupSize: number | undefined;
+}
+
+export interface Recorder extends RecordingTarget {
+  readonly commands: readonly Command[];
+  /** A tensor in the plan's arena, alive from the first command that touches it to the last. */
+  tensor<E extends Element>(element: E, shape: readonly number[]): Tensor<E>;
+  /** @throws VolsamError where a binding is missing, misaligned or over the device's limit */
+  dispatch<B extends Record<string, Element>, O extends object>(
+    kernel: Kernel<B, O>, bindings: { [Name in keyof B]: Tensor<B[Name]> }, overrides: O, workgroups: Workgroups, operations: number): void;
+  /** Copies all bytes of one tensor to another of the same size. */
+  copy(from: Tensor, to: Tensor): void;
+  tap(name: string, tensor: Tensor): void;
+  /** Records under a layer's name, nested by dots. */
+  within<T>(layer: string, record: () => T): T;
+}
+
+/** The most workgroups along an axis that every device has. */
+export const maxWorkgroups = 65535;
+
+/** `count` workgroups over x and y, for kernels that number them by x + y * width. */
+export function spread(count: number): Workgroups {
+  const y = Math.ceil(count / maxWorkgroups);
+  return [Math.ceil(count / y), y, 1];
+}
+
+function checkDispatch(target: RecordingTarget, kernel: Kernel, bindings: Record<string, Tensor>, workgroups: Workgroups) {
+  for (const { name, element } of kernel.bindings) {
+    const tensor = bindings[name];
+    const what = `kernel ${kernel.name}, binding ${name}`;
+    if (!tensor || tensor.element !== element) {
+      throw new VolsamError(`${what}: ${tensor ? `holds ${tensor.element}` : 'is missing'}; the kernel takes ${element}`);
+    }
+    if (tensor.bytes > target.bindingBytes) {
+      throw new VolsamError(`${what}: shape ${tensor.shape} needs ${tensor.bytes} bytes; this device binds at most ${target.bindingBytes}`);
+    }
+    if (tensor.offsetBytes % bindingAlignmentBytes !== 0) {
+      throw new VolsamError(`${what}: shape ${tensor.shape} begins at byte ${tensor.offsetBytes}, not at a multiple of ${bindingAlignmentBytes}`);
+    }
+  }
+  if (workgroups.some((count) => count < 1 || count > maxWorkgroups)) {
+    throw new VolsamError(`kernel ${kernel.name}: ${workgroups.join(' x ')} workgroups; an axis takes 1 to ${maxWorkgroups}`);
+  }
+}
+
+export function createRecorder(target: RecordingTarget): Recorder {
+  const commands: Command[] = [];
+  const layers: string[] = [];
+  return {
+    ...target,
+    commands,
+    tensor(element, shape) {
+      const bytes = tensorBytes(element, target.precision, shape);
+      return { element, precision: target.precision, shape, storage: { kind: 'arena', bytes, block: -1, offsetBytes: 0 }, offsetBytes: 0, bytes };
+    },
+    dispatch(kernel, bindings, overrides, workgroups, operations) {
+      const plain = kernel as unknown as Kernel;
+      checkDispatch(target, plain, bindings, workgroups);
+      commands.push({
+        kind: 'dispatch', kernel: plain, bindings, overrides: { ...overrides } as Dispatch['overrides'], workgroups, layer: layers.join('.'), operations,
+      });
+    },
+    copy(from, to) {
+      if (from.bytes !== to.bytes) {
+        throw new VolsamError(`a copy from shape ${from.shape} to shape ${to.shape} would move ${from.bytes} bytes into ${to.bytes}`);
+      }
+      commands.push({ kind: 'copy', from, to, layer: layers.join('.') });
+    },
+    tap(name, tensor) {
+      commands.push({ kind: 'tap', name, tensor });
+    },
+    within(layer, record) {
+      layers.push(layer);
+      try {
+        return record();
+      } finally {
+        layers.pop();
+      }
+    },
+  };
+}

@@ -1,0 +1,279 @@
+/** The model on a device: crop and clicks in, logits out. */
+import { recordEncode, recordDecode } from './plans.ts';
+import { checkPoints, checkVolume, type Point, type Volume } from './inputs.ts';
+import { configOf, type Config } from '../model/config.ts';
+import { uploadWeights, type Weights } from '../model/weights.ts';
+import { widthsOf } from '../model/widths.ts';
+import type { TensorFile } from '../files/safetensors.ts';
+import type { Precision } from '../kernels/kernel.ts';
+import { unpadChannels } from '../ops/channels.ts';
+import { InputError } from '../runtime/errors.ts';
+import type { Gpu } from '../runtime/gpu.ts';
+import type { Plan, ReplayOptions } from '../runtime/plan.ts';
+import type { RecordingTarget } from '../runtime/recorder.ts';
+import { bufferOf, createTensor, destroyTensor, readTensor, writeTensor, type Tensor } from '../runtime/tensor.ts';
+
+export interface Sam3DOptions {
+  /** f32, the default and the truth; or f16: weights and activations in half precision, sums in f32. */
+  readonly precision?: Precision;
+}
+
+export interface PredictOptions {
+  /** Told the floating-point operations done and in all. */
+  readonly progress?: (done: number, total: number) => void;
+}
+
+/** A crop that has been through the encoder; it stays on the GPU until disposed of. */
+export interface Embedding {
+  readonly feature: Tensor<'stored'>;
+  readonly shared: Tensor<'stored'>;
+  dispose(): void;
+}
+
+/** A named intermediate, in the reference's layout. */
+export interface TapValue {
+  readonly shape: readonly number[];
+  readonly values: Float32Array;
+}
+
+/** Tensors that outlive a plan: what goes in, what passes from the encoder to the decoder, what comes out. */
+interface Slots {
+  readonly volume: Tensor<'stored'>;
+  readonly feature: Tensor<'stored'>;
+  readonly shared: Tensor<'stored'>;
+  readonly logits: Tensor<'f32'>;
+  readonly probabilities: Tensor<'f32'>;
+}
+
+interface ClickPlan {
+  /** Null is the automatic variant. */
+  readonly points: Tensor<'f32'> | null;
+  readonly plan: Plan;
+}
+
+/** The least buffer binding of any device: plans never need more. */
+const bindingBytes = 128 * 2 ** 20;
+
+function createSlots(gpu: Gpu, c: Config, precision: Precision): Slots {
+  const widths = widthsOf(c, precision);
+  const cube = (side: number) => [side, side, side];
+  return {
+    volume: createTensor(gpu, 'volume', 'stored', precision, cube(c.crop)),
+    feature: createTensor(gpu, 'feature', 'stored', precision, [...cube(c.grid), widths.neck.width]),
+    shared: createTensor(gpu, 'shared', 'stored', precision, [...cube(2 * c.grid), widths.head.width]),
+    logits: createTensor(gpu, 'logits', 'f32', precision, [c.classes, ...cube(c.crop)]),
+    probabilities: createTensor(gpu, 'probabilities', 'f32', precision, [c.classes, ...cube(c.crop)]),
+  };
+}
+
+/** Every tensor in a tree of weights. */
+function tensorsIn(value: unknown): Tensor[] {
+  if (typeof value !== 'object' || value === null) {
+    return [];
+  }
+  return 'storage' in value ? [value as Tensor] : Object.values(value).flatMap(tensorsIn);
+}
+
+export class Sam3D {
+  readonly config: Config;
+  readonly precision: Precision;
+  readonly #gpu: Gpu;
+  readonly #target: RecordingTarget;
+  readonly #weights: Weights;
+  readonly #slots: Slots;
+  #encodePlan: Plan | undefined;
+  /** One is kept: a plan's arena is large, and a session seldom changes its number of clicks back and forth. */
+  #clickPlan: ClickPlan | undefined;
+  #last: Promise<unknown> = Promise.resolve();
+
+  private constructor(gpu: Gpu, config: Config, precision: Precision, weights: Weights) {
+    const { software, subgroupSize } = gpu.adapter;
+    this.#gpu = gpu;
+    this.config = config;
+    this.precision = precision;
+    this.#weights = weights;
+    this.#slots = createSlots(gpu, config, precision);
+    this.#target = { precision, software, bindingBytes, subgroupSize: gpu.features.has('subgroups') ? subgroupSize : undefined };
+  }
+
+  /**
+   * Uploads the weights.
+   * @param weights from `readSafetensors`
+   * @throws InputError where the weights are not a whole model's, or f16 is asked of a device without shader-f16
+   */
+  static async create(gpu: Gpu, weights: TensorFile, { precision = 'f32' }: Sam3DOptions = {}): Promise<Sam3D> {
+    if (precision !== 'f32' && precision !== 'f16') {
+      throw new InputError(`precision ${JSON.stringify(precision)}; accepted are 'f32' and 'f16'`);
+    }
+    if (precision === 'f16' && !gpu.features.has('shader-f16')) {
+      throw new InputError(`precision f16: ${gpu.adapter.description || gpu.adapter.vendor} has no shader-f16; accepted here is f32`);
+    }
+    const config = configOf(weights);
+    return gpu.checked('uploading the weights', () => new Sam3D(gpu, config, precision, uploadWeights(gpu, weights, config, precision, bindingBytes)));
+  }
+
+  /**
+   * One crop and its clicks to logits.
+   * @param volume (crop, crop, crop), axes (D, H, W), normalised
+   * @param points clicks (d, h, w) in voxels of the crop; null is the automatic variant
+   * @returns logits (classes, D, H, W)
+   * @throws InputError, GpuError, DeviceLostError
+   */
+  predict(volume: Volume, points: readonly Point[] | null, { progress }: PredictOptions = {}): Promise<{ logits: Float32Array }> {
+    return this.#predictInto(volume, points, progress, async () => ({ logits: await readTensor(this.#gpu, this.#slots.logits) }));
+  }
+
+  /** As `predict`, through a softmax: probabilities (classes, D, H, W). */
+  predictProbabilities(volume: Volume, points: readonly Point[] | null, { progress }: PredictOptions = {}): Promise<{ probabilities: Float32Array }> {
+    return this.#predictInto(volume, points, progress, async () => ({ probabilities: await readTensor(this.#gpu, this.#slots.probabilities) }));
+  }
+
+  /** Runs the encoder, and the click-independent part of the decoder. @throws as `predict` */
+  embed(volume: Volume): Promise<Embedding> {
+    checkVolume(volume, this.config.crop);
+    return this.#inTurn(async () => {
+      await this.#encode(volume);
+      const [feature, shared] = [this.#slots.feature, this.#slots.shared].map((slot) =>
+        createTensor(this.#gpu, 'embedding', 'stored', this.precision, slot.shape));
+      const embedding: Embedding = {
+        feature: feature!, shared: shared!,
+        dispose: () => [feature!, shared!].forEach((tensor) => destroyTensor(this.#gpu, tensor)),
+      };
+      await this.#copyAll([[this.#slots.feature, embedding.feature], [this.#slots.shared, embedding.shared]]);
+      return embedding;
+    });
+  }
+
+  /** Answers clicks in a crop that `embed` has seen, without the encoder. @throws as `predict` */
+  decode(embedding: Embedding, points: readonly Point[] | null): Promise<{ logits: Float32Array }> {
+    checkPoints(points, this.config.crop);
+    return this.#inTurn(async () => {
+      await this.#copyAll([[embedding.feature, this.#slots.feature], [embedding.shared, this.#slots.shared]]);
+      await this.#decode(points);
+      return { logits: await readTensor(this.#gpu, this.#slots.logits) };
+    });
+  }
+
+  /**
+   * Named intermediates of a prediction, in the reference's layout: token grids (H, W, D, C), features (1, C, H, W, D),
+   * logits (1, classes, D, H, W).
+   * @param names such as `tokens`, `blocks.0.attn`, `feature.3`, `prompted`, `logits`
+   * @throws VolsamError where there is no such intermediate
+   */
+  async taps(volume: Volume, points: readonly Point[] | null, names: readonly string[]): Promise<Map<string, TapValue>> {
+    const found = new Map<string, TapValue>();
+    await this.visitTaps(volume, points, names, (name, value) => void found.set(name, value));
+    return found;
+  }
+
+  /** As `taps`, one at a time: at full size they do not fit in memory together. */
+  async visitTaps(volume: Volume, points: readonly Point[] | null, names: readonly string[], visit: (name: string, value: TapValue) => void, { progress }: PredictOptions = {}): Promise<void> {
+    checkVolume(volume, this.config.crop);
+    checkPoints(points, this.config.crop);
+    const ofDecoder = (name: string) => name === 'prompted' || name === 'logits';
+    const readers = (wanted: readonly string[]) => new Map(wanted.map((name) => [name, (values: Float32Array, tensor: Tensor) =>
+      visit(name, this.#tapValue(name, values, tensor))]));
+    await this.#inTurn(async () => {
+      await this.#encode(volume, { taps: readers(names.filter((name) => !ofDecoder(name))), ...(progress && { progress }) });
+      await this.#decode(points, { taps: readers(names.filter(ofDecoder)) });
+    });
+  }
+
+  /** Frees every buffer that the model holds; embeddings are disposed of by themselves. */
+  dispose(): void {
+    [...tensorsIn(this.#weights), ...tensorsIn(this.#slots)].forEach((tensor) => destroyTensor(this.#gpu, tensor));
+    this.#encodePlan?.dispose();
+    this.#dropClickPlan();
+  }
+
+  /** The plans recorded so far, for profiling. */
+  get plans(): readonly Plan[] {
+    return [this.#encodePlan, this.#clickPlan?.plan].filter((plan) => plan !== undefined);
+  }
+
+  #predictInto<T>(volume: Volume, points: readonly Point[] | null, progress: PredictOptions['progress'], read: () => Promise<T>): Promise<T> {
+    checkVolume(volume, this.config.crop);
+    checkPoints(points, this.config.crop);
+    return this.#inTurn(async () => {
+      const [encodePlan, { plan: clickPlan }] = [await this.#encodePlanned(), await this.#clickPlanned(points)];
+      const total = encodePlan.operations + clickPlan.operations;
+      await this.#encode(volume, progress && { progress: (done) => progress(done, total) });
+      await this.#decode(points, progress && { progress: (done) => progress(encodePlan.operations + done, total) });
+      return read();
+    });
+  }
+
+  /** Calls share plans and slots, and so run one after another. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#last.then(work, work);
+    this.#last = turn.catch(() => undefined);
+    return turn;
+  }
+
+  async #encodePlanned(): Promise<Plan> {
+    this.#encodePlan ??= await recordEncode(this.#gpu, this.#target, this.config, this.#weights, this.#slots);
+    return this.#encodePlan;
+  }
+
+  async #clickPlanned(points: readonly Point[] | null): Promise<ClickPlan> {
+    const kept = this.#clickPlan;
+    if (kept && (kept.points?.shape[0] ?? null) === (points?.length ?? null)) {
+      return kept;
+    }
+    this.#dropClickPlan();
+    const tensor = points && createTensor(this.#gpu, 'points', 'f32', this.precision, [points.length, 3]);
+    const plan = await recordDecode(this.#gpu, this.#target, this.config, this.#weights, { ...this.#slots, points: tensor });
+    this.#clickPlan = { points: tensor, plan };
+    return this.#clickPlan;
+  }
+
+  #dropClickPlan(): void {
+    this.#clickPlan?.plan.dispose();
+    if (this.#clickPlan?.points) {
+      destroyTensor(this.#gpu, this.#clickPlan.points);
+    }
+    this.#clickPlan = undefined;
+  }
+
+  async #encode(volume: Volume, options?: ReplayOptions): Promise<void> {
+    const plan = await this.#encodePlanned();
+    writeTensor(this.#gpu, this.#slots.volume, volume.data);
+    await plan.replay(options);
+  }
+
+  async #decode(points: readonly Point[] | null, options?: ReplayOptions): Promise<void> {
+    const click = await this.#clickPlanned(points);
+    if (click.points && points) {
+      writeTensor(this.#gpu, click.points, new Float32Array(points.flat()));
+    }
+    await click.plan.replay(options);
+  }
+
+  #copyAll(pairs: readonly [from: Tensor, to: Tensor][]): Promise<undefined> {
+    return this.#gpu.checked('copying an embedding', () => {
+      const encoder = this.#gpu.device.createCommandEncoder();
+      pairs.forEach(([from, to]) => encoder.copyBufferToBuffer(bufferOf(from), 0, bufferOf(to), 0, from.bytes));
+      this.#gpu.device.queue.submit([encoder.finish()]);
+      return undefined;
+    });
+  }
+
+  #tapValue(name: string, values: Float32Array, tensor: Tensor): TapValue {
+    if (name === 'logits') {
+      return { shape: [1, ...tensor.shape], values };
+    }
+    const widths = widthsOf(this.config, this.precision);
+    const isFeature = name === 'prompted' || name.startsWith('feature.');
+    const channels = isFeature ? widths.neck : widths.embed;
+    const plain = unpadChannels(values, channels);
+    const grid = tensor.shape.slice(0, -1);
+    return isFeature
+      ? { shape: [1, channels.count, ...grid], values: channelsFirst(plain, channels.count) }
+      : { shape: [...grid, channels.count], values: plain };
+  }
+}
+
+function channelsFirst(values: Float32Array, channels: number): Float32Array {
+  const tokens = values.length / channels;
+  return values.map((_, i) => values[(i % tokens) * channels + Math.floor(i / tokens)]!);
+}

@@ -1,0 +1,36 @@
+import { channelsOf, padChannels } from '../../src/ops/channels.ts';
+import { layerNorm } from '../../src/ops/layer-norm.ts';
+import { expectClose, opSuite, random, runOp } from './harness.ts';
+
+const cases = [
+  { name: 'round', tokens: 64, channels: 64, offset: 0, residual: false },
+  { name: 'odd, padded', tokens: 37, channels: 45, offset: 0, residual: true },
+  { name: 'one token', tokens: 1, channels: 4, offset: 0, residual: false },
+  { name: 'a mean far from zero', tokens: 9, channels: 100, offset: 30, residual: false },
+  { name: 'more tokens than an axis has workgroups', tokens: 70001, channels: 4, offset: 0, residual: false },
+];
+
+opSuite('layerNorm', cases, async (gpu, target, { tokens, channels, offset, residual }) => {
+  const epsilon = 1e-6;
+  const padded = channelsOf(channels);
+  const [x, weight, bias, added] = [random(target.precision, tokens, channels), random(target.precision, channels), random(target.precision, channels), random(target.precision, tokens, channels)];
+  x.values.forEach((v, i) => { x.values[i] = Math.fround(v * 0.5) + offset; });
+  if (target.precision === 'f16') {
+    x.values.forEach((v, i) => { x.values[i] = Math.round(v * 16) / 16; });
+  }
+  const pad = (input: typeof x) => ({ ...input, shape: [...input.shape.slice(0, -1), padded.width], values: padChannels(input.values, padded) });
+  const found = await runOp(gpu, target, { x: pad(x), weight: pad(weight), bias: pad(bias), residual: pad(added) }, (r, t) =>
+    layerNorm(r, t.x, { weight: t.weight, bias: t.bias, channels }, { epsilon, ...(residual && { residual: t.residual }) }));
+  const expected = new Float32Array(tokens * channels);
+  for (let t = 0; t < tokens; t++) {
+    const row = Array.from(x.values.subarray(t * channels, (t + 1) * channels));
+    const mean = row.reduce((sum, v) => sum + v, 0) / channels;
+    const variance = row.reduce((sum, v) => sum + (v - mean) ** 2, 0) / channels;
+    row.forEach((v, c) => {
+      const normed = ((v - mean) / Math.sqrt(variance + epsilon)) * weight.values[c]! + bias.values[c]!;
+      expected[t * channels + c] = normed + (residual ? added.values[t * channels + c]! : 0);
+    });
+  }
+  // An offset of 60 standard deviations costs f32 as many units in the last place.
+  expectClose(found, padChannels(expected, padded), target.precision, target.precision === 'f32' ? 2e-6 * (1 + offset / 10) : 1e-3);
+});

@@ -1,0 +1,56 @@
+import { linear } from '../../src/ops/linear.ts';
+import { expectClose, opSuite, random, runOp } from './harness.ts';
+
+/** The error function by its Maclaurin series, and by its continued fraction in the tail: float64 to the last digits. */
+function erf(x: number): number {
+  const a = Math.abs(x);
+  if (a < 3) {
+    let [term, sum] = [a, a];
+    for (let n = 1; n < 100; n++) {
+      term *= -(a * a) / n;
+      sum += term / (2 * n + 1);
+    }
+    return (Math.sign(x) * 2 * sum) / Math.sqrt(Math.PI);
+  }
+  let fraction = 0;
+  for (let n = 60; n > 0; n--) {
+    fraction = n / 2 / (a + fraction);
+  }
+  return Math.sign(x) * (1 - Math.exp(-a * a) / Math.sqrt(Math.PI) / (a + fraction));
+}
+
+const activations = {
+  none: (v: number) => v,
+  relu: (v: number) => Math.max(0, v),
+  gelu: (v: number) => 0.5 * v * (1 + erf(v / Math.SQRT2)),
+};
+
+const cases = [
+  { name: 'round', tokens: 64, inWidth: 64, outWidth: 128, activation: 'none', bias: true, residual: false },
+  { name: 'odd', tokens: 37, inWidth: 20, outWidth: 44, activation: 'relu', bias: true, residual: true },
+  { name: 'one token', tokens: 1, inWidth: 12, outWidth: 4, activation: 'none', bias: false, residual: true },
+  { name: 'GELU', tokens: 50, inWidth: 8, outWidth: 36, activation: 'gelu', bias: true, residual: false, scale: 4 },
+  { name: 'more tiles than an axis has workgroups', tokens: 16 * 65535 + 5, inWidth: 4, outWidth: 4, activation: 'none', bias: false, residual: false },
+] as const;
+
+opSuite('linear', cases, async (gpu, target, size) => {
+  const { tokens, inWidth, outWidth } = size;
+  const scale = 'scale' in size ? size.scale : 1;
+  const x = random(target.precision, tokens, inWidth);
+  x.values.forEach((v, i) => { x.values[i] = v * scale; });
+  const inputs = { x, weight: random(target.precision, inWidth, outWidth), bias: random(target.precision, outWidth), residual: random(target.precision, tokens, outWidth) };
+  const found = await runOp(gpu, target, inputs, (r, t) => linear(r, t.x, { weight: t.weight, bias: size.bias ? t.bias : undefined }, {
+    ...(size.activation !== 'none' && { activation: size.activation }), residual: size.residual ? t.residual : undefined,
+  }));
+  const expected = new Float64Array(tokens * outWidth);
+  for (let t = 0; t < tokens; t++) {
+    for (let n = 0; n < outWidth; n++) {
+      let sum = size.bias ? inputs.bias.values[n]! : 0;
+      for (let k = 0; k < inWidth; k++) {
+        sum += x.values[t * inWidth + k]! * inputs.weight.values[k * outWidth + n]!;
+      }
+      expected[t * outWidth + n] = activations[size.activation](sum) + (size.residual ? inputs.residual.values[t * outWidth + n]! : 0);
+    }
+  }
+  expectClose(found, expected, target.precision);
+});
