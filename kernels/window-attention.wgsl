@@ -1,14 +1,14 @@
 // Shifted cubic-window self attention, flash style: gather, relative position bias, shift mask, online softmax, scatter.
-//   y[q] = sum_k softmax_k(scale * q.k + q.(tableH[qh-kh+s-1] + tableW[qw-kw+s-1] + tableD[qd-kd+s-1]) + mask) * v[k]
+//   y[q] = sum_k softmax_k(scale * q.k + q.(tables[0,qh-kh+s-1] + tables[1,qw-kw+s-1] + tables[2,qd-kd+s-1]) + mask) * v[k]
 // for every head, with k over the s^3 tokens of q's window and (h, w, d) a token's place in the window. The windows tile
 // the grid rolled by -shift; mask is -100 between tokens that were not neighbours before the roll, and 0 otherwise.
-// qkv                     (rows, grid, grid, qkvWidth)  stored; channels (3, heads, headWidth), then padding
-// tableH, tableW, tableD  (2 s - 1, headWidth)          stored, already multiplied by the layer's `lr`
-// y                       (rows, grid, grid, outWidth)  stored; channels (heads, headWidth), then zeros
-// window, shift           s and the roll, in tokens
-// firstRow                the rolled grid's row that row 0 of qkv and y is: rows come rolled, the other axes do not
-// headWidth               a multiple of 4, at most 128; zero in the padding beyond the true width
-// scale                   1 / sqrt(true head width)
+// qkv            (rows, grid, grid, qkvWidth)  stored; channels (3, heads, headWidth), then padding
+// tables         (3, 2 s - 1, headWidth)       stored, by axis, already multiplied by the layer's `lr`
+// y              (rows, grid, grid, outWidth)  stored; channels (heads, headWidth), then zeros
+// window, shift  s and the roll, in tokens
+// firstRow       the rolled grid's row that row 0 of qkv and y is: rows come rolled, the other axes do not
+// headWidth      a multiple of 4, at most 128; zero in the padding beyond the true width
+// scale          1 / sqrt(true head width)
 // One invocation makes one head of one query; a workgroup's `lanes` queries share head and window. Workgroups: query
 // tiles x heads x windows. Keys come in runs of 8 along depth, and each run rescales the sums once.
 // 4 * s^3 * headWidth operations a query and head, and 6 * s * headWidth for its biases; no logit reaches memory.
@@ -30,10 +30,8 @@ const maxHeadWidth4 = 32u;
 const run = 8u;
 
 @group(0) @binding(0) var<storage, read> qkv: array<vec4<stored>>;
-@group(0) @binding(1) var<storage, read> tableH: array<vec4<stored>>;
-@group(0) @binding(2) var<storage, read> tableW: array<vec4<stored>>;
-@group(0) @binding(3) var<storage, read> tableD: array<vec4<stored>>;
-@group(0) @binding(4) var<storage, read_write> y: array<vec4<stored>>;
+@group(0) @binding(1) var<storage, read> tables: array<vec4<stored>>;
+@group(0) @binding(2) var<storage, read_write> y: array<vec4<stored>>;
 
 // Biases of each lane's query along depth: (lanes, window). A lane reads and writes its own only.
 var<workgroup> biasD: array<f32, lanes * window>;
@@ -50,6 +48,12 @@ fn region(rolled: vec3<u32>) -> vec3<u32> {
          select(vec3<u32>(0u), vec3<u32>(1u), at >= vec3<u32>(grid - shift));
 }
 
+// The head's vec4s, from a length that is known at run time only: a compiler that unrolls the loops over them takes ten
+// seconds.
+fn headVectors() -> u32 {
+  return arrayLength(&tables) / (3u * (2u * window - 1u));
+}
+
 @compute @workgroup_size(lanes)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>) {
   let headWidth4 = headWidth / 4u;
@@ -63,19 +67,15 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
   let corner = vec3<u32>(group.z / (side * side), (group.z / side) % side, group.z % side) * window;
   let place = vec3<u32>(query / (window * window), (query / window) % window, query % window);
   let queryToken = tokenIndex(corner + place);
+  let queryAt = queryToken * qkvWidth4 + head * headWidth4;
   let queryRegion = region(corner + place);
 
-  var q: array<vec4<f32>, maxHeadWidth4>;
-  var sum: array<vec4<f32>, maxHeadWidth4>;
-  for (var c = 0u; c < headWidth4; c++) {
-    q[c] = vec4<f32>(qkv[queryToken * qkvWidth4 + head * headWidth4 + c]);
-    sum[c] = vec4<f32>(0.0);
-  }
+  var sum = array<vec4<f32>, maxHeadWidth4>();
   let slot = local.x * window;
   for (var k = 0u; k < window; k++) {
     var bias = 0.0;
-    for (var c = 0u; c < headWidth4; c++) {
-      bias += dot(q[c], vec4<f32>(tableD[(place.z + window - 1u - k) * headWidth4 + c]));
+    for (var c = 0u; c < headVectors(); c++) {
+      bias += dot(vec4<f32>(qkv[queryAt + c]), vec4<f32>(tables[(place.z + 5u * window - 3u - k) * headWidth4 + c]));
     }
     biasD[slot + k] = bias;
   }
@@ -85,28 +85,30 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
   for (var kh = 0u; kh < window; kh++) {
     for (var kw = 0u; kw < window; kw++) {
       var biasHW = 0.0;
-      for (var c = 0u; c < headWidth4; c++) {
-        biasHW += dot(q[c], vec4<f32>(tableH[(place.x + window - 1u - kh) * headWidth4 + c]) +
-                            vec4<f32>(tableW[(place.y + window - 1u - kw) * headWidth4 + c]));
+      for (var c = 0u; c < headVectors(); c++) {
+        biasHW += dot(vec4<f32>(qkv[queryAt + c]), vec4<f32>(tables[(place.x + window - 1u - kh) * headWidth4 + c]) +
+                            vec4<f32>(tables[(place.y + 3u * window - 2u - kw) * headWidth4 + c]));
       }
       for (var first = 0u; first < window; first += run) {
-        var logits: array<f32, run>;
+        var keys: array<u32, run>;
+        for (var r = 0u; r < run; r++) {
+          keys[r] = tokenIndex(corner + vec3<u32>(kh, kw, min(first + r, window - 1u))) * qkvWidth4 + head * headWidth4;
+        }
+        var logits = array<f32, run>();
+        for (var c = 0u; c < headVectors(); c++) {
+          let q = vec4<f32>(qkv[queryAt + c]);
+          for (var r = 0u; r < run; r++) {
+            logits[r] += dot(q, vec4<f32>(qkv[keys[r] + heads * headWidth4 + c]));
+          }
+        }
         var runLargest = largest;
         for (var r = 0u; r < run; r++) {
-          logits[r] = -1e30;
-          if (first + r < window) {
-            let keyPlace = corner + vec3<u32>(kh, kw, first + r);
-            let key = tokenIndex(keyPlace) * qkvWidth4 + (heads + head) * headWidth4;
-            var product = 0.0;
-            for (var c = 0u; c < headWidth4; c++) {
-              product += dot(q[c], vec4<f32>(qkv[key + c]));
-            }
-            logits[r] = scale * product + (biasHW + biasD[slot + first + r]);
-            if (shift > 0u && any(region(keyPlace) != queryRegion)) {
-              logits[r] -= 100.0;
-            }
-            runLargest = max(runLargest, logits[r]);
+          logits[r] = scale * logits[r] + (biasHW + biasD[slot + min(first + r, window - 1u)]);
+          if (shift > 0u && any(region(corner + vec3<u32>(kh, kw, first + r)) != queryRegion)) {
+            logits[r] -= 100.0;
           }
+          logits[r] = select(-1e30, logits[r], first + r < window);
+          runLargest = max(runLargest, logits[r]);
         }
         let rescale = exp(largest - runLargest);
         largest = runLargest;
@@ -115,13 +117,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
           logits[r] = exp(logits[r] - largest);
           total += logits[r];
         }
-        for (var c = 0u; c < headWidth4; c++) {
+        for (var c = 0u; c < headVectors(); c++) {
           var value = sum[c] * rescale;
           for (var r = 0u; r < run; r++) {
-            if (first + r < window) {
-              let key = tokenIndex(corner + vec3<u32>(kh, kw, first + r)) * qkvWidth4;
-              value += logits[r] * vec4<f32>(qkv[key + (2u * heads + head) * headWidth4 + c]);
-            }
+            value += logits[r] * vec4<f32>(qkv[keys[r] + 2u * heads * headWidth4 + c]);
           }
           sum[c] = value;
         }
@@ -129,7 +128,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
     }
   }
   let outWidth4 = outWidth / 4u;
-  for (var c = 0u; c < headWidth4; c++) {
+  for (var c = 0u; c < headVectors(); c++) {
     y[queryToken * outWidth4 + head * headWidth4 + c] = vec4<stored>(sum[c] / total);
   }
   if (head == heads - 1u) {

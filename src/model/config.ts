@@ -199,6 +199,9 @@ export function configOf(file: TensorFile): Config {
   }
   for (const [name, shape] of expected) {
     const found = file.shapes.get(name)!;
+    if (shape.length === 0 && found.join() === '1') {
+      continue; // some files store a scalar as a vector of one
+    }
     if (found.length !== shape.length || found.some((side, axis) => side !== shape[axis])) {
       throw new InputError(`weights: ${name} has shape [${found}]; this configuration takes [${shape}]`);
     }

@@ -6,7 +6,7 @@ import type { NormWeights } from '../ops/layer-norm.ts';
 import type { LinearWeights } from '../ops/linear.ts';
 import { foldPatchWeight, foldPosition, foldSliceWeight, type PatchEmbeddingWeights } from '../ops/patch-embedding.ts';
 import type { Slice } from '../ops/slices.ts';
-import { resizedTable, type RelativeTables } from '../ops/window-attention.ts';
+import { resizedTable } from '../ops/window-attention.ts';
 import type { TensorFile } from '../files/safetensors.ts';
 import type { Precision } from '../kernels/kernel.ts';
 import type { Gpu } from '../runtime/gpu.ts';
@@ -19,7 +19,7 @@ type Stored = Tensor<'stored'>;
 export interface BlockWeights {
   readonly adapter: { readonly linear1: LinearWeights; readonly conv: DepthwiseWeights; readonly linear2: LinearWeights };
   readonly norm1: NormWeights;
-  readonly attention: { readonly qkv: LinearWeights; readonly tables: RelativeTables; readonly projection: LinearWeights };
+  readonly attention: { readonly qkv: LinearWeights; readonly tables: Stored; readonly projection: LinearWeights };
   readonly norm2: NormWeights;
   readonly mlp: { readonly linear1: LinearWeights; readonly linear2: LinearWeights };
 }
@@ -105,15 +105,21 @@ function embeddingWeights(u: Uploader, file: TensorFile, c: Config, { embed }: W
   };
 }
 
+function concatenated(parts: readonly Float32Array[]): Float32Array {
+  const whole = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
+  parts.reduce((at, part) => {
+    whole.set(part, at);
+    return at + part.length;
+  }, 0);
+  return whole;
+}
+
 function blockWeights(u: Uploader, file: TensorFile, c: Config, { embed, half, heads, qkv, mlp }: Widths, index: number): BlockWeights {
   const name = `encoder.blocks.${index}`;
   const headWidth = c.embed / c.heads;
   const head = channelsOf(headWidth);
   const [lr] = file.read(`${name}.attn.lr`);
-  const table = (axis: string): Stored => {
-    const values = resizedTable(file.read(`${name}.attn.rel_pos_${axis}`), headWidth, c.window, lr!);
-    return u.upload(`${name}.attn.rel_pos_${axis}`, [2 * c.window - 1, head.width], padChannels(values, head));
-  };
+  const tables = ['h', 'w', 'd'].map((axis) => padChannels(resizedTable(file.read(`${name}.attn.rel_pos_${axis}`), headWidth, c.window, lr!), head));
   return {
     adapter: {
       linear1: u.linear(`${name}.adapter.linear1`, half, embed),
@@ -126,7 +132,7 @@ function blockWeights(u: Uploader, file: TensorFile, c: Config, { embed, half, h
     norm1: u.norm(`${name}.norm1`, embed),
     attention: {
       qkv: u.linear(`${name}.attn.qkv`, qkv, embed),
-      tables: { h: table('h'), w: table('w'), d: table('d') },
+      tables: u.upload(`${name}.attn.rel_pos`, [3, 2 * c.window - 1, head.width], concatenated(tables)),
       projection: u.linear(`${name}.attn.proj`, embed, heads),
     },
     norm2: u.norm(`${name}.norm2`, embed),

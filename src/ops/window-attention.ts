@@ -17,13 +17,6 @@ export interface WindowAttentionShape {
   readonly channels: Channels;
 }
 
-export interface RelativeTables {
-  /** (2 window - 1, padded head width), resized and multiplied by the layer's `lr`. */
-  readonly h: Stored;
-  readonly w: Stored;
-  readonly d: Stored;
-}
-
 /** Consecutive rows of the rolled grid that hold whole windows, and the pieces of the grid that they come from. */
 export interface WindowBand {
   readonly firstRow: number;
@@ -70,11 +63,12 @@ const maxWindow = 64;
 /**
  * Attention of a band's windows; rows lie in the rolled grid's order, the other axes in the grid's own.
  * @param qkv (band rows, grid, grid, width of q, k and v together)
+ * @param tables (3, 2 window - 1, padded head width) by axis h, w, d: resized, and multiplied by the layer's `lr`
  * @param outWidth channels of the result, its padding zeroed
  * @returns (band rows, grid, grid, outWidth)
  * @throws VolsamError where the head or the window is larger than the kernel's registers
  */
-export function windowAttention(r: Recorder, qkv: Stored, tables: RelativeTables, shape: WindowAttentionShape, firstRow: number, outWidth: number): Stored {
+export function windowAttention(r: Recorder, qkv: Stored, tables: Stored, shape: WindowAttentionShape, firstRow: number, outWidth: number): Stored {
   const { grid, window, shift, channels: { count, groups: heads, groupWidth: headWidth } } = shape;
   if (headWidth > maxHeadWidth || window > maxWindow) {
     throw new VolsamError(`windowAttention: head width ${headWidth} and window ${window}; at most ${maxHeadWidth} and ${maxWindow}`);
@@ -85,7 +79,7 @@ export function windowAttention(r: Recorder, qkv: Stored, tables: RelativeTables
   const windows = (rowCount / window) * (grid / window) ** 2;
   // Without a shift all bands look alike, and share a pipeline.
   const overrides = { grid, window, shift, firstRow: shift ? firstRow : 0, heads, headWidth, qkvWidth, outWidth, scale: (count / heads) ** -0.5 };
-  const bindings = { qkv, tableH: tables.h, tableW: tables.w, tableD: tables.d, y };
+  const bindings = { qkv, tables, y };
   const operations = windows * heads * queries * headWidth * (4 * queries + 6 * window);
   if (r.subgroupSize === 8) {
     r.dispatch(windowAttentionSubgroup, bindings, overrides, [Math.ceil(queries / 16), heads, windows], operations);

@@ -6,15 +6,16 @@ import { expectClose, opSuite, random, runOp } from './harness.ts';
 const cases = [
   { name: 'round, plain', grid: 8, window: 4, shift: 0, heads: 2, headWidth: 16, bands: 2 },
   { name: 'round, shifted', grid: 8, window: 4, shift: 2, heads: 2, headWidth: 8, bands: 2 },
-  { name: 'window 8, shifted, the second band', grid: 16, window: 8, shift: 4, heads: 1, headWidth: 20, bands: 1, firstRow: 8 },
+  { name: 'shifted, the second band', grid: 8, window: 4, shift: 2, heads: 1, headWidth: 20, bands: 1, firstRow: 4 },
+  { name: 'window 8, shifted', grid: 8, window: 8, shift: 4, heads: 1, headWidth: 36, bands: 1 },
   { name: 'odd window and head width', grid: 6, window: 3, shift: 1, heads: 3, headWidth: 5, bands: 2 },
   { name: 'one token', grid: 1, window: 1, shift: 0, heads: 1, headWidth: 4, bands: 1 },
-  { name: 'window 9: more than one run of keys', grid: 9, window: 9, shift: 4, heads: 1, headWidth: 4, bands: 1 },
+  { name: 'more than one run of keys', grid: 9, window: 9, shift: 4, heads: 1, headWidth: 4, bands: 1 },
   { name: 'a wide head', grid: 4, window: 2, shift: 1, heads: 1, headWidth: 128, bands: 2 },
 ];
 
 /** The op in float64, on a band's rows in rolled order: logits, biases and mask written out in full. */
-function reference(qkv: Float32Array, tables: Float32Array[], c: (typeof cases)[number], firstRow: number): Float32Array {
+function reference(qkv: Float32Array, tables: Float32Array, c: (typeof cases)[number], firstRow: number): Float32Array {
   const { grid, window: s, shift, heads, headWidth } = c;
   const rowCount = c.bands * s;
   const width = heads * headWidth;
@@ -23,14 +24,21 @@ function reference(qkv: Float32Array, tables: Float32Array[], c: (typeof cases)[
   const region = (a: number) => Number(a >= grid - s) + Number(a >= grid - shift);
   const label = ([h, w, d]: number[]) => region(h! + firstRow) * 9 + region(w!) * 3 + region(d!);
   const value = (part: number, at: number[], head: number, i: number) => qkv[token(at[0]!, at[1]!, at[2]!) * 3 * width + (part * heads + head) * headWidth + i]!;
-  const dot = (f: (i: number) => number) => Array.from({ length: headWidth }, (_, i) => f(i)).reduce((sum, v) => sum + v, 0);
+  const dot = (f: (i: number) => number) => {
+    let sum = 0;
+    for (let i = 0; i < headWidth; i++) {
+      sum += f(i);
+    }
+    return sum;
+  };
   for (let q = 0; q < rowCount * grid * grid; q++) {
     const at = [Math.floor(q / (grid * grid)), Math.floor(q / grid) % grid, q % grid];
     const corner = at.map((a) => a - (a % s));
     const keys = Array.from({ length: s ** 3 }, (_, k) => [corner[0]! + Math.floor(k / (s * s)), corner[1]! + (Math.floor(k / s) % s), corner[2]! + (k % s)]);
     for (let head = 0; head < heads; head++) {
       const logits = keys.map((key) => {
-        const bias = tables.reduce((sum, table, axis) => sum + dot((i) => value(0, at, head, i) * table[(at[axis]! - key[axis]! + s - 1) * headWidth + i]!), 0);
+        const bias = [0, 1, 2].reduce((sum, axis) => sum + dot((i) =>
+          value(0, at, head, i) * tables[(axis * (2 * s - 1) + at[axis]! - key[axis]! + s - 1) * headWidth + i]!), 0);
         const product = dot((i) => value(0, at, head, i) * value(1, key, head, i)) / Math.sqrt(headWidth);
         return product + bias + (shift && label(key) !== label(at) ? -100 : 0);
       });
@@ -53,13 +61,12 @@ opSuite('windowAttention', cases, async (gpu, target, c) => {
   const head = channelsOf(headWidth);
   const qkv = random(target.precision, bands * window, grid, grid, 3 * heads * headWidth);
   qkv.values.forEach((v, i) => { qkv.values[i] = 2 * v; });
-  const tables = [0, 1, 2].map(() => random(target.precision, 2 * window - 1, headWidth));
+  const tables = random(target.precision, 3, 2 * window - 1, headWidth);
   const pad = (input: typeof qkv, channels: typeof one) => ({ ...input, shape: [...input.shape.slice(0, -1), channels.width], values: padChannels(input.values, channels) });
-  const [h, w, d] = tables.map((table) => pad(table, head));
   const outWidth = one.width + 4;
-  const found = await runOp(gpu, target, { qkv: pad(qkv, all), h: h!, w: w!, d: d! }, (r, t) =>
-    windowAttention(r, t.qkv, t, { grid, window, shift, channels: one }, firstRow, outWidth));
-  const expected = reference(qkv.values, tables.map(({ values }) => values), c, firstRow);
+  const found = await runOp(gpu, target, { qkv: pad(qkv, all), tables: pad(tables, head) }, (r, t) =>
+    windowAttention(r, t.qkv, t.tables, { grid, window, shift, channels: one }, firstRow, outWidth));
+  const expected = reference(qkv.values, tables.values, c, firstRow);
   expectClose(unpadChannels(found, { ...one, width: outWidth }), expected, target.precision);
   expect(found.every((v, i) => i % outWidth < one.width || v === 0)).toBe(true);
 });

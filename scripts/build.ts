@@ -1,0 +1,14 @@
+// Makes dist/: the Node entry, the browser entry, the volsam command and the types.
+import { execFileSync } from 'node:child_process';
+import { chmodSync, readFileSync, rmSync } from 'node:fs';
+import { build } from 'esbuild';
+
+const { dependencies } = JSON.parse(readFileSync('package.json', 'utf8')) as { dependencies: Record<string, string> };
+rmSync('dist', { recursive: true, force: true });
+
+const shared = { bundle: true, format: 'esm', target: 'es2022', sourcemap: true, logLevel: 'warning' } as const;
+await build({ ...shared, entryPoints: { node: 'src/node.ts', cli: 'src/cli/main.ts' }, outdir: 'dist', platform: 'node', external: Object.keys(dependencies) });
+await build({ ...shared, entryPoints: { browser: 'src/browser.ts' }, outdir: 'dist', platform: 'browser', minify: true });
+chmodSync('dist/cli.js', 0o755);
+
+execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '--project', 'tsconfig.types.json'], { stdio: 'inherit' });

@@ -1,0 +1,19 @@
+/** volsam in a page. */
+import { parseSafetensors, type TensorFile } from './files/safetensors.ts';
+import { AdapterError } from './runtime/errors.ts';
+import { openDevice, type Gpu } from './runtime/gpu.ts';
+
+export * from './library.ts';
+
+/** @throws AdapterError where the browser has no WebGPU, or no adapter for it */
+export async function openGpu(): Promise<Gpu> {
+  if (!navigator.gpu) {
+    throw new AdapterError('this browser has no WebGPU; accepted are current Chrome, Edge, Safari and Firefox, over https or from localhost');
+  }
+  return openDevice(navigator.gpu);
+}
+
+/** Weights from bytes or from a dropped or fetched file. @throws InputError as `parseSafetensors` */
+export async function readSafetensors(file: Uint8Array | Blob): Promise<TensorFile> {
+  return parseSafetensors(file instanceof Uint8Array ? file : new Uint8Array(await file.arrayBuffer()));
+}

@@ -1,0 +1,23 @@
+#!/usr/bin/env node
+/** The `volsam` command. */
+import { Command } from 'commander';
+import { VolsamError } from '../runtime/errors.ts';
+import { doctor } from './doctor.ts';
+import { addSegment } from './segment.ts';
+
+const program = new Command('volsam')
+  .description('One click in a CT or MR volume gives a tumour mask, on your own GPU. Research software, not a medical device.')
+  .showHelpAfterError();
+
+addSegment(program);
+program.command('doctor').description('what volsam finds on this machine, how fast it is, and what is missing').option('--json', 'one JSON object').action(doctor);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!(error instanceof VolsamError)) {
+    throw error;
+  }
+  console.error(`volsam: ${error.message}`);
+  process.exitCode = 1;
+}

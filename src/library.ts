@@ -1,0 +1,11 @@
+/** What both entries export: everything that needs neither Node nor a page. */
+export { Sam3D, type Embedding, type PredictOptions, type Sam3DOptions, type TapValue } from './volsam/sam3d.ts';
+export type { Point, Volume } from './volsam/inputs.ts';
+export { segmentImage, type Segmentation } from './volsam/segment.ts';
+export { parsePreset, presets, type Preset } from './volsam/preset.ts';
+export { configs, type Config } from './model/config.ts';
+export { formatNifti, parseNifti, type NiftiImage } from './files/nifti.ts';
+export { formatSafetensors, parseSafetensors, type TensorFile } from './files/safetensors.ts';
+export { profile, type DispatchTiming, type Profile } from './runtime/profiler.ts';
+export { AdapterError, DeviceLostError, GpuError, InputError, VolsamError } from './runtime/errors.ts';
+export type { Gpu } from './runtime/gpu.ts';

@@ -1,0 +1,4 @@
+/** volsam in Node. */
+export * from './library.ts';
+export { openGpu } from './node/open-gpu.ts';
+export { readNifti, readSafetensors } from './node/files.ts';

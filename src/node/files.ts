@@ -1,0 +1,45 @@
+/** Files in Node: read whole, and written to a temporary name first, so that a killed run leaves no half file. */
+import { randomBytes } from 'node:crypto';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { PNG } from 'pngjs';
+import { parseNifti, type NiftiImage } from '../files/nifti.ts';
+import { parseSafetensors, type TensorFile } from '../files/safetensors.ts';
+import type { Picture } from '../files/overlay.ts';
+import { InputError } from '../runtime/errors.ts';
+
+/** @throws InputError where the file cannot be read */
+export async function readBytes(path: string): Promise<Uint8Array> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    throw new InputError(`${path}: cannot be read (${(error as NodeJS.ErrnoException).code ?? (error as Error).message})`);
+  }
+}
+
+/** Writes beside the target and renames. @throws InputError where the folder cannot be written to */
+export async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
+  const temporary = `${path}.${randomBytes(4).toString('hex')}.part`;
+  try {
+    await writeFile(temporary, bytes);
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw new InputError(`${path}: cannot be written (${(error as NodeJS.ErrnoException).code ?? (error as Error).message})`);
+  }
+}
+
+/** Weights from a path, or from bytes that are in memory. @throws InputError as `parseSafetensors` */
+export async function readSafetensors(file: string | Uint8Array): Promise<TensorFile> {
+  return typeof file === 'string' ? parseSafetensors(await readBytes(file), file) : parseSafetensors(file);
+}
+
+/** @throws InputError as `parseNifti` */
+export async function readNifti(path: string): Promise<NiftiImage> {
+  return parseNifti(await readBytes(path), path);
+}
+
+export function formatPng({ width, height, pixels }: Picture): Uint8Array {
+  const png = new PNG({ width, height });
+  png.data = Buffer.from(pixels);
+  return PNG.sync.write(png);
+}

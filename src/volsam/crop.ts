@@ -1,0 +1,165 @@
+/**
+ * From a file's grid to the network's crop and back, as the paper's test procedure does it: resample to the preset's
+ * spacing, cut a cube round the clicks, zeros (after normalisation) beyond the volume; and the probability the same way
+ * back. Only the crop is resampled, never the whole volume.
+ */
+import { InputError } from '../runtime/errors.ts';
+import type { NiftiImage } from '../files/nifti.ts';
+import { networkAxes, type AxisOrder } from './orientation.ts';
+import type { Point, Volume } from './inputs.ts';
+import type { Preset } from './preset.ts';
+
+/** Where a crop lies: by network axis (D, H, W), in voxels of the resampled volume. */
+interface CropAxis extends AxisOrder {
+  readonly fileVoxels: number;
+  /** Values of the file between neighbours along the axis. */
+  readonly stride: number;
+  /** Resampled voxels a file voxel. */
+  readonly scale: number;
+  readonly resampledVoxels: number;
+  /** The crop's first voxel; may lie before the volume. */
+  readonly first: number;
+}
+
+export interface Crop {
+  readonly side: number;
+  readonly axes: readonly [CropAxis, CropAxis, CropAxis];
+  /** The clicks, in voxels of the crop. */
+  readonly points: readonly Point[];
+}
+
+/** Two neighbours and the share of the second; a share of -1 is outside. */
+interface Neighbours {
+  readonly first: Int32Array;
+  readonly second: Int32Array;
+  readonly share: Float64Array;
+}
+
+function checkClick(image: NiftiImage, click: readonly number[]): void {
+  if (click.length !== 3 || !click.every((at, axis) => at >= -0.5 && at <= image.dims[axis]! - 0.5)) {
+    throw new InputError(`click ${click.join(',')} lies outside the image; accepted are indices from 0,0,0 to ${image.dims.map((side) => side - 1).join(',')}`);
+  }
+}
+
+/**
+ * The crop round some clicks.
+ * @param clicks voxel indices (i, j, k) of the file as stored
+ * @param side of the crop, in voxels of the preset's spacing
+ * @throws InputError where a click is outside the image, or the clicks do not fit into one crop
+ */
+export function cropRound(image: NiftiImage, clicks: readonly (readonly number[])[], preset: Preset, side: number): Crop {
+  clicks.forEach((click) => checkClick(image, click));
+  const strides = [1, image.dims[0], image.dims[0] * image.dims[1]];
+  const points = clicks.map((): number[] => []);
+  const axes = networkAxes(image.affine, preset).map((order, n): CropAxis => {
+    const fileVoxels = image.dims[order.fileAxis]!;
+    const scale = image.spacing[order.fileAxis]! / preset.spacing[n]!;
+    const resampledVoxels = Math.max(1, Math.floor(fileVoxels * scale));
+    const places = clicks.map((click) => {
+      const stored = click[order.fileAxis]!;
+      const at = order.flipped ? fileVoxels - 1 - stored : stored;
+      return Math.min(Math.max(Math.round((at + 0.5) * scale - 0.5), 0), resampledVoxels - 1);
+    });
+    const first = Math.floor((Math.min(...places) + Math.max(...places)) / 2) - Math.floor(side / 2);
+    places.forEach((place, i) => points[i]!.push(place - first));
+    return { ...order, fileVoxels, stride: strides[order.fileAxis]!, scale, resampledVoxels, first };
+  });
+  if (points.some((point) => point.some((at) => at < 0 || at >= side))) {
+    throw new InputError(`the clicks lie too far apart: the crop is ${preset.spacing.map((mm) => mm * side).join(' x ')} mm; segment them one by one`);
+  }
+  return { side, axes: axes as [CropAxis, CropAxis, CropAxis], points: points as unknown as Point[] };
+}
+
+/** File neighbours of each crop voxel along an axis, as offsets in the file (torch's interpolate with a scale factor). */
+function fileNeighbours({ fileVoxels, stride, flipped, scale, resampledVoxels, first }: CropAxis, side: number): Neighbours {
+  const found = { first: new Int32Array(side), second: new Int32Array(side), share: new Float64Array(side) };
+  const offset = (index: number) => (flipped ? fileVoxels - 1 - index : index) * stride;
+  for (let v = 0; v < side; v++) {
+    const resampled = first + v;
+    if (resampled < 0 || resampled >= resampledVoxels) {
+      found.share[v] = -1;
+      continue;
+    }
+    const at = Math.max(0, (resampled + 0.5) / scale - 0.5);
+    const low = Math.min(Math.floor(at), fileVoxels - 1);
+    found.first[v] = offset(low);
+    found.second[v] = offset(Math.min(low + 1, fileVoxels - 1));
+    found.share[v] = at - low;
+  }
+  return found;
+}
+
+/** The trilinear value at (a, b, c) of three axes' neighbours. `read` gives the value at an offset. */
+function interpolate(read: (offset: number) => number, axes: readonly Neighbours[], a: number, b: number, c: number): number {
+  const [x, y, z] = axes as [Neighbours, Neighbours, Neighbours];
+  const along = (offset: number) => read(offset + z.first[c]!) * (1 - z.share[c]!) + read(offset + z.second[c]!) * z.share[c]!;
+  const across = (offset: number) => along(offset + y.first[b]!) * (1 - y.share[b]!) + along(offset + y.second[b]!) * y.share[b]!;
+  return across(x.first[a]!) * (1 - x.share[a]!) + across(x.second[a]!) * x.share[a]!;
+}
+
+/** The crop's intensities, clipped and normalised; zeros beyond the volume. NaNs in the file count as 0. */
+export function readCrop(image: NiftiImage, { side, axes }: Crop, { clip, mean, std }: Preset): Volume {
+  const neighbours = axes.map((axis) => fileNeighbours(axis, side));
+  const inside = neighbours.map(({ share }) => Array.from(share.keys()).filter((v) => share[v]! >= 0));
+  const read = (offset: number) => image.values[offset]! || 0;
+  const data = new Float32Array(side ** 3);
+  for (const d of inside[0]!) {
+    for (const h of inside[1]!) {
+      for (const w of inside[2]!) {
+        const value = interpolate(read, neighbours, d, h, w);
+        data[(d * side + h) * side + w] = (Math.min(Math.max(value, clip[0]), clip[1]) - mean) / std;
+      }
+    }
+  }
+  return { data, shape: [side, side, side] };
+}
+
+/** Crop neighbours of each file voxel along an axis (torch's interpolate to a size), as offsets in a crop framed by zeros. */
+function cropNeighbours({ fileVoxels, flipped, resampledVoxels, first }: CropAxis, side: number, stride: number): Neighbours {
+  const found = { first: new Int32Array(fileVoxels), second: new Int32Array(fileVoxels), share: new Float64Array(fileVoxels) };
+  const framed = (resampled: number) => Math.min(Math.max(resampled - first + 1, 0), side + 1);
+  for (let index = 0; index < fileVoxels; index++) {
+    const at = Math.max(0, (index + 0.5) * (resampledVoxels / fileVoxels) - 0.5);
+    const low = Math.min(Math.floor(at), resampledVoxels - 1);
+    const [from, to] = [framed(low), framed(Math.min(low + 1, resampledVoxels - 1))];
+    const place = flipped ? fileVoxels - 1 - index : index;
+    found.first[place] = from * stride;
+    found.second[place] = to * stride;
+    found.share[place] = from === to && (from === 0 || from === side + 1) ? -1 : at - low;
+  }
+  return found;
+}
+
+/** A crop with one voxel of zeros round it. */
+function framedByZeros(values: Float32Array, side: number): Float32Array {
+  const frame = side + 2;
+  const framed = new Float32Array(frame ** 3);
+  for (let d = 0; d < side; d++) {
+    for (let h = 0; h < side; h++) {
+      const at = (d * side + h) * side;
+      framed.set(values.subarray(at, at + side), ((d + 1) * frame + h + 1) * frame + 1);
+    }
+  }
+  return framed;
+}
+
+/** Values of the crop (D, H, W) on the file's grid, i fastest; zeros beyond the crop. */
+export function writeCrop(values: Float32Array, { side, axes }: Crop, dims: readonly [number, number, number]): Float32Array {
+  const frame = side + 2;
+  const framed = framedByZeros(values, side);
+  const byFileAxis: Neighbours[] = [];
+  axes.forEach((axis, n) => {
+    byFileAxis[axis.fileAxis] = cropNeighbours(axis, side, frame ** (2 - n));
+  });
+  const read = (offset: number) => framed[offset]!;
+  const inside = byFileAxis.map(({ share }) => Array.from(share.keys()).filter((v) => share[v]! >= 0));
+  const out = new Float32Array(dims[0] * dims[1] * dims[2]);
+  for (const k of inside[2]!) {
+    for (const j of inside[1]!) {
+      for (const i of inside[0]!) {
+        out[(k * dims[1] + j) * dims[0] + i] = interpolate(read, byFileAxis, i, j, k);
+      }
+    }
+  }
+  return out;
+}
