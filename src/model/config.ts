@@ -126,10 +126,17 @@ export function parameterShapes(c: Config): Map<string, readonly number[]> {
   return shapes;
 }
 
-/** `global_blocks` in a file is `globalBlocks` here. */
-function fromMetadata(text: string | undefined): Partial<Config> {
-  if (text === undefined || text in configs) {
-    return text === undefined ? {} : configs[text]!;
+/**
+ * A configuration by name, or from a JSON object of the reference's fields (`global_blocks` there is `globalBlocks`
+ * here); fields that are not given take the published value. @throws InputError where it is neither
+ */
+export function configNamed(text: string): Config {
+  return { ...vitB, ...fromMetadata(text) };
+}
+
+function fromMetadata(text: string): Partial<Config> {
+  if (text in configs) {
+    return configs[text]!;
   }
   try {
     const fields = Object.entries(JSON.parse(text) as Record<string, unknown>);
@@ -188,7 +195,7 @@ export function checkConfig(c: Config): void {
  * @throws InputError where the sizes do not fit together, or a tensor is missing, unknown or of another shape
  */
 export function configOf(file: TensorFile): Config {
-  const config: Config = { ...vitB, ...fromShapes(file.shapes), ...fromMetadata(file.metadata.config) };
+  const config: Config = { ...vitB, ...fromShapes(file.shapes), ...(file.metadata.config !== undefined && fromMetadata(file.metadata.config)) };
   checkConfig(config);
   const expected = parameterShapes(config);
   const list = (names: string[]) => `${names.slice(0, 5).join(', ')}${names.length > 5 ? ` and ${names.length - 5} more` : ''}`;

@@ -1,0 +1,38 @@
+import { channelsOf, padChannels } from '../../src/ops/channels.ts';
+import { tokenAttention } from '../../src/ops/token-attention.ts';
+import { expectClose, opSuite, random, runOp } from './harness.ts';
+
+const cases = [
+  { name: 'round', queries: 64, keys: 16, heads: 4, headWidth: 16 },
+  { name: 'odd, padded heads', queries: 37, keys: 11, heads: 3, headWidth: 5 },
+  { name: 'one token', queries: 1, keys: 1, heads: 1, headWidth: 4 },
+  { name: 'more queries than a workgroup row', queries: 5000, keys: 3, heads: 2, headWidth: 4 },
+];
+
+opSuite('tokenAttention', cases, async (gpu, target, { queries, keys, heads, headWidth }) => {
+  const width = heads * headWidth;
+  const channels = channelsOf(width, heads, 8);
+  const pad = (input: ReturnType<typeof random>) => ({ ...input, shape: [input.shape[0]!, channels.width], values: padChannels(input.values, channels) });
+  const [q, k, v] = [random(target.precision, queries, width), random(target.precision, keys, width), random(target.precision, keys, width)];
+  q.values.forEach((value, i) => { q.values[i] = 4 * value; });
+  const found = await runOp(gpu, target, { q: pad(q), k: pad(k), v: pad(v) }, (r, t) => tokenAttention(r, t.q, t.k, t.v, channels));
+  const expected = new Float32Array(queries * width);
+  for (let query = 0; query < queries; query++) {
+    for (let head = 0; head < heads; head++) {
+      const at = (token: number) => token * width + head * headWidth;
+      const logits = Array.from({ length: keys }, (_, key) => {
+        let sum = 0;
+        for (let i = 0; i < headWidth; i++) {
+          sum += q.values[at(query) + i]! * k.values[at(key) + i]!;
+        }
+        return sum / Math.sqrt(headWidth);
+      });
+      const shares = logits.map((logit) => Math.exp(logit - Math.max(...logits)));
+      const total = shares.reduce((sum, share) => sum + share, 0);
+      for (let i = 0; i < headWidth; i++) {
+        expected[at(query) + i] = shares.reduce((sum, share, key) => sum + share * v.values[at(key) + i]!, 0) / total;
+      }
+    }
+  }
+  expectClose(found, padChannels(expected, channels), target.precision);
+});

@@ -1,0 +1,74 @@
+/**
+ * Every kernel under wgsl_reflect's race detector, at a small size: its interpreter runs a workgroup's invocations in
+ * step and reports two that touch one place between barriers, so that a missing barrier is found without luck.
+ */
+import { expect, test } from 'vitest';
+import { detectRaces } from 'wgsl_reflect/wgsl_reflect.module.js';
+import * as kernels from '../src/kernels/generated.ts';
+import type { Kernel } from '../src/kernels/kernel.ts';
+import { channelsOf } from '../src/ops/channels.ts';
+import { conv3d } from '../src/ops/conv3d.ts';
+import { depthwiseConv3d } from '../src/ops/depthwise-conv3d.ts';
+import { enlargedConvolution } from '../src/ops/enlarged-convolution.ts';
+import { instanceNormRelu } from '../src/ops/instance-norm.ts';
+import { layerNorm } from '../src/ops/layer-norm.ts';
+import { linear } from '../src/ops/linear.ts';
+import { patchEmbedding } from '../src/ops/patch-embedding.ts';
+import { pointSampling } from '../src/ops/point-sampling.ts';
+import { softmax } from '../src/ops/softmax.ts';
+import { tokenAttention } from '../src/ops/token-attention.ts';
+import { trilinearResampling } from '../src/ops/trilinear-resampling.ts';
+import { createRecorder, type Dispatch } from '../src/runtime/recorder.ts';
+
+/**
+ * The interpreter has no subgroup operations, and keeps a function's result by call site rather than by invocation, so
+ * that window attention's lanes would all store where the last one does. None of these has workgroup memory that two
+ * lanes share.
+ */
+const withSubgroups = ['conv3d.subgroup', 'linear.subgroup', 'window-attention.subgroup'];
+const beyondTheInterpreter = [...withSubgroups, 'window-attention'];
+
+const r = createRecorder({ precision: 'f32', software: true, subgroupSize: undefined, bindingBytes: 128 * 2 ** 20 });
+const stored = (...shape: number[]) => r.tensor('stored', shape);
+const axis = { inSide: 2, outSide: 3, stride: 1 };
+
+linear(r, stored(3, 4), { weight: stored(4, 8), bias: stored(8) }, { activation: 'gelu', residual: stored(3, 8) });
+layerNorm(r, stored(2, 8), { weight: stored(8), bias: stored(8), channels: 6 }, { epsilon: 1e-6 });
+depthwiseConv3d(r, stored(2, 1, 3, 4), { weight: stored(27, 4), bias: stored(4) });
+conv3d(r, stored(1, 2, 3, 4), stored(27, 4, 4));
+tokenAttention(r, stored(2, 4), stored(3, 4), stored(3, 4), channelsOf(4));
+instanceNormRelu(r, stored(1, 1, 3, 4));
+trilinearResampling(r, stored(2, 2, 2, 1), 1, [axis, axis, axis], true);
+pointSampling(r, stored(2, 2, 2, 4), r.tensor('f32', [1, 3]), 4);
+enlargedConvolution(r, stored(1, 1, 1, 27 * 4), { first: 0, count: 4 }, stored(2, 2, 2, 4), { base: stored(2, 2, 2, 4) });
+softmax(r, r.tensor('f32', [2, 5]));
+patchEmbedding(r, stored(2, 2, 2), { patch: stored(3, 3, 64), slice: stored(3, 64), position: stored(2, 2, 64), depth: stored(2, 64) }, [{ first: 0, count: 2 }]);
+
+const dispatches = r.commands.filter((command): command is Dispatch => command.kind === 'dispatch');
+
+test('every kernel is here, or is named as beyond the interpreter', () => {
+  const all = Object.values(kernels).map((kernel) => (kernel as Kernel).name);
+  const here = [...dispatches.map(({ kernel }) => kernel.name), ...beyondTheInterpreter];
+  expect(new Set(here)).toEqual(new Set(all));
+  expect(Object.values(kernels).filter((kernel) => kernel.source.includes('enable subgroups')).map(({ name }) => name).sort()).toEqual(withSubgroups);
+});
+
+function racesOf({ kernel, bindings, overrides, workgroups }: Dispatch, source: string) {
+  const buffers = Object.fromEntries(kernel.bindings.map(({ name, index }) =>
+    [index, new Float32Array(bindings[name]!.bytes / 4).map((_, i) => Math.sin(i)).buffer]));
+  const constants = Object.fromEntries(Object.entries(overrides).map(([name, value]) => [name, Number(value)]));
+  return detectRaces(source, kernel.entryPoint, [...workgroups], { 0: buffers }, { constants });
+}
+
+for (const dispatch of dispatches) {
+  test(`no races in ${dispatch.kernel.name}`, () => {
+    const { races, errors } = racesOf(dispatch, dispatch.kernel.source);
+    expect(errors).toEqual([]);
+    expect(races.map(({ message }) => message)).toEqual([]);
+  });
+}
+
+test('a missing barrier is found', () => {
+  const norm = dispatches.find(({ kernel }) => kernel.name === 'layer-norm')!;
+  expect(racesOf(norm, norm.kernel.source.replaceAll('workgroupBarrier();', '')).races.length).toBeGreaterThan(0);
+});
