@@ -1,8 +1,9 @@
 // Makes sure that WebGPU finds an adapter. Does nothing where one answers; on Debian and Ubuntu without one it installs
 // Mesa's software Vulkan driver (lavapipe); elsewhere it says what to do.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { becomesRoot, isDebianLike, osRelease, runAsRoot } from './apt.ts';
 
 const debianKeyring = '/usr/share/keyrings/debian-archive-keyring.gpg';
 const packages = ['libvulkan1', 'mesa-vulkan-drivers'];
@@ -18,15 +19,6 @@ function fail(reason: string, commands: readonly string[]): never {
   console.error(`volsam: WebGPU finds no adapter on this machine, and ${reason}.`);
   commands.forEach((command) => console.error(`  ${command}`));
   process.exit(1);
-}
-
-/** os-release's fields; empty where there is no such file. */
-function osRelease(): Record<string, string> {
-  if (!existsSync('/etc/os-release')) {
-    return {};
-  }
-  const lines = readFileSync('/etc/os-release', 'utf8').split('\n');
-  return Object.fromEntries(lines.map((line) => line.split('=')).filter((parts) => parts.length === 2).map(([name, value]) => [name, value!.replace(/^"|"$/g, '')]));
 }
 
 interface Source { uri: string; release: string; component: string }
@@ -55,8 +47,7 @@ function backportsSource(codename: string): { file: string; text: string } | und
 }
 
 function install(): void {
-  const { ID: id, ID_LIKE: like = '', VERSION_CODENAME: codename } = osRelease();
-  if (process.platform !== 'linux' || !existsSync('/usr/bin/apt-get') || ![id, ...like.split(' ')].some((name) => name === 'debian' || name === 'ubuntu')) {
+  if (!isDebianLike()) {
     fail('only on Debian and Ubuntu can this script install one', process.platform === 'linux' ? [
       'Install your GPU vendor\'s driver with Vulkan, or Mesa\'s software driver, 24.0 or newer:',
       'Fedora: sudo dnf install mesa-vulkan-drivers vulkan-loader',
@@ -64,27 +55,23 @@ function install(): void {
       'Alpine: sudo apk add mesa-vulkan-swrast vulkan-loader',
     ] : ['Install or update the graphics driver of this machine.']);
   }
+  const { VERSION_CODENAME: codename } = osRelease();
   const backports = codename === 'bookworm' ? backportsSource(codename) : undefined;
   const release = codename === 'bookworm' ? ['-t', 'bookworm-backports'] : [];
-  const isRoot = process.getuid!() === 0;
-  if (!isRoot && spawnSync('sudo', ['-n', 'true'], { stdio: 'ignore' }).status !== 0) {
+  if (!becomesRoot()) {
     fail('installing one takes root. Run', [
       ...(backports ? [`printf '${backports.text.replaceAll('\n', '\\n')}' | sudo tee ${backports.file}`] : []),
       'sudo apt-get update', `sudo apt-get install -y ${release.join(' ')} ${packages.join(' ')}`,
     ]);
   }
-  const run = (command: string, args: readonly string[], input?: string) => {
-    const [program, ...rest] = isRoot ? [command, ...args] : ['sudo', '-n', command, ...args];
-    return spawnSync(program!, rest, { input, stdio: [input === undefined ? 'ignore' : 'pipe', 'ignore', 'inherit'], env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } }).status === 0;
-  };
   console.log('volsam: WebGPU finds no adapter on this machine; installing Mesa\'s software Vulkan driver (lavapipe)');
   if (backports) {
     console.log(`volsam: writing ${backports.file}: Debian 12's own Mesa is too old, its backports are not`);
-    run('tee', [backports.file], backports.text);
+    runAsRoot('tee', [backports.file], backports.text);
   }
   console.log(`volsam: apt-get update && apt-get install ${release.join(' ')} ${packages.join(' ')}`);
-  run('apt-get', ['update', '-qq']); // a third party's broken source fails this, and need not stop the installation
-  if (!run('apt-get', ['install', '-y', '-qq', ...release, ...packages])) {
+  runAsRoot('apt-get', ['update', '-qq']); // a third party's broken source fails this, and need not stop the installation
+  if (!runAsRoot('apt-get', ['install', '-y', '-qq', ...release, ...packages])) {
     fail('apt-get could not install one', ['See its messages above.']);
   }
 }

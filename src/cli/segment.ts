@@ -1,12 +1,14 @@
 /** `volsam segment`: clicks in a NIfTI file to a mask file. */
 import { SingleBar } from 'cli-progress';
 import { InvalidArgumentError, type Command } from 'commander';
+import { configOf } from '../model/config.ts';
 import { formatNifti, type NiftiImage } from '../files/nifti.ts';
 import { drawOverlay } from '../files/overlay.ts';
 import type { Precision } from '../kernels/kernel.ts';
 import { formatPng, readBytes, readNifti, readSafetensors, writeWhole } from '../node/files.ts';
 import { openGpu } from '../node/open-gpu.ts';
 import { InputError } from '../runtime/errors.ts';
+import { cropRound } from '../volsam/crop.ts';
 import { patientAxes, worldToVoxel } from '../volsam/orientation.ts';
 import { parsePreset, presets, type Preset } from '../volsam/preset.ts';
 import { Sam3D } from '../volsam/sam3d.ts';
@@ -64,6 +66,7 @@ export async function segment(options: SegmentOptions): Promise<SegmentSummary> 
   const started = performance.now();
   const [image, weights, preset] = await Promise.all([readNifti(options.image), readSafetensors(options.weights), presetOf(options.preset)]);
   const clicks = clicksIn(image, options);
+  cropRound(image, clicks, preset, configOf(weights).crop); // bad clicks and weights are refused before a GPU is opened
   const gpu = await openGpu();
   const bar = progressBar(process.stderr.isTTY && !options.json);
   try {

@@ -98,10 +98,11 @@ export async function openDevice(entry: GPU): Promise<Gpu> {
   async function checked<T>(what: string, work: () => T | Promise<T>): Promise<T> {
     const filters = ['validation', 'out-of-memory', 'internal'] as const;
     filters.forEach((filter) => device.pushErrorScope(filter));
-    let result: T | Promise<T>;
+    let outcome: Promise<T>;
     let scopes: Promise<(GPUError | null)[]>;
     try {
-      result = work();
+      outcome = Promise.resolve(work());
+      outcome.catch(() => undefined); // it is awaited below, unless the scopes have an error that says more
     } finally {
       scopes = Promise.all(filters.map(() => device.popErrorScope()));
       scopes.catch(() => undefined); // a failed pop means a lost device, which `untilLost` reports
@@ -110,7 +111,11 @@ export async function openDevice(entry: GPU): Promise<Gpu> {
     if (found) {
       throw new GpuError(`${what}: ${found.message}`);
     }
-    return untilLost(Promise.resolve(result));
+    try {
+      return await untilLost(outcome);
+    } catch (error) {
+      throw error instanceof GPUPipelineError ? new GpuError(`${what}: ${error.message}`) : error;
+    }
   }
 
   const gpu: Gpu = {

@@ -1,0 +1,122 @@
+/** The command line by running it: the built `volsam` on the shipped case. */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PNG } from 'pngjs';
+import { afterAll, describe, expect, test } from 'vitest';
+import { parseNifti } from '../../src/files/nifti.ts';
+import { presets } from '../../src/volsam/preset.ts';
+import { ensureNibabel, runPython } from '../files/nibabel.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'volsam-cli-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+const at = (name: string) => join(folder, name);
+const [image, weights] = ['weights/demo/phantom_ct.nii.gz', 'weights/demo/demo_phantom.safetensors'];
+
+function volsam(...args: string[]) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['dist/cli.js', ...args], { encoding: 'utf8' });
+  return { status, stdout, stderr };
+}
+
+function segment(...args: string[]) {
+  return volsam('segment', '--weights', weights, ...args);
+}
+
+function read(path: string) {
+  return parseNifti(readFileSync(path), path);
+}
+
+test('a click in the shipped case gives mask, soft map and picture; Dice is the reference\'s', () => {
+  const { status, stdout, stderr } = segment('--image', image, '--click', '72,72,32', '--preset', 'kits', '-o', at('mask.nii.gz'),
+    '--probability', at('soft.nii'), '--overlay', at('overlay.png'), '--json');
+  expect(stderr.replace(/Warning: .*\n/g, '')).toBe('');
+  expect(status).toBe(0);
+  const summary = JSON.parse(stdout) as Record<string, number | string>;
+  const [mask, soft, label] = [read(at('mask.nii.gz')), read(at('soft.nii')), read('weights/demo/phantom_label.nii.gz')];
+  const voxels = mask.values.reduce((sum, value) => sum + value, 0);
+  expect(summary).toMatchObject({ voxels, mask: at('mask.nii.gz') });
+  expect(summary.millilitres).toBeCloseTo((voxels * 0.8 * 0.8 * 1.5) / 1000, 3);
+  expect(mask.values.every((value, i) => value === Number(soft.values[i]! > 0.5))).toBe(true);
+  const both = mask.values.reduce((sum, value, i) => sum + Number(value === 1 && label.values[i] === 2), 0);
+  const dice = (2 * both) / (voxels + label.values.reduce((sum, value) => sum + Number(value === 2), 0));
+  expect(dice).toBeCloseTo(0.9092, 3);
+  const png = PNG.sync.read(readFileSync(at('overlay.png')));
+  const yellow = Array.from({ length: png.data.length / 4 }, (_, i) => png.data.subarray(4 * i, 4 * i + 3)).filter(([r, g, b]) => r === 255 && g === 196 && b === 0);
+  expect(png.width).toBeGreaterThan(600);
+  expect(yellow.length).toBeGreaterThan(200);
+  expect(readdirSync(folder).filter((name) => name.endsWith('.part'))).toEqual([]);
+});
+
+describe.runIf(ensureNibabel())('stored in other orientations', () => {
+  test('RAS, LPS and oblique files give the same mask, with their own affines', () => {
+    const clicks = runPython(`
+source = nib.load(sys.argv[2])
+world = source.affine @ [72, 72, 32, 1]
+out = {'codes': ''.join(nib.aff2axcodes(source.affine)), 'clicks': {}}
+ras = nib.as_closest_canonical(source)
+lps = ras.as_reoriented(nib.orientations.ornt_transform(nib.io_orientation(ras.affine), nib.orientations.axcodes2ornt('LPS')))
+for name, image in (('oblique', source), ('ras', ras), ('lps', lps)):
+    nib.save(image, f'{sys.argv[1]}/{name}.nii.gz')
+    out['clicks'][name] = [round(float(v)) for v in (np.linalg.inv(image.affine) @ world)[:3]]
+out['world'] = [float(v) for v in world[:3]]
+print(json.dumps(out))`, folder, image) as { codes: string; clicks: Record<string, number[]>; world: number[] };
+    writeFileSync(at('preset.json'), JSON.stringify({ ...presets.kits, orientation: clicks.codes }));
+    for (const [name, click] of Object.entries(clicks.clicks)) {
+      const place = name === 'lps' ? ['--world', '--click', clicks.world.join(',')] : ['--click', click.join(',')];
+      const { status, stderr } = segment('--image', at(`${name}.nii.gz`), ...place, '--preset', at('preset.json'), '-o', at(`${name}-mask.nii.gz`));
+      expect(status, stderr).toBe(0);
+    }
+    const compared = runPython(`
+masks = [(name, nib.load(f'{sys.argv[1]}/{name}-mask.nii.gz'), nib.load(f'{sys.argv[1]}/{name}.nii.gz')) for name in ('oblique', 'ras', 'lps')]
+canonical = [nib.as_closest_canonical(mask).get_fdata() for _, mask, _ in masks]
+print(json.dumps({'affines': [bool(np.array_equal(m.affine, i.affine)) for _, m, i in masks], 'shapes': [m.shape == i.shape for _, m, i in masks],
+    'same': [bool(np.array_equal(c, canonical[0])) for c in canonical], 'voxels': int(canonical[0].sum())}))`, folder) as { affines: boolean[]; shapes: boolean[]; same: boolean[]; voxels: number };
+    expect(compared).toMatchObject({ affines: [true, true, true], shapes: [true, true, true], same: [true, true, true] });
+    expect(compared.voxels).toBeGreaterThan(5000);
+  });
+});
+
+test('what is wrong with a command is said in one line, and nothing is written', () => {
+  const whole = ['--image', image, '--click', '72,72,32', '--preset', 'kits', '-o', at('none.nii.gz')];
+  const replaced = (...change: string[]) => whole.map((arg, i) => (whole[i - 1] === change[0] ? change[1]! : arg));
+  writeFileSync(at('cut.nii.gz'), readFileSync(image).subarray(0, 50000));
+  const cases: [string[], RegExp][] = [
+    [replaced('--image', at('missing.nii')), /^volsam: .*missing.nii: cannot be read \(ENOENT\)$/m],
+    [replaced('--image', at('cut.nii.gz')), /cut.nii.gz: (the gzip stream is broken or cut short|cut short)/],
+    [replaced('--image', weights), /demo_phantom.safetensors: no NIfTI file/],
+    [replaced('--click', '500,0,0'), /click 500,0,0 lies outside the image; accepted are indices from 0,0,0 to 129,119,63/],
+    [replaced('--click', '1,2'), /three numbers separated by commas/],
+    [replaced('--preset', 'brain'), /brain: cannot be read/],
+    [replaced('-o', at('mask.png')), /mask.png: accepted names end in .nii or .nii.gz/],
+    [[...whole, '--weights', image], /phantom_ct.nii.gz: the header (claims|is no JSON object)/],
+    [[...whole, '--precision', 'f8'], /accepted are f32 and f16/],
+  ];
+  for (const [args, message] of cases) {
+    const { status, stderr } = segment(...args);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(message);
+  }
+  expect(readdirSync(folder)).not.toContain('none.nii.gz');
+});
+
+test('doctor tells the adapter, what is used of it, and two rates', () => {
+  const { status, stdout } = volsam('doctor');
+  expect(status).toBe(0);
+  for (const line of [/^adapter {3}\S/m, /^driver {4}\S/m, /^features {2}.*core-features-and-limits/m, /^limits {4}maxBufferSize \d+/m, /^uses {6}.* kernels, f32/m,
+    /^GEMM {6}\d+(\.\d)? GFLOP\/s/m, /^copy {6}\d+(\.\d)? GB\/s/m, /^missing {3}\S/m]) {
+    expect(stdout).toMatch(line);
+  }
+  const report = JSON.parse(volsam('doctor', '--json').stdout) as { gemmGflops: number; copyGBps: number };
+  expect(report.gemmGflops).toBeGreaterThan(0);
+  expect(report.copyGBps).toBeGreaterThan(0);
+});
+
+test('the package\'s name gives the library in Node, and the browser entry has no Node built-in', async () => {
+  const name = 'volsam';
+  const library = await import(name) as Record<string, unknown>;
+  expect(['openGpu', 'Sam3D', 'readSafetensors', 'parseNifti', 'segmentImage'].filter((export_) => typeof library[export_] !== 'function')).toEqual([]);
+  const page = readFileSync('dist/browser.js', 'utf8');
+  expect(page).not.toMatch(/from\s*"(node:|fs|path|os|webgpu|pngjs)|require\(/);
+  expect(page).toMatch(/export\{[^}]*\bopenGpu\b/);
+});
