@@ -3,7 +3,7 @@ import { linear } from '../ops/linear.ts';
 import { openGpu } from '../node/open-gpu.ts';
 import type { Gpu } from '../runtime/gpu.ts';
 import { finishPlan } from '../runtime/plan.ts';
-import { createRecorder } from '../runtime/recorder.ts';
+import { createRecorder, targetOf, type RecordingTarget } from '../runtime/recorder.ts';
 import { createTensor, destroyTensor } from '../runtime/tensor.ts';
 
 /** Runs `work` a few times after a warm-up. @returns the fastest, in seconds */
@@ -19,11 +19,11 @@ async function fastest(work: () => Promise<void>): Promise<number> {
 }
 
 /** GFLOP/s of a ViT-B-sized linear layer, in f32. */
-async function gemmRate(gpu: Gpu, subgroupSize: number | undefined): Promise<number> {
+async function gemmRate(gpu: Gpu, target: RecordingTarget): Promise<number> {
   const [tokens, width] = gpu.adapter.software ? [2048, 768] : [32768, 768];
   const tensors = [[tokens, width], [width, width], [tokens, width]].map((shape) => createTensor(gpu, 'doctor', 'stored', 'f32', shape));
   const [x, weight, into] = tensors as [(typeof tensors)[0], (typeof tensors)[0], (typeof tensors)[0]];
-  const r = createRecorder({ precision: 'f32', software: gpu.adapter.software, subgroupSize, bindingBytes: 128 * 2 ** 20 });
+  const r = createRecorder(target);
   linear(r, x, { weight }, { into });
   const plan = await finishPlan(gpu, r);
   const seconds = await fastest(() => plan.replay());
@@ -47,19 +47,18 @@ async function copyRate(gpu: Gpu): Promise<number> {
 }
 
 /** Sentences on what would make this machine faster. */
-function missing({ adapter, features, limits }: Gpu): string[] {
+function missing({ adapter, features }: Gpu): string[] {
   return [
     adapter.software ? 'a GPU: this adapter computes on the CPU. With a GPU in the machine, install its vendor\'s driver with Vulkan' : '',
     features.has('shader-f16') ? '' : 'shader-f16: --precision f16 is not to be had on this adapter',
     features.has('subgroups') ? '' : 'subgroups: the portable kernels run instead',
     features.has('timestamp-query') ? '' : 'timestamp-query: profiles time whole submissions instead of kernels',
-    limits.maxStorageBufferBindingSize < 128 * 2 ** 20 ? `bindings of 128 MiB: this adapter gives ${limits.maxStorageBufferBindingSize} bytes` : '',
   ].filter((sentence) => sentence !== '');
 }
 
 export async function doctor({ json }: { json?: boolean }): Promise<void> {
   const gpu = await openGpu();
-  const subgroupSize = gpu.features.has('subgroups') ? gpu.adapter.subgroupSize : undefined;
+  const target = targetOf(gpu, 'f32');
   const limitNames = ['maxBufferSize', 'maxStorageBufferBindingSize', 'maxComputeWorkgroupStorageSize', 'maxComputeInvocationsPerWorkgroup', 'maxStorageBuffersPerShaderStage'] as const;
   const report = {
     adapter: { vendor: gpu.adapter.vendor, architecture: gpu.adapter.architecture, device: gpu.adapter.device },
@@ -68,12 +67,12 @@ export async function doctor({ json }: { json?: boolean }): Promise<void> {
     features: [...gpu.features].sort(),
     limits: Object.fromEntries(limitNames.map((name) => [name, gpu.limits[name]])),
     uses: {
-      kernels: subgroupSize === 8 ? 'subgroups of 8' : 'portable',
+      kernels: target.subgroupSize === 8 ? 'subgroups of 8' : 'portable',
       precisions: gpu.features.has('shader-f16') ? ['f32', 'f16'] : ['f32'],
-      bindingBytes: 128 * 2 ** 20,
+      bindingBytes: target.bindingBytes,
       profiler: gpu.features.has('timestamp-query') ? 'timestamp-query' : 'submission',
     },
-    gemmGflops: Number((await gemmRate(gpu, subgroupSize)).toFixed(1)),
+    gemmGflops: Number((await gemmRate(gpu, target)).toFixed(1)),
     copyGBps: Number((await copyRate(gpu)).toFixed(1)),
     missing: missing(gpu),
   };

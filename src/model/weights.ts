@@ -10,7 +10,8 @@ import { resizedTable } from '../ops/window-attention.ts';
 import type { TensorFile } from '../files/safetensors.ts';
 import type { Precision } from '../kernels/kernel.ts';
 import type { Gpu } from '../runtime/gpu.ts';
-import { uploadTensor, type Tensor } from '../runtime/tensor.ts';
+import type { RecordingTarget } from '../runtime/recorder.ts';
+import { elementBytes, uploadTensor, type Tensor } from '../runtime/tensor.ts';
 import { widthsOf, type Widths } from './widths.ts';
 import type { Config } from './config.ts';
 
@@ -182,12 +183,12 @@ function splitClassifier(values: Float32Array, head: number): { levels: Float32A
   return { levels: [0, 1, 2, 3].map((level) => part(level * head, head)), volume: part(4 * head, 1) };
 }
 
-/** Uploads every parameter. @param bindingBytes the device's limit, which sets how `cls.0` is sliced */
-export function uploadWeights(gpu: Gpu, file: TensorFile, c: Config, precision: Precision, bindingBytes: number): Weights {
+/** Uploads every parameter, `cls.0` in slices that the target can bind. */
+export function uploadWeights(gpu: Gpu, file: TensorFile, c: Config, { precision, bindingBytes }: RecordingTarget): Weights {
   const u = uploader(gpu, file, precision);
   const w = widthsOf(c, precision);
   const { levels, volume } = splitClassifier(file.read('decoder.cls.0.weight'), c.head);
-  const slices = mixingSlices(c.grid ** 3, w.head.width, precision === 'f16' ? 2 : 4, bindingBytes);
+  const slices = mixingSlices(c.grid ** 3, w.head.width, elementBytes('stored', precision), bindingBytes);
   return {
     embedding: embeddingWeights(u, file, c, w),
     blocks: Array.from({ length: c.depth }, (_, i) => blockWeights(u, file, c, w, i)),

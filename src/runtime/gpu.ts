@@ -9,7 +9,7 @@ export interface AdapterDescription {
   readonly description: string;
   /** The adapter computes on the CPU (lavapipe, SwiftShader). */
   readonly software: boolean;
-  /** Lanes of a subgroup, where all subgroups have one width. */
+  /** Lanes of a subgroup, where the device has subgroups and all have one width. */
   readonly subgroupSize: number | undefined;
 }
 
@@ -40,9 +40,9 @@ export interface Gpu {
 const wantedFeatures = ['shader-f16', 'timestamp-query', 'subgroups'] as const;
 const wantedLimits = ['maxStorageBufferBindingSize', 'maxBufferSize', 'maxComputeWorkgroupStorageSize'] as const;
 
-function describe(info: GPUAdapterInfo): AdapterDescription {
+function describe({ info, features }: GPUAdapter): AdapterDescription {
   const software = info.architecture === 'software' || /swiftshader|llvmpipe/i.test(`${info.architecture} ${info.device} ${info.description}`);
-  const subgroupSize = info.subgroupMinSize === info.subgroupMaxSize ? info.subgroupMinSize : undefined;
+  const subgroupSize = features.has('subgroups') && info.subgroupMinSize === info.subgroupMaxSize ? info.subgroupMinSize : undefined;
   return { vendor: info.vendor, architecture: info.architecture, device: info.device, description: info.description, software, subgroupSize };
 }
 
@@ -120,7 +120,7 @@ export async function openDevice(entry: GPU): Promise<Gpu> {
 
   const gpu: Gpu = {
     device,
-    adapter: describe(adapter.info),
+    adapter: describe(adapter),
     features: new Set(device.features),
     limits: device.limits,
     memory: account,

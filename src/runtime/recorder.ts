@@ -1,6 +1,7 @@
 /** Records a model call once, as a list of commands over tensors; `finishPlan` turns the list into a plan. */
 import type { Element, Kernel, Precision } from '../kernels/kernel.ts';
 import { VolsamError } from './errors.ts';
+import type { Gpu } from './gpu.ts';
 import { bindingAlignmentBytes, tensorBytes, type Tensor } from './tensor.ts';
 
 export type Workgroups = readonly [x: number, y: number, z: number];
@@ -41,6 +42,14 @@ export interface RecordingTarget {
   readonly bindingBytes: number;
   /** Lanes of a subgroup, where the device has subgroups of one width only. */
   readonly subgroupSize: number | undefined;
+}
+
+/** The least buffer binding of any device; plans never need more. */
+const bindingBytes = 128 * 2 ** 20;
+
+/** How plans are recorded for a device. */
+export function targetOf({ adapter: { software, subgroupSize } }: Gpu, precision: Precision): RecordingTarget {
+  return { precision, software, subgroupSize, bindingBytes };
 }
 
 export interface Recorder extends RecordingTarget {

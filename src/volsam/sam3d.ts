@@ -10,7 +10,7 @@ import { unpadChannels } from '../ops/channels.ts';
 import { InputError } from '../runtime/errors.ts';
 import type { Gpu } from '../runtime/gpu.ts';
 import type { Plan, ReplayOptions } from '../runtime/plan.ts';
-import type { RecordingTarget } from '../runtime/recorder.ts';
+import { targetOf, type RecordingTarget } from '../runtime/recorder.ts';
 import { bufferOf, createTensor, destroyTensor, readTensor, writeTensor, type Tensor } from '../runtime/tensor.ts';
 
 export interface Sam3DOptions {
@@ -51,9 +51,6 @@ interface ClickPlan {
   readonly plan: Plan;
 }
 
-/** The least buffer binding of any device: plans never need more. */
-const bindingBytes = 128 * 2 ** 20;
-
 function createSlots(gpu: Gpu, c: Config, precision: Precision): Slots {
   const widths = widthsOf(c, precision);
   const cube = (side: number) => [side, side, side];
@@ -86,14 +83,13 @@ export class Sam3D {
   #clickPlan: ClickPlan | undefined;
   #last: Promise<unknown> = Promise.resolve();
 
-  private constructor(gpu: Gpu, config: Config, precision: Precision, weights: Weights) {
-    const { software, subgroupSize } = gpu.adapter;
+  private constructor(gpu: Gpu, config: Config, target: RecordingTarget, weights: Weights) {
     this.#gpu = gpu;
     this.config = config;
-    this.precision = precision;
+    this.precision = target.precision;
     this.#weights = weights;
-    this.#slots = createSlots(gpu, config, precision);
-    this.#target = { precision, software, bindingBytes, subgroupSize: gpu.features.has('subgroups') ? subgroupSize : undefined };
+    this.#slots = createSlots(gpu, config, target.precision);
+    this.#target = target;
   }
 
   /**
@@ -109,7 +105,8 @@ export class Sam3D {
       throw new InputError(`precision f16: ${gpu.adapter.description || gpu.adapter.vendor} has no shader-f16; accepted here is f32`);
     }
     const config = configOf(weights);
-    return gpu.checked('uploading the weights', () => new Sam3D(gpu, config, precision, uploadWeights(gpu, weights, config, precision, bindingBytes)));
+    const target = targetOf(gpu, precision);
+    return gpu.checked('uploading the weights', () => new Sam3D(gpu, config, target, uploadWeights(gpu, weights, config, target)));
   }
 
   /**

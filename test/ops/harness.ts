@@ -28,7 +28,7 @@ export const targets: readonly (RecordingTarget & { name: string })[] = [
 
 export function runs(gpu: Gpu, target: RecordingTarget): boolean {
   return (target.precision === 'f32' || gpu.features.has('shader-f16'))
-    && (target.subgroupSize === undefined || (gpu.features.has('subgroups') && gpu.adapter.subgroupSize === target.subgroupSize));
+    && (target.subgroupSize === undefined || gpu.adapter.subgroupSize === target.subgroupSize);
 }
 
 function rounded(values: Float32Array, precision: Precision): Float32Array {
