@@ -92,6 +92,10 @@ export async function openDevice(entry: GPU): Promise<Gpu> {
   });
   const { account, add } = accountOf();
   const untilLost = lossGuard(device);
+  let uncaptured: GpuError | undefined;
+  device.onuncapturederror = ({ error }) => {
+    uncaptured ??= new GpuError(`outside of any check: ${error.message}`);
+  };
   const sizes = new Map<GPUBuffer, number>();
 
   /** The scopes close before anything is awaited, so that calls in flight together never read each other's errors. */
@@ -108,8 +112,10 @@ export async function openDevice(entry: GPU): Promise<Gpu> {
       scopes.catch(() => undefined); // a failed pop means a lost device, which `untilLost` reports
     }
     const found = (await untilLost(scopes)).find((error) => error !== null);
-    if (found) {
-      throw new GpuError(`${what}: ${found.message}`);
+    const failure = found ? new GpuError(`${what}: ${found.message}`) : uncaptured;
+    if (failure) {
+      uncaptured = undefined;
+      throw failure;
     }
     try {
       return await untilLost(outcome);

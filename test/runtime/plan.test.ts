@@ -69,6 +69,13 @@ test('a GPU error carries the kernel\'s name and shapes', async () => {
   expect((error as Error).message).toMatch(/layer\.0 broken\(x: 3x4, weight: 4x4/);
 });
 
+test('an error outside of any check is thrown by the next one', async () => {
+  gpu.device.queue.writeBuffer(gpu.createBuffer('small', 4, GPUBufferUsage.COPY_DST), 0, new Uint8Array(8));
+  await gpu.device.queue.onSubmittedWorkDone();
+  await expect(gpu.checked('anything', () => 1)).rejects.toThrow(/outside of any check: .*small/);
+  expect(await gpu.checked('anything', () => 1)).toBe(1);
+});
+
 test('a lost device rejects by name', async () => {
   const own = await openGpu();
   own.device.destroy();
