@@ -7,7 +7,7 @@ import { PNG } from 'pngjs';
 import { afterAll, describe, expect, test } from 'vitest';
 import { parseNifti } from '../../src/files/nifti.ts';
 import { presets } from '../../src/volsam/preset.ts';
-import { ensureNibabel, runPython } from '../files/nibabel.ts';
+import { hasNibabel, runPython } from '../files/nibabel.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'volsam-cli-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -48,7 +48,7 @@ test('a click in the shipped case gives mask, soft map and picture; Dice is the 
   expect(readdirSync(folder).filter((name) => name.endsWith('.part'))).toEqual([]);
 });
 
-describe.runIf(ensureNibabel())('stored in other orientations', () => {
+describe.runIf(hasNibabel())('stored in other orientations', () => {
   test('RAS, LPS and oblique files give the same mask, with their own affines', () => {
     const clicks = runPython(`
 source = nib.load(sys.argv[2])

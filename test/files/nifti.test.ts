@@ -5,7 +5,7 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { formatNifti, parseNifti } from '../../src/files/nifti.ts';
 import { InputError } from '../../src/runtime/errors.ts';
-import { ensureNibabel, runPython } from './nibabel.ts';
+import { hasNibabel, runPython } from './nibabel.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'volsam-nifti-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -48,7 +48,7 @@ save('neither.nii', neither)
 print(json.dumps(out))
 `;
 
-describe.runIf(ensureNibabel())('with nibabel', () => {
+describe.runIf(hasNibabel())('with nibabel', () => {
   let written: Written[];
   beforeAll(() => {
     written = runPython(writeAll, folder) as Written[];
