@@ -1,7 +1,10 @@
 /** Opens the machine's GPU in Node, through Dawn. */
 import { tmpdir } from 'node:os';
 import { create, globals } from 'webgpu';
+import { AdapterError } from '../runtime/errors.ts';
 import { openDevice, type Gpu } from '../runtime/gpu.ts';
+
+const remedy = 'install the GPU vendor\'s driver with Vulkan, or Mesa\'s software driver, 24.0 or newer (Debian, Ubuntu: libvulkan1 and mesa-vulkan-drivers)';
 
 /** Dawn's instance must outlive its devices. */
 let instance: GPU | undefined;
@@ -14,5 +17,9 @@ export async function openGpu(): Promise<Gpu> {
   process.env.XDG_RUNTIME_DIR ??= tmpdir(); // the Vulkan loader complains where it is unset
   Object.assign(globalThis, globals);
   instance ??= create([]);
-  return openDevice(instance);
+  try {
+    return await openDevice(instance);
+  } catch (error) {
+    throw error instanceof AdapterError ? new AdapterError(`${error.message}; ${remedy}`) : error;
+  }
 }
