@@ -64,25 +64,23 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   if (hasBase) {
     sum = vec4<f32>(base[at]);
   }
-  for (var i = 0u; i < 3u; i++) {
-    for (var j = 0u; j < 3u; j++) {
-      for (var k = 0u; k < 3u; k++) {
-        let tap = (i * 3u + j) * 3u + k;
-        for (var corner = 0u; corner < 8u; corner++) {
-          let th = select(h.first[i], h.second[i], corner >= 4u);
-          let tw = select(w.first[j], w.second[j], (corner & 2u) != 0u);
-          let td = select(d.first[k], d.second[k], (corner & 1u) != 0u);
-          let weight = select(h.firstWeight[i], h.secondWeight[i], corner >= 4u) *
-                       select(w.firstWeight[j], w.secondWeight[j], (corner & 2u) != 0u) *
-                       select(d.firstWeight[k], d.secondWeight[k], (corner & 1u) != 0u);
-          sum += weight * vec4<f32>(mixed[(((th * grid + tw) * grid + td) * 27u + tap) * columns4 + c]);
-        }
-        if (hasVolume) {
-          let q = p + vec3<u32>(i, j, k) - vec3<u32>(1u);
-          if (all(q < vec3<u32>(side))) {
-            sum += volume[(q.x * side + q.y) * side + q.z] * vec4<f32>(volumeWeight[tap * (width / 4u) + firstColumn / 4u + c]);
-          }
-        }
+  // 27, from a length that is known at run time only: unrolled, the loop takes seconds to compile.
+  let taps = arrayLength(&mixed) / (grid * grid * grid * columns4);
+  for (var tap = 0u; tap < taps; tap++) {
+    let i = vec3<u32>(tap / 9u, (tap / 3u) % 3u, tap % 3u);
+    for (var corner = 0u; corner < 8u; corner++) {
+      let th = select(h.first[i.x], h.second[i.x], corner >= 4u);
+      let tw = select(w.first[i.y], w.second[i.y], (corner & 2u) != 0u);
+      let td = select(d.first[i.z], d.second[i.z], (corner & 1u) != 0u);
+      let weight = select(h.firstWeight[i.x], h.secondWeight[i.x], corner >= 4u) *
+                   select(w.firstWeight[i.y], w.secondWeight[i.y], (corner & 2u) != 0u) *
+                   select(d.firstWeight[i.z], d.secondWeight[i.z], (corner & 1u) != 0u);
+      sum += weight * vec4<f32>(mixed[(((th * grid + tw) * grid + td) * 27u + tap) * columns4 + c]);
+    }
+    if (hasVolume) {
+      let q = p + i - vec3<u32>(1u);
+      if (all(q < vec3<u32>(side))) {
+        sum += volume[(q.x * side + q.y) * side + q.z] * vec4<f32>(volumeWeight[tap * (width / 4u) + firstColumn / 4u + c]);
       }
     }
   }

@@ -47,14 +47,11 @@ fn gelu(v: vec4<f32>) -> vec4<f32> {
   return 0.5 * v * (vec4<f32>(1.0) + vec4<f32>(erf(u.x), erf(u.y), erf(u.z), erf(u.w)));
 }
 
-fn store(token: u32, column: u32, sum: vec4<f32>) {
+fn store(token: u32, column: u32, sum: vec4<f32>, offset: vec4<f32>) {
   if (token >= tokens || column >= outWidth / 4u) {
     return;
   }
-  var value = sum;
-  if (hasBias) {
-    value += vec4<f32>(bias[column]);
-  }
+  var value = sum + offset;
   if (activation == 1u) {
     value = max(value, vec4<f32>(0.0));
   } else if (activation == 2u) {
@@ -108,7 +105,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     sum[14] += product(subgroupBroadcast(high, 6u), w);
     sum[15] += product(subgroupBroadcast(high, 7u), w);
   }
-  for (var r = 0u; r < tileTokens; r++) {
-    store(firstToken + r, column, sum[r]);
+  var offset = vec4<f32>(0.0);
+  if (hasBias) {
+    offset = vec4<f32>(bias[readColumn]);
+  }
+  let rows = min(tileTokens, tokens - firstToken);
+  for (var r = 0u; r < rows; r++) {
+    store(firstToken + r, column, sum[r], offset);
   }
 }

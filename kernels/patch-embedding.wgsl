@@ -38,7 +38,8 @@ fn clampedVoxel(first: u32, offset: u32) -> u32 {
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   let width4 = width / 4u;
   let voxels = crop / grid;
-  let taps = voxels + 2u;
+  // voxels + 2, from a length that is known at run time only: unrolled, the loops over it take seconds to compile.
+  let taps = arrayLength(&sliceWeight) / width4;
   let runs = (grid + run - 1u) / run;
   let c = id.x % width4;
   let firstToken = ((id.x / width4) % runs) * run;

@@ -10,7 +10,6 @@
 alias stored = f32;
 
 override queries: u32;
-override keys: u32;
 override heads: u32;
 override headWidth: u32;
 override width: u32;
@@ -45,6 +44,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   for (var c = 0u; c < headWidth4; c++) {
     sum[c] = vec4<f32>(0.0);
   }
+  // From a length that is known at run time only: unrolled, the loop takes a second to compile.
+  let keys = arrayLength(&k) / width4;
   var largest = -1e30;
   var total = 0.0;
   for (var key = 0u; key < keys; key++) {

@@ -23,7 +23,7 @@ export function tokenAttention(r: Recorder, q: Stored, k: Stored, v: Stored, cha
   }
   const [queries, keys] = [sizeOf(q.shape) / width, sizeOf(k.shape) / width];
   const y = r.tensor('stored', q.shape);
-  r.dispatch(kernel, { q, k, v, y }, { queries, keys, heads, headWidth, width, scale: (count / heads) ** -0.5 },
+  r.dispatch(kernel, { q, k, v, y }, { queries, heads, headWidth, width, scale: (count / heads) ** -0.5 },
     spread(Math.ceil((queries * (heads + 1)) / 64)), 4 * queries * keys * heads * headWidth);
   return y;
 }
