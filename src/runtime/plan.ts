@@ -160,9 +160,17 @@ function operationsOf(commands: readonly CompiledCommand[]): number {
 /** Compiles the recording and gives its tensors memory. @throws GpuError by the kernel's name and shapes */
 export async function finishPlan(gpu: Gpu, recorder: Recorder): Promise<Plan> {
   const sizes = placeTensors(lifetimesOf(recorder.commands), blockBytes);
-  const blocks = await gpu.checked('arena', () => sizes.map((bytes, i) =>
-    gpu.createBuffer(`arena ${i}`, bytes, GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST)));
-  const commands = await compile(gpu, recorder, blocks);
+  const blocks: GPUBuffer[] = [];
+  const dispose = () => blocks.splice(0).forEach((buffer) => gpu.destroyBuffer(buffer));
+  let commands: CompiledCommand[];
+  try {
+    await gpu.checked(`arena of ${sizes.join(' + ')} bytes`, () => sizes.forEach((bytes, i) =>
+      blocks.push(gpu.createBuffer(`arena ${i}`, bytes, GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST))));
+    commands = await compile(gpu, recorder, blocks);
+  } catch (error) {
+    dispose();
+    throw error;
+  }
   const operations = operationsOf(commands);
   const plainEnds = submissionEnds(commands, undefined);
   const tapNames = new Set(recorder.commands.flatMap((command) => (command.kind === 'tap' ? [command.name] : [])));
@@ -186,7 +194,9 @@ export async function finishPlan(gpu: Gpu, recorder: Recorder): Promise<Plan> {
     let [first, done] = [0, 0];
     for (const end of ends) {
       const share = progress ? operationsOf(commands.slice(first, end)) : 0;
-      waiting.push(submit(first, end).then(() => progress?.(done += share, operations)));
+      const submitted = submit(first, end).then(() => progress?.(done += share, operations));
+      submitted.catch(() => undefined); // awaited below, unless a reading fails before
+      waiting.push(submitted);
       const last = commands[end - 1]!;
       const reader = last.kind === 'tap' ? taps?.get(last.name) : undefined;
       if (last.kind === 'tap' && reader) {
@@ -202,8 +212,7 @@ export async function finishPlan(gpu: Gpu, recorder: Recorder): Promise<Plan> {
   }
 
   return {
-    commands, operations, blocks, replay,
+    commands, operations, blocks, replay, dispose,
     arenaBytes: sizes.reduce((sum, bytes) => sum + bytes, 0),
-    dispose: () => blocks.forEach((buffer) => gpu.destroyBuffer(buffer)),
   };
 }

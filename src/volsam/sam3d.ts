@@ -126,7 +126,7 @@ export class Sam3D {
   }
 
   /** Runs the encoder, and the click-independent part of the decoder. @throws as `predict` */
-  embed(volume: Volume): Promise<Embedding> {
+  async embed(volume: Volume): Promise<Embedding> {
     checkVolume(volume, this.config.crop);
     return this.#inTurn(async () => {
       await this.#encode(volume);
@@ -142,8 +142,11 @@ export class Sam3D {
   }
 
   /** Answers clicks in a crop that `embed` has seen, without the encoder. @throws as `predict` */
-  decode(embedding: Embedding, points: readonly Point[] | null): Promise<{ logits: Float32Array }> {
+  async decode(embedding: Embedding, points: readonly Point[] | null): Promise<{ logits: Float32Array }> {
     checkPoints(points, this.config.crop);
+    if (embedding.feature.bytes !== this.#slots.feature.bytes || embedding.shared.bytes !== this.#slots.shared.bytes) {
+      throw new InputError('embedding: made by a model of another configuration or precision; accepted is one of this model\'s own');
+    }
     return this.#inTurn(async () => {
       await this.#copyAll([[embedding.feature, this.#slots.feature], [embedding.shared, this.#slots.shared]]);
       await this.#decode(points);
@@ -188,7 +191,7 @@ export class Sam3D {
     return [this.#encodePlan, this.#clickPlan?.plan].filter((plan) => plan !== undefined);
   }
 
-  #predictInto<T>(volume: Volume, points: readonly Point[] | null, progress: PredictOptions['progress'], read: () => Promise<T>): Promise<T> {
+  async #predictInto<T>(volume: Volume, points: readonly Point[] | null, progress: PredictOptions['progress'], read: () => Promise<T>): Promise<T> {
     checkVolume(volume, this.config.crop);
     checkPoints(points, this.config.crop);
     return this.#inTurn(async () => {
@@ -219,9 +222,16 @@ export class Sam3D {
     }
     this.#dropClickPlan();
     const tensor = points && createTensor(this.#gpu, 'points', 'f32', this.precision, [points.length, 3]);
-    const plan = await recordDecode(this.#gpu, this.#target, this.config, this.#weights, { ...this.#slots, points: tensor });
-    this.#clickPlan = { points: tensor, plan };
-    return this.#clickPlan;
+    try {
+      const plan = await recordDecode(this.#gpu, this.#target, this.config, this.#weights, { ...this.#slots, points: tensor });
+      this.#clickPlan = { points: tensor, plan };
+      return this.#clickPlan;
+    } catch (error) {
+      if (tensor) {
+        destroyTensor(this.#gpu, tensor);
+      }
+      throw error;
+    }
   }
 
   #dropClickPlan(): void {

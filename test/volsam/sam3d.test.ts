@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { configs } from '../../src/model/config.ts';
 import { syntheticVolume, syntheticWeights } from '../../src/model/synthetic.ts';
 import { openGpu } from '../../src/node/open-gpu.ts';
-import { InputError } from '../../src/runtime/errors.ts';
+import { DeviceLostError, InputError } from '../../src/runtime/errors.ts';
 import type { Gpu } from '../../src/runtime/gpu.ts';
 import type { Point, Volume } from '../../src/volsam/inputs.ts';
 import { Sam3D } from '../../src/volsam/sam3d.ts';
@@ -85,7 +85,7 @@ test('dispose frees all that create took', async () => {
 
 test('bad inputs are refused by the argument\'s name, before any GPU work', async () => {
   const refused = async (call: () => Promise<unknown>, message: RegExp) => {
-    const error = await Promise.resolve().then(call).catch((thrown: unknown) => thrown);
+    const error = await call().catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(InputError);
     expect((error as Error).message).toMatch(message);
   };
@@ -100,4 +100,16 @@ test('bad inputs are refused by the argument\'s name, before any GPU work', asyn
   await refused(() => Sam3D.create(gpu, syntheticWeights(config), { precision: 'f64' as never }), /precision "f64"; accepted are 'f32' and 'f16'/);
   await refused(() => Sam3D.create({ ...gpu, features: new Set() }, syntheticWeights(config), { precision: 'f16' }), /has no shader-f16; accepted here is f32/);
   await expect(sam.taps(volume, points, ['blocks.9'])).rejects.toThrow(/no intermediate is named blocks.9; there are tokens, blocks.0.adapter/);
+});
+
+test('an embedding of another model is refused, and a lost device rejects the pending call by name', async () => {
+  const own = await openGpu();
+  const lost = await Sam3D.create(own, syntheticWeights(config));
+  const { feature, shared, dispose } = await sam.embed(volume);
+  await expect(sam.decode({ feature: { ...feature, bytes: 4 }, shared, dispose }, null)).rejects.toThrow(/embedding: made by a model of another configuration/);
+  dispose();
+  const pending = lost.predict(volume, points);
+  own.device.destroy();
+  await expect(pending).rejects.toThrow(DeviceLostError);
+  await expect(lost.predict(volume, points)).rejects.toThrow(DeviceLostError);
 });
