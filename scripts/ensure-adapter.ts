@@ -16,7 +16,7 @@ function adapterAnswers(): boolean {
 }
 
 function fail(reason: string, commands: readonly string[]): never {
-  console.error(`volsam: WebGPU finds no adapter on this machine, and ${reason}.`);
+  console.error(`volsam: WebGPU finds no adapter on this machine, and ${reason}:`);
   commands.forEach((command) => console.error(`  ${command}`));
   process.exit(1);
 }
@@ -48,18 +48,18 @@ function backportsSource(codename: string): { file: string; text: string } | und
 
 function install(): void {
   if (!isDebianLike()) {
-    fail('only on Debian and Ubuntu can this script install one', process.platform === 'linux' ? [
-      'Install your GPU vendor\'s driver with Vulkan, or Mesa\'s software driver, 24.0 or newer:',
+    fail('this script can install one on Debian and Ubuntu only; here', process.platform === 'linux' ? [
+      'install your GPU vendor\'s driver with Vulkan, or Mesa\'s software driver, 24.0 or newer:',
       'Fedora: sudo dnf install mesa-vulkan-drivers vulkan-loader',
       'Arch:   sudo pacman -S vulkan-swrast vulkan-icd-loader',
       'Alpine: sudo apk add mesa-vulkan-swrast vulkan-loader',
-    ] : ['Install or update the graphics driver of this machine.']);
+    ] : ['install or update the graphics driver']);
   }
   const { VERSION_CODENAME: codename } = osRelease();
   const backports = codename === 'bookworm' ? backportsSource(codename) : undefined;
   const release = codename === 'bookworm' ? ['-t', 'bookworm-backports'] : [];
   if (!becomesRoot()) {
-    fail('installing one takes root. Run', [
+    fail('installing one takes root; these commands do it', [
       ...(backports ? [`printf '${backports.text.replaceAll('\n', '\\n')}' | sudo tee ${backports.file}`] : []),
       'sudo apt-get update', `sudo apt-get install -y ${release.join(' ')} ${packages.join(' ')}`,
     ]);
@@ -72,14 +72,14 @@ function install(): void {
   console.log(`volsam: apt-get update && apt-get install ${release.join(' ')} ${packages.join(' ')}`);
   runAsRoot('apt-get', ['update', '-qq']); // a third party's broken source fails this, and need not stop the installation
   if (!runAsRoot('apt-get', ['install', '-y', '-qq', ...release, ...packages])) {
-    fail('apt-get could not install one', ['See its messages above.']);
+    fail('apt-get could not install one', ['see its messages above']);
   }
 }
 
 if (!adapterAnswers()) {
   install();
   if (!adapterAnswers()) {
-    fail('the driver that was installed is refused', ['WebGPU needs Mesa 24.0 or newer, or a GPU with its vendor\'s Vulkan driver.']);
+    fail('it refuses the driver that was installed', ['it needs Mesa 24.0 or newer, or a GPU with its vendor\'s Vulkan driver']);
   }
   console.log('volsam: the software adapter answers');
 }

@@ -61,10 +61,11 @@ const seconds = (performance.now() - started) / 1e3;
 
 const dispatches = sam.plans.flatMap(({ commands }) => commands).filter((command) => command.kind === 'dispatch');
 const largestBinding = Math.max(...dispatches.flatMap(({ bindings }) => Object.values(bindings).map(({ bytes }) => bytes)));
-const operations = sam.plans.reduce((sum, plan) => sum + plan.operations, 0);
+const [encodeOperations, clickOperations] = sam.plans.map((plan) => plan.operations) as [number, number];
+const operations = encodeOperations + clickOperations;
 const worst = Math.max(...rows.flatMap(({ samples, norm }) => [samples, norm]));
 const mebibytes = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
-console.log(`${dispatches.length} dispatches, ${(operations / 1e12).toFixed(2)} TFLOP in ${clock(seconds)} (${(operations / seconds / 1e9).toFixed(1)} GFLOP/s)`);
+console.log(`${dispatches.length} dispatches, ${(operations / 1e12).toFixed(2)} TFLOP in ${clock(seconds)} (${(operations / seconds / 1e9).toFixed(1)} GFLOP/s); a further click in the crop needs ${(clickOperations / 1e12).toFixed(2)} TFLOP`);
 console.log(`largest binding ${mebibytes(largestBinding)} (bound ${mebibytes(bindingBound)}), peak GPU memory ${mebibytes(gpu.memory.peakBytes)} (bound ${mebibytes(peakBound)})`);
 console.log(`worst of ${rows.length} intermediates ${worst.toExponential(2)} (bound ${bounds[precision]!.toExponential(0)})`);
 gpu.close();
