@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { linear } from '../../src/ops/linear.ts';
 import { placeTensors } from '../../src/runtime/arena.ts';
 import { lifetimesOf } from '../../src/runtime/plan.ts';
-import { createRecorder } from '../../src/runtime/recorder.ts';
+import { createRecorder, maxWorkgroups, spread } from '../../src/runtime/recorder.ts';
 import { rows, type ArenaStorage, type Tensor } from '../../src/runtime/tensor.ts';
 
 const target = { precision: 'f32', software: true, subgroupSize: undefined, bindingBytes: 2 ** 27 } as const;
@@ -59,4 +59,14 @@ test('a dispatch is refused by the binding\'s name: missing, of another type, to
   expect(() => linear(r, rows(r.tensor('stored', [8, 4]), 1, 4), { weight: small })).toThrow(/binding x: shape 4,4 begins at byte 16, not at a multiple of 256/);
   expect(() => linear(r, r.tensor('stored', [4, 8]), { weight: small })).toThrow(/linear: x has shape 4,8, the weight takes 4 channels/);
   expect(() => linear(r, r.tensor('f32', [4, 4]) as never, { weight: small })).toThrow(/binding x: holds f32; the kernel takes stored/);
+});
+
+test('spread covers every count within an axis\'s limit, with less than a row to spare', () => {
+  for (const count of [1, 64, maxWorkgroups - 1, maxWorkgroups, maxWorkgroups + 1, 3 * maxWorkgroups, 10 ** 8 + 7]) {
+    const [x, y, z] = spread(count);
+    expect(Math.max(x, y)).toBeLessThanOrEqual(maxWorkgroups);
+    expect(z).toBe(1);
+    expect(x * y).toBeGreaterThanOrEqual(count);
+    expect(x * y - count).toBeLessThan(y);
+  }
 });
