@@ -109,8 +109,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   if (hasBias) {
     offset = vec4<f32>(bias[readColumn]);
   }
-  let rows = min(tileTokens, tokens - firstToken);
-  for (var r = 0u; r < rows; r++) {
+  for (var r = 0u; r < tileTokens; r++) {
     store(firstToken + r, column, sum[r], offset);
   }
 }
