@@ -3,6 +3,8 @@ import { createPipelines, type Pipelines } from './pipelines.ts';
 import { AdapterError, DeviceLostError, GpuError } from './errors.ts';
 
 export interface AdapterDescription {
+  /** What a person would call it: the driver's description, else vendor and architecture. */
+  readonly name: string;
   readonly vendor: string;
   readonly architecture: string;
   readonly device: string;
@@ -43,7 +45,8 @@ const wantedLimits = ['maxStorageBufferBindingSize', 'maxBufferSize', 'maxComput
 function describe({ info, features }: GPUAdapter): AdapterDescription {
   const software = info.architecture === 'software' || /swiftshader|llvmpipe/i.test(`${info.architecture} ${info.device} ${info.description}`);
   const subgroupSize = features.has('subgroups') && info.subgroupMinSize === info.subgroupMaxSize ? info.subgroupMinSize : undefined;
-  return { vendor: info.vendor, architecture: info.architecture, device: info.device, description: info.description, software, subgroupSize };
+  const name = info.description || `${info.vendor} ${info.architecture}`;
+  return { name, vendor: info.vendor, architecture: info.architecture, device: info.device, description: info.description, software, subgroupSize };
 }
 
 function accountOf() {

@@ -10,7 +10,7 @@ export interface CompiledDispatch extends Dispatch {
   readonly bindGroup: GPUBindGroup;
 }
 
-interface CompiledCopy extends Copy {
+export interface CompiledCopy extends Copy {
   readonly source: GPUBuffer;
   readonly sourceBytes: number;
   readonly target: GPUBuffer;
@@ -107,8 +107,9 @@ function bindGroupOf(gpu: Gpu, blocks: readonly GPUBuffer[], dispatch: Dispatch)
 async function compile(gpu: Gpu, recorder: Recorder, blocks: readonly GPUBuffer[]): Promise<CompiledCommand[]> {
   return Promise.all(recorder.commands.map(async (command): Promise<CompiledCommand> => {
     if (command.kind === 'dispatch') {
-      const pipeline = await gpu.checked(describeDispatch(command), () => gpu.pipelines.get(command.kernel, command.overrides, recorder.precision));
-      const bindGroup = await gpu.checked(describeDispatch(command), () => bindGroupOf(gpu, blocks, command));
+      const what = describeDispatch(command);
+      const pipeline = await gpu.checked(what, () => gpu.pipelines.get(command.kernel, command.overrides, recorder.precision));
+      const bindGroup = await gpu.checked(what, () => bindGroupOf(gpu, blocks, command));
       return { ...command, pipeline, bindGroup };
     }
     if (command.kind === 'copy') {
@@ -119,6 +120,16 @@ async function compile(gpu: Gpu, recorder: Recorder, blocks: readonly GPUBuffer[
   }));
 }
 
+export function encodeDispatch(pass: GPUComputePassEncoder, { pipeline, bindGroup, workgroups }: CompiledDispatch): void {
+  pass.setPipeline(pipeline);
+  pass.setBindGroup(0, bindGroup);
+  pass.dispatchWorkgroups(workgroups[0], workgroups[1], workgroups[2]);
+}
+
+export function encodeCopy(encoder: GPUCommandEncoder, { source, sourceBytes, target, targetBytes, from }: CompiledCopy): void {
+  encoder.copyBufferToBuffer(source, sourceBytes, target, targetBytes, from.bytes);
+}
+
 /** Encodes commands[first..end) in as few compute passes as copies allow. */
 function encode(encoder: GPUCommandEncoder, commands: readonly CompiledCommand[], first: number, end: number): void {
   let pass: GPUComputePassEncoder | undefined;
@@ -126,13 +137,11 @@ function encode(encoder: GPUCommandEncoder, commands: readonly CompiledCommand[]
     const command = commands[i]!;
     if (command.kind === 'dispatch') {
       pass ??= encoder.beginComputePass();
-      pass.setPipeline(command.pipeline);
-      pass.setBindGroup(0, command.bindGroup);
-      pass.dispatchWorkgroups(command.workgroups[0], command.workgroups[1], command.workgroups[2]);
+      encodeDispatch(pass, command);
     } else if (command.kind === 'copy') {
       pass?.end();
       pass = undefined;
-      encoder.copyBufferToBuffer(command.source, command.sourceBytes, command.target, command.targetBytes, command.from.bytes);
+      encodeCopy(encoder, command);
     }
   }
   pass?.end();

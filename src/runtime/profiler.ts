@@ -1,6 +1,6 @@
 /** Times each dispatch of a plan: by GPU timestamps where the device has them, else by submitting each alone. */
 import type { Gpu } from './gpu.ts';
-import type { CompiledDispatch, Plan } from './plan.ts';
+import { encodeCopy, encodeDispatch, type CompiledDispatch, type Plan } from './plan.ts';
 
 export interface DispatchTiming {
   readonly kernel: string;
@@ -24,11 +24,10 @@ function timing(dispatch: CompiledDispatch, milliseconds: number): DispatchTimin
   return { kernel: dispatch.kernel.name, layer: dispatch.layer, milliseconds, operations: dispatch.operations, bytes };
 }
 
-function encodeDispatch(encoder: GPUCommandEncoder, dispatch: CompiledDispatch, timestampWrites?: GPUComputePassTimestampWrites): void {
+/** One dispatch in a pass of its own. */
+function encodeAlone(encoder: GPUCommandEncoder, dispatch: CompiledDispatch, timestampWrites?: GPUComputePassTimestampWrites): void {
   const pass = encoder.beginComputePass(timestampWrites ? { timestampWrites } : {});
-  pass.setPipeline(dispatch.pipeline);
-  pass.setBindGroup(0, dispatch.bindGroup);
-  pass.dispatchWorkgroups(...dispatch.workgroups);
+  encodeDispatch(pass, dispatch);
   pass.end();
 }
 
@@ -58,10 +57,10 @@ async function timeByTimestamps(gpu: Gpu, plan: Plan): Promise<DispatchTiming[]>
 
   for (const command of plan.commands) {
     if (command.kind === 'copy') {
-      encoder.copyBufferToBuffer(command.source, command.sourceBytes, command.target, command.targetBytes, command.from.bytes);
+      encodeCopy(encoder, command);
     } else if (command.kind === 'dispatch') {
       const at = batch.length * 2;
-      encodeDispatch(encoder, command, { querySet, beginningOfPassWriteIndex: at, endOfPassWriteIndex: at + 1 });
+      encodeAlone(encoder, command, { querySet, beginningOfPassWriteIndex: at, endOfPassWriteIndex: at + 1 });
       batch.push(command);
       if (batch.length * 2 === queriesPerSet) {
         await flush();
@@ -84,9 +83,9 @@ async function timeBySubmission(gpu: Gpu, plan: Plan): Promise<DispatchTiming[]>
     await gpu.checked('profile', () => {
       const encoder = gpu.device.createCommandEncoder();
       if (command.kind === 'copy') {
-        encoder.copyBufferToBuffer(command.source, command.sourceBytes, command.target, command.targetBytes, command.from.bytes);
+        encodeCopy(encoder, command);
       } else if (command.kind === 'dispatch') {
-        encodeDispatch(encoder, command);
+        encodeAlone(encoder, command);
       }
       gpu.device.queue.submit([encoder.finish()]);
       return gpu.device.queue.onSubmittedWorkDone();
