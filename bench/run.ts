@@ -31,8 +31,7 @@ function timeReplay(replay: () => Promise<void>): Promise<Benchmark> {
 
 const gpu = await openGpu();
 const side = Number(grid ?? (gpu.adapter.software ? 16 : 32));
-const { description, vendor } = gpu.adapter;
-console.log(`${description || vendor}, ${precision}, grid ${side}`);
+console.log(`${gpu.adapter.name}, ${precision}, grid ${side}`);
 const files = readdirSync(new URL('ops/', import.meta.url)).filter((file) => file.endsWith('.bench.ts') && file.includes(filter)).sort();
 const rows: Row[] = [];
 for (const file of files) {
@@ -54,7 +53,7 @@ for (const file of files) {
 }
 if (save) {
   const date = new Date().toISOString().slice(0, 10);
-  const adapter = (gpu.adapter.device || vendor).replace(/[^a-z0-9]+/gi, '-').replace(/-$/, '').toLowerCase();
+  const adapter = (gpu.adapter.device || gpu.adapter.vendor).replace(/[^a-z0-9]+/gi, '-').replace(/-$/, '').toLowerCase();
   const file = new URL(`results/${adapter}-${precision}-${date}.json`, import.meta.url);
   writeFileSync(file, `${JSON.stringify({ date, adapter: gpu.adapter, node: process.version, precision, grid: side, rows }, undefined, 2)}\n`);
   console.log(`written to ${file.pathname}`);

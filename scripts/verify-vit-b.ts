@@ -47,7 +47,7 @@ function report(done: number, total: number): void {
 }
 
 const gpu = await openGpu();
-console.log(`ViT-B, crop 128, ${precision}, on ${gpu.adapter.description || gpu.adapter.vendor}`);
+console.log(`ViT-B, crop 128, ${precision}, on ${gpu.adapter.name}`);
 const sam = await Sam3D.create(gpu, syntheticWeights(config), { precision: precision as 'f32' | 'f16' });
 const volume = { data: syntheticVolume(config.crop), shape: [config.crop, config.crop, config.crop] as const };
 const started = performance.now();

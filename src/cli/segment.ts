@@ -3,13 +3,13 @@ import { SingleBar } from 'cli-progress';
 import { InvalidArgumentError, type Command } from 'commander';
 import { configOf } from '../model/config.ts';
 import { formatNifti, type NiftiImage } from '../files/nifti.ts';
-import { drawOverlay } from '../files/overlay.ts';
 import type { Precision } from '../kernels/kernel.ts';
 import { formatPng, readBytes, readNifti, readSafetensors, writeWhole } from '../node/files.ts';
 import { openGpu } from '../node/open-gpu.ts';
 import { InputError } from '../runtime/errors.ts';
 import { cropRound } from '../volsam/crop.ts';
-import { patientAxes, worldToVoxel } from '../volsam/orientation.ts';
+import { worldToVoxel } from '../volsam/orientation.ts';
+import { drawOverlay } from '../volsam/overlay.ts';
 import { parsePreset, presets, type Preset } from '../volsam/preset.ts';
 import { Sam3D } from '../volsam/sam3d.ts';
 import { segmentImage } from '../volsam/segment.ts';
@@ -78,10 +78,9 @@ export async function segment(options: SegmentOptions): Promise<SegmentSummary> 
       await write(options.probability, probability);
     }
     if (options.overlay) {
-      await writeWhole(options.overlay, formatPng(drawOverlay(image, mask, clicks[0]!, preset.clip, patientAxes(image.affine))));
+      await writeWhole(options.overlay, formatPng(drawOverlay(image, mask, clicks[0]!, preset.clip)));
     }
-    const device = gpu.adapter.description || `${gpu.adapter.vendor} ${gpu.adapter.architecture}`;
-    return { voxels, millilitres, seconds: (performance.now() - started) / 1e3, device, peakGpuBytes: gpu.memory.peakBytes, mask: options.output };
+    return { voxels, millilitres, seconds: (performance.now() - started) / 1e3, device: gpu.adapter.name, peakGpuBytes: gpu.memory.peakBytes, mask: options.output };
   } finally {
     bar.stop();
     gpu.close();

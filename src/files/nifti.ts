@@ -95,6 +95,11 @@ function unpacked(bytes: Uint8Array, file: string): ArrayBuffer {
   }
 }
 
+/** Values between neighbours along i, j and k. */
+export function stridesOf(dims: NiftiImage['dims']): readonly [number, number, number] {
+  return [1, dims[0], dims[0] * dims[1]];
+}
+
 function dimsOf(file: string, dims: readonly number[]): [number, number, number] {
   const [count, ...sides] = dims as [number, ...number[]];
   if (count < 3 || sides.slice(3, count).some((side) => side > 1) || sides.slice(0, 3).some((side) => side < 1)) {
@@ -134,7 +139,8 @@ export function parseNifti(bytes: Uint8Array, file = 'NIfTI file'): NiftiImage {
     values[i] = type.read(view, i * type.bytes, littleEndian) * slope + inter;
   }
   const version = parsed instanceof reader.NIFTI2 ? 2 : 1;
-  const header = { bytes: new Uint8Array(data, 0, layouts[version].headerBytes), littleEndian, version } as const;
+  // A copy: a view of the file would keep all of it in memory as long as the image.
+  const header = { bytes: new Uint8Array(data.slice(0, layouts[version].headerBytes)), littleEndian, version } as const;
   return { dims, spacing, affine: affineOf(header, dims, spacing), values, header };
 }
 

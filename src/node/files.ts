@@ -4,7 +4,7 @@ import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { PNG } from 'pngjs';
 import { parseNifti, type NiftiImage } from '../files/nifti.ts';
 import { parseSafetensors, type TensorFile } from '../files/safetensors.ts';
-import type { Picture } from '../files/overlay.ts';
+import type { Picture } from '../volsam/overlay.ts';
 import { InputError } from '../runtime/errors.ts';
 
 /** @throws InputError where the file cannot be read */

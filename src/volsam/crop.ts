@@ -4,7 +4,7 @@
  * back. Only the crop is resampled, never the whole volume.
  */
 import { InputError } from '../runtime/errors.ts';
-import type { NiftiImage } from '../files/nifti.ts';
+import { stridesOf, type NiftiImage } from '../files/nifti.ts';
 import { networkAxes, type AxisOrder } from './orientation.ts';
 import type { Point, Volume } from './inputs.ts';
 import type { Preset } from './preset.ts';
@@ -49,7 +49,7 @@ function checkClick(image: NiftiImage, click: readonly number[]): void {
  */
 export function cropRound(image: NiftiImage, clicks: readonly (readonly number[])[], preset: Preset, side: number): Crop {
   clicks.forEach((click) => checkClick(image, click));
-  const strides = [1, image.dims[0], image.dims[0] * image.dims[1]];
+  const strides = stridesOf(image.dims);
   const points = clicks.map((): number[] => []);
   const axes = networkAxes(image.affine, preset).map((order, n): CropAxis => {
     const fileVoxels = image.dims[order.fileAxis]!;

@@ -1,5 +1,6 @@
 /** A picture of a mask: the three planes through a click in patient orientation, with the mask's outline. */
-import type { NiftiImage } from './nifti.ts';
+import { stridesOf, type NiftiImage } from '../files/nifti.ts';
+import { patientAxes, type AxisOrder } from './orientation.ts';
 
 export interface Picture {
   readonly width: number;
@@ -8,40 +9,27 @@ export interface Picture {
   readonly pixels: Uint8Array;
 }
 
-/** A file axis as the picture shows it. */
-export interface ShownAxis {
-  readonly fileAxis: number;
-  readonly flipped: boolean;
-}
-
-/** The patient's axes in the file: towards the left, the back and the feet, as radiologists look at them. */
-export interface PatientAxes {
-  readonly left: ShownAxis;
-  readonly back: ShownAxis;
-  readonly feet: ShownAxis;
-}
-
 const panelPixels = 360;
 const gapPixels = 8;
 const outlineColour = [255, 196, 0] as const;
 const clickColour = [0, 220, 255] as const;
 
 interface Panel {
-  readonly across: ShownAxis;
-  readonly down: ShownAxis;
+  readonly across: AxisOrder;
+  readonly down: AxisOrder;
 }
 
 /** File offset of every pixel along an axis, at `pixelMm` millimetres a pixel. */
-function offsets({ dims, spacing }: NiftiImage, { fileAxis, flipped }: ShownAxis, pixelMm: number): Int32Array {
-  const strides = [1, dims[0], dims[0] * dims[1]];
+function offsets({ dims, spacing }: NiftiImage, { fileAxis, flipped }: AxisOrder, pixelMm: number): Int32Array {
+  const stride = stridesOf(dims)[fileAxis]!;
   const count = Math.max(1, Math.round((dims[fileAxis]! * spacing[fileAxis]!) / pixelMm));
   return Int32Array.from({ length: count }, (_, pixel) => {
     const voxel = Math.min(dims[fileAxis]! - 1, Math.floor(((pixel + 0.5) * pixelMm) / spacing[fileAxis]!));
-    return (flipped ? dims[fileAxis]! - 1 - voxel : voxel) * strides[fileAxis]!;
+    return (flipped ? dims[fileAxis]! - 1 - voxel : voxel) * stride;
   });
 }
 
-function pixelOf({ dims, spacing }: NiftiImage, { fileAxis, flipped }: ShownAxis, voxel: number, pixelMm: number): number {
+function pixelOf({ dims, spacing }: NiftiImage, { fileAxis, flipped }: AxisOrder, voxel: number, pixelMm: number): number {
   return Math.round((((flipped ? dims[fileAxis]! - 1 - voxel : voxel) + 0.5) * spacing[fileAxis]!) / pixelMm - 0.5);
 }
 
@@ -59,9 +47,10 @@ function paintCross(put: (x: number, y: number, colour: readonly number[]) => vo
  * @param click voxel indices (i, j, k)
  * @param range intensities that become black and white
  */
-export function drawOverlay(image: NiftiImage, mask: Uint8Array, click: readonly number[], range: readonly [number, number], { left, back, feet }: PatientAxes): Picture {
+export function drawOverlay(image: NiftiImage, mask: Uint8Array, click: readonly number[], range: readonly [number, number]): Picture {
   const { dims, spacing } = image;
-  const strides = [1, dims[0], dims[0] * dims[1]];
+  const strides = stridesOf(dims);
+  const { left, back, feet } = patientAxes(image.affine);
   const voxel = click.map((at, axis) => Math.min(Math.max(Math.round(at), 0), dims[axis]! - 1));
   const origin = voxel.reduce((sum, at, axis) => sum + at * strides[axis]!, 0);
   const pixelMm = Math.max(...dims.map((side, axis) => side * spacing[axis]!)) / panelPixels;

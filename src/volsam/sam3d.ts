@@ -102,7 +102,7 @@ export class Sam3D {
       throw new InputError(`precision ${JSON.stringify(precision)}; accepted are 'f32' and 'f16'`);
     }
     if (precision === 'f16' && !gpu.features.has('shader-f16')) {
-      throw new InputError(`precision f16: ${gpu.adapter.description || gpu.adapter.vendor} has no shader-f16; accepted here is f32`);
+      throw new InputError(`precision f16: ${gpu.adapter.name} has no shader-f16; accepted here is f32`);
     }
     const config = configOf(weights);
     const target = targetOf(gpu, precision);
