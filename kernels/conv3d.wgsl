@@ -1,5 +1,5 @@
 // Dense 3x3x3 convolution over a token grid, zero padding, no bias (implicit GEMM).
-//   y[h,w,d,n] = sum_{i,j,k in 0..2} sum_c x[h+i-1,w+j-1,d+k-1,c] * weight[i,j,k,c,n]
+//   y[h,w,d,n] = sum_{i,j,k in 0..2} sum_c x[h+i-1,w+j-1,d+k-1,c] * weight[i,j,k,c,n], added to what y holds where accumulate
 // x        (height, gridWidth, depth, inWidth)   stored, inWidth fastest, a multiple of 4
 // weight   (3, 3, 3, inWidth, outWidth)          stored, outWidth fastest, a multiple of 4
 // y        (height, gridWidth, depth, outWidth)  stored
@@ -15,6 +15,7 @@ override gridWidth: u32;
 override depth: u32;
 override inWidth: u32;
 override outWidth: u32;
+override accumulate: bool = false;
 override columnLanes: u32 = 8u;
 override runLanes: u32 = 1u;
 
@@ -68,7 +69,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   }
   for (var r = 0u; r < run; r++) {
     if (firstDepth + r < depth) {
-      y[((h * gridWidth + w) * depth + firstDepth + r) * outWidth4 + column] = vec4<stored>(sum[r]);
+      let at = ((h * gridWidth + w) * depth + firstDepth + r) * outWidth4 + column;
+      var value = sum[r];
+      if (accumulate) {
+        value += vec4<f32>(y[at]);
+      }
+      y[at] = vec4<stored>(value);
     }
   }
 }

@@ -1,8 +1,8 @@
-// Depthwise 3x3x3 convolution over a token grid, zero padding, then an optional ReLU.
+// Depthwise 3x3x3 convolution over a token grid, zero padding, then an optional ReLU; added to what y holds where accumulate.
 //   y[h,w,d,c] = bias[c] + sum_{i,j,k in -1..1} weight[i+1,j+1,k+1,c] * x[h+i,w+j,d+k,c]
 // x, y    (height, gridWidth, depth, width)  stored, width (channels) fastest, a multiple of 4
 // weight  (3, 3, 3, width)                   stored
-// bias    (width)                            stored
+// bias    (width)                            stored, read where hasBias; otherwise any tensor may be bound there
 // relu    whether negative results become zero
 // One invocation makes four channels of a run of 4 tokens along depth, so that each loaded value serves three taps.
 // 54 operations a value; reads each value about 13 times (nine rows, runs of 4 with their neighbours), mostly from cache.
@@ -13,7 +13,9 @@ override height: u32;
 override gridWidth: u32;
 override depth: u32;
 override width: u32;
+override hasBias: bool = true;
 override relu: bool = false;
+override accumulate: bool = false;
 
 const run = 4u;
 
@@ -34,8 +36,10 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     return;
   }
   var sum: array<vec4<f32>, 4>;
-  for (var r = 0u; r < run; r++) {
-    sum[r] = vec4<f32>(bias[c]);
+  if (hasBias) {
+    for (var r = 0u; r < run; r++) {
+      sum[r] = vec4<f32>(bias[c]);
+    }
   }
   for (var i = 0u; i < 3u; i++) {
     for (var j = 0u; j < 3u; j++) {
@@ -70,8 +74,12 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   }
   for (var r = 0u; r < run; r++) {
     if (first + r < depth) {
-      let value = select(sum[r], max(sum[r], vec4<f32>(0.0)), relu);
-      y[((h * gridWidth + w) * depth + first + r) * width4 + c] = vec4<stored>(value);
+      let at = ((h * gridWidth + w) * depth + first + r) * width4 + c;
+      var value = select(sum[r], max(sum[r], vec4<f32>(0.0)), relu);
+      if (accumulate) {
+        value += vec4<f32>(y[at]);
+      }
+      y[at] = vec4<stored>(value);
     }
   }
 }

@@ -1,5 +1,5 @@
 // Fully connected layer over tokens: linear.wgsl for devices whose subgroups are exactly 8 wide (lavapipe).
-//   y[t,n] = activation(bias[n] + sum_k x[t,k] * weight[k,n]) + residual[t,n]
+//   y[t,n] = activation(bias[n] + sum_k x[t,k] * weight[k,n]) + residual[t,n], added to what y holds where accumulate
 // x            (tokens, inWidth)    stored, inWidth fastest, a multiple of 4
 // weight       (inWidth, outWidth)  stored, outWidth fastest, a multiple of 4
 // bias         (outWidth)           stored, read where hasBias; otherwise any tensor may be bound there
@@ -21,6 +21,7 @@ override outWidth: u32;
 override hasBias: bool = false;
 override activation: u32 = 0u;
 override hasResidual: bool = false;
+override accumulate: bool = false;
 
 const tileTokens = 16u;
 const lanes = 8u;
@@ -60,6 +61,9 @@ fn store(token: u32, column: u32, sum: vec4<f32>, offset: vec4<f32>) {
   let at = token * (outWidth / 4u) + column;
   if (hasResidual) {
     value += vec4<f32>(residual[at]);
+  }
+  if (accumulate) {
+    value += vec4<f32>(y[at]);
   }
   y[at] = vec4<stored>(value);
 }

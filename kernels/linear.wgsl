@@ -1,5 +1,5 @@
 // Fully connected layer over tokens, with bias, activation and residual in its epilogue.
-//   y[t,n] = activation(bias[n] + sum_k x[t,k] * weight[k,n]) + residual[t,n]
+//   y[t,n] = activation(bias[n] + sum_k x[t,k] * weight[k,n]) + residual[t,n], added to what y holds where accumulate
 // x            (tokens, inWidth)    stored, inWidth fastest, a multiple of 4
 // weight       (inWidth, outWidth)  stored, outWidth fastest, a multiple of 4
 // bias         (outWidth)           stored, read where hasBias; otherwise any tensor may be bound there
@@ -21,6 +21,7 @@ override outWidth: u32;
 override hasBias: bool = false;
 override activation: u32 = 0u;
 override hasResidual: bool = false;
+override accumulate: bool = false;
 override columnLanes: u32 = 8u;
 override tokenLanes: u32 = 1u;
 
@@ -64,6 +65,9 @@ fn store(token: u32, column: u32, sum: vec4<f32>) {
   let at = token * (outWidth / 4u) + column;
   if (hasResidual) {
     value += vec4<f32>(residual[at]);
+  }
+  if (accumulate) {
+    value += vec4<f32>(y[at]);
   }
   y[at] = vec4<stored>(value);
 }

@@ -1,12 +1,12 @@
 // Volume to tokens: enlargement, 2D patch embedding, slice embedding and both position embeddings, folded.
-//   y[h,w,d,c] = position[h,w,c] + depthEmbedding[d,c]
-//              + sum_k sliceWeight[k,c] * sum_{i,j} patchWeight[i,j,c] * volume[d*s+k-1, h*s+i-1, w*s+j-1]
+//   y[h,w,d,c] = position[h,w,c] + depthEmbedding[d,c] + sliceBias[c]
+//              + sum_k sliceWeight[k,c] * (patchBias[c] + sum_{i,j} patchWeight[i,j,c] * volume[d*s+k-1, h*s+i-1, w*s+j-1])
 // with s = crop / grid source voxels a token and k, i, j in 0..s+1; indices beyond the volume repeat its edge.
-// The trilinear enlargement is linear, so its weights are folded into the two weights when they are loaded, and
-// the two biases, both constant over tokens, into `position`.
+// The trilinear enlargement is linear, so its weights are folded into the two weights.
 // volume          (crop, crop, crop)          stored, (D, H, W), W fastest
-// patchWeight     (taps, taps, width)         stored, taps = s + 2
+// patchWeight     (taps^2 + 1, width)         stored, taps = s + 2; the last row is patchBias
 // sliceWeight     (taps, width)               stored
+// sliceBias       (width)                     stored
 // position        (grid, grid, width)         stored, (H, W, C)
 // depthEmbedding  (grid, width)               stored
 // y               (rows, grid, grid, width)   stored, (H, W, D, C): `rows` rows from firstRow on, rows = workgroups along y
@@ -25,9 +25,10 @@ const run = 4u;
 @group(0) @binding(0) var<storage, read> volume: array<stored>;
 @group(0) @binding(1) var<storage, read> patchWeight: array<vec4<stored>>;
 @group(0) @binding(2) var<storage, read> sliceWeight: array<vec4<stored>>;
-@group(0) @binding(3) var<storage, read> position: array<vec4<stored>>;
-@group(0) @binding(4) var<storage, read> depthEmbedding: array<vec4<stored>>;
-@group(0) @binding(5) var<storage, read_write> y: array<vec4<stored>>;
+@group(0) @binding(3) var<storage, read> sliceBias: array<vec4<stored>>;
+@group(0) @binding(4) var<storage, read> position: array<vec4<stored>>;
+@group(0) @binding(5) var<storage, read> depthEmbedding: array<vec4<stored>>;
+@group(0) @binding(6) var<storage, read_write> y: array<vec4<stored>>;
 
 // The voxel `offset - 1` after `first`, on the edge where that lies beyond it.
 fn clampedVoxel(first: u32, offset: u32) -> u32 {
@@ -50,12 +51,12 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   }
   var sum: array<vec4<f32>, 4>;
   for (var r = 0u; r < run; r++) {
-    sum[r] = vec4<f32>(position[(h * grid + w) * width4 + c]) +
+    sum[r] = vec4<f32>(position[(h * grid + w) * width4 + c]) + vec4<f32>(sliceBias[c]) +
              vec4<f32>(depthEmbedding[min(firstToken + r, grid - 1u) * width4 + c]);
   }
   for (var q = 0u; q < run * voxels + 2u; q++) {
     let slice = clampedVoxel(firstToken * voxels, q) * crop * crop;
-    var patchSum = vec4<f32>(0.0);
+    var patchSum = vec4<f32>(patchWeight[taps * taps * width4 + c]);
     for (var i = 0u; i < taps; i++) {
       let row = slice + clampedVoxel(h * voxels, i) * crop;
       for (var j = 0u; j < taps; j++) {

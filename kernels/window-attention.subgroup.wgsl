@@ -1,10 +1,12 @@
 // Shifted cubic-window self attention: window-attention.wgsl for devices whose subgroups are exactly 8 wide (lavapipe).
-//   y[q] = sum_k softmax_k(scale * q.k + q.(tables[0,qh-kh+s-1] + tables[1,qw-kw+s-1] + tables[2,qd-kd+s-1]) + mask) * v[k]
+//   y[q] = sum_k softmax_k(scale * q.k + q.(tables[0,qh-kh+s-1] + tables[1,qw-kw+s-1] + depthTable[qd-kd+s-1]) + mask) * v[k]
 // for every head, with k over the s^3 tokens of q's window and (h, w, d) a token's place in the window. The windows tile
 // the grid rolled by -shift; mask is -100 between tokens that were not neighbours before the roll, and 0 otherwise.
 // qkv            (rows, grid, grid, qkvWidth)  stored; channels (3, heads, headWidth), then padding
-// tables         (3, 2 s - 1, headWidth)       stored, by axis, already multiplied by the layer's `lr`
+// tables         (2, 2 s - 1, headWidth)       stored, of axes h and w, already multiplied by the layer's `lr`
+// depthTable     (2 s - 1, headWidth)          stored, of axis d, likewise
 // y              (rows, grid, grid, outWidth)  stored; channels (heads, headWidth), then zeros
+// logSums        (rows, grid, grid, heads)     f32: the logarithm of each softmax's denominator, for the backward pass
 // window, shift  s and the roll, in tokens
 // firstRow       the rolled grid's row that row 0 of qkv and y is: rows come rolled, the other axes do not
 // headWidth      a multiple of 4, at most 128; zero in the padding beyond the true width
@@ -33,7 +35,9 @@ const lanes = 8u;
 
 @group(0) @binding(0) var<storage, read> qkv: array<vec4<stored>>;
 @group(0) @binding(1) var<storage, read> tables: array<vec4<stored>>;
-@group(0) @binding(2) var<storage, read_write> y: array<vec4<stored>>;
+@group(0) @binding(2) var<storage, read> depthTable: array<vec4<stored>>;
+@group(0) @binding(3) var<storage, read_write> y: array<vec4<stored>>;
+@group(0) @binding(4) var<storage, read_write> logSums: array<f32>;
 
 // Biases of each query against each place along each axis: (2 lanes, 3, window). A lane reads and writes its own only.
 var<workgroup> biases: array<f32, 6u * lanes * window>;
@@ -66,7 +70,7 @@ fn region(rolled: vec3<u32>) -> vec3<u32> {
 // The head's vec4s, from a length that is known at run time only: a compiler that unrolls the loops over them takes ten
 // seconds and gains nothing.
 fn headVectors() -> u32 {
-  return arrayLength(&tables) / (3u * (2u * window - 1u));
+  return arrayLength(&depthTable) / (2u * window - 1u);
 }
 
 fn begin(index: u32, slot: u32, corner: vec3<u32>, head: u32) -> Query {
@@ -76,11 +80,11 @@ fn begin(index: u32, slot: u32, corner: vec3<u32>, head: u32) -> Query {
   let token = tokenIndex(corner + place);
   let q = token * (qkvWidth / 4u) + head * headWidth4;
   for (var k = 0u; k < window; k++) {
-    let row = (place + vec3<u32>(window - 1u - k) + vec3<u32>(0u, 1u, 2u) * (2u * window - 1u)) * headWidth4;
+    let row = (place + vec3<u32>(window - 1u - k) + vec3<u32>(0u, 2u * window - 1u, 0u)) * headWidth4;
     var bias = vec3<f32>(0.0);
     for (var c = 0u; c < headWidth4; c++) {
       let value = vec4<f32>(qkv[q + c]);
-      bias += vec3<f32>(dot(value, vec4<f32>(tables[row.x + c])), dot(value, vec4<f32>(tables[row.y + c])), dot(value, vec4<f32>(tables[row.z + c])));
+      bias += vec3<f32>(dot(value, vec4<f32>(tables[row.x + c])), dot(value, vec4<f32>(tables[row.y + c])), dot(value, vec4<f32>(depthTable[row.z + c])));
     }
     biases[slot + k] = bias.x;
     biases[slot + window + k] = bias.y;
@@ -222,6 +226,12 @@ fn storeColumn(sums: ptr<function, Sums>, column: u32, head: u32, low: Query, hi
   storeRow(subgroupBroadcast(high.index, 7u), subgroupBroadcast(high.token, 7u), column, head, (*sums)[15]);
 }
 
+fn storeLogSum(query: Query, head: u32) {
+  if (query.index < window * window * window) {
+    logSums[query.token * heads + head] = query.largest + log(query.total);
+  }
+}
+
 fn storePadding(query: Query) {
   let outWidth4 = outWidth / 4u;
   for (var c = heads * (headWidth / 4u); c < outWidth4; c++) {
@@ -308,6 +318,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
   if (headWidth4 > 3u * lanes) {
     storeColumn(&sums3, 3u * lanes + lane, head, low, high);
   }
+  storeLogSum(low, head);
+  storeLogSum(high, head);
   if (head == heads - 1u) {
     storePadding(low);
     storePadding(high);

@@ -1,10 +1,12 @@
 // Shifted cubic-window self attention, flash style: gather, relative position bias, shift mask, online softmax, scatter.
-//   y[q] = sum_k softmax_k(scale * q.k + q.(tables[0,qh-kh+s-1] + tables[1,qw-kw+s-1] + tables[2,qd-kd+s-1]) + mask) * v[k]
+//   y[q] = sum_k softmax_k(scale * q.k + q.(tables[0,qh-kh+s-1] + tables[1,qw-kw+s-1] + depthTable[qd-kd+s-1]) + mask) * v[k]
 // for every head, with k over the s^3 tokens of q's window and (h, w, d) a token's place in the window. The windows tile
 // the grid rolled by -shift; mask is -100 between tokens that were not neighbours before the roll, and 0 otherwise.
 // qkv            (rows, grid, grid, qkvWidth)  stored; channels (3, heads, headWidth), then padding
-// tables         (3, 2 s - 1, headWidth)       stored, by axis, already multiplied by the layer's `lr`
+// tables         (2, 2 s - 1, headWidth)       stored, of axes h and w, already multiplied by the layer's `lr`
+// depthTable     (2 s - 1, headWidth)          stored, of axis d, likewise
 // y              (rows, grid, grid, outWidth)  stored; channels (heads, headWidth), then zeros
+// logSums        (rows, grid, grid, heads)     f32: the logarithm of each softmax's denominator, for the backward pass
 // window, shift  s and the roll, in tokens
 // firstRow       the rolled grid's row that row 0 of qkv and y is: rows come rolled, the other axes do not
 // headWidth      a multiple of 4, at most 128; zero in the padding beyond the true width
@@ -31,7 +33,9 @@ const run = 8u;
 
 @group(0) @binding(0) var<storage, read> qkv: array<vec4<stored>>;
 @group(0) @binding(1) var<storage, read> tables: array<vec4<stored>>;
-@group(0) @binding(2) var<storage, read_write> y: array<vec4<stored>>;
+@group(0) @binding(2) var<storage, read> depthTable: array<vec4<stored>>;
+@group(0) @binding(3) var<storage, read_write> y: array<vec4<stored>>;
+@group(0) @binding(4) var<storage, read_write> logSums: array<f32>;
 
 // Biases of each lane's query along depth: (lanes, window). A lane reads and writes its own only.
 var<workgroup> biasD: array<f32, lanes * window>;
@@ -51,7 +55,7 @@ fn region(rolled: vec3<u32>) -> vec3<u32> {
 // The head's vec4s, from a length that is known at run time only: a compiler that unrolls the loops over them takes ten
 // seconds.
 fn headVectors() -> u32 {
-  return arrayLength(&tables) / (3u * (2u * window - 1u));
+  return arrayLength(&depthTable) / (2u * window - 1u);
 }
 
 @compute @workgroup_size(lanes)
@@ -75,7 +79,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
   for (var k = 0u; k < window; k++) {
     var bias = 0.0;
     for (var c = 0u; c < headVectors(); c++) {
-      bias += dot(vec4<f32>(qkv[queryAt + c]), vec4<f32>(tables[(place.z + 5u * window - 3u - k) * headWidth4 + c]));
+      bias += dot(vec4<f32>(qkv[queryAt + c]), vec4<f32>(depthTable[(place.z + window - 1u - k) * headWidth4 + c]));
     }
     biasD[slot + k] = bias;
   }
@@ -131,6 +135,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
   for (var c = 0u; c < headVectors(); c++) {
     y[queryToken * outWidth4 + head * headWidth4 + c] = vec4<stored>(sum[c] / total);
   }
+  logSums[queryToken * heads + head] = largest + log(total);
   if (head == heads - 1u) {
     for (var c = heads * headWidth4; c < outWidth4; c++) {
       y[queryToken * outWidth4 + c] = vec4<stored>(0.0);

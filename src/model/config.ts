@@ -126,6 +126,11 @@ export function parameterShapes(c: Config): Map<string, readonly number[]> {
   return shapes;
 }
 
+/** What fine-tuning updates; every other parameter is SAM's own and stays frozen. */
+export function isTrainable(name: string): boolean {
+  return !name.startsWith('encoder.') || /^encoder\.(depth_embed$|slice_embed\.|neck_3d\.|.*(\.norm[12]\.|\.adapter\.|attn\.rel_pos_d))/.test(name);
+}
+
 /**
  * A configuration by name, or from a JSON object of the reference's fields (`global_blocks` there is `globalBlocks`
  * here); fields that are not given take the published value. @throws InputError where it is neither

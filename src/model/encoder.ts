@@ -11,9 +11,10 @@ import { patchEmbedding } from '../ops/patch-embedding.ts';
 import { slicesOf, type Slice } from '../ops/slices.ts';
 import { windowAttention, windowBands } from '../ops/window-attention.ts';
 import type { Recorder } from '../runtime/recorder.ts';
+import { checkpointed } from '../runtime/tape.ts';
 import { elementBytes, rows, type Tensor } from '../runtime/tensor.ts';
 import type { Config } from './config.ts';
-import type { BlockWeights, NeckWeights, Weights } from './weights.ts';
+import type { BlockWeights, EmbeddingWeights, NeckWeights, Weights } from './weights.ts';
 import { widthsOf } from './widths.ts';
 
 type Stored = Tensor<'stored'>;
@@ -52,6 +53,7 @@ function adapter(r: Recorder, c: Config, w: BlockWeights['adapter'], x: Stored):
 function attention(r: Recorder, c: Config, w: BlockWeights, x: Stored, shifted: boolean): Stored {
   const { heads, qkv: { width: qkvWidth }, embed } = widthsOf(c, r.precision);
   const shift = shifted ? Math.floor(c.window / 2) : 0;
+  const tables = { plane: w.attention.planeTables, depth: linear(r, w.attention.depthResizing, { weight: w.attention.depthTable }) };
   const y = r.tensor('stored', x.shape);
   for (const { firstRow, rowCount, pieces } of windowBands(c.grid, c.window, shift, rowBytes(r, c, qkvWidth), r.bindingBytes)) {
     const normed = r.tensor('stored', [rowCount, c.grid, c.grid, embed.width]);
@@ -60,7 +62,7 @@ function attention(r: Recorder, c: Config, w: BlockWeights, x: Stored, shifted: 
     }
     const qkv = linear(r, normed, w.attention.qkv);
     const shape = { grid: c.grid, window: c.window, shift, channels: heads };
-    const attended = windowAttention(r, qkv, w.attention.tables, shape, firstRow, heads.width);
+    const attended = windowAttention(r, qkv, tables, shape, firstRow, heads.width);
     for (const { from, at, count } of pieces) {
       linear(r, rows(attended, at, count), w.attention.projection, { residual: rows(x, from, count), into: rows(y, from, count) });
     }
@@ -69,23 +71,26 @@ function attention(r: Recorder, c: Config, w: BlockWeights, x: Stored, shifted: 
 }
 
 /** Norm, two linear layers round a GELU; residual. */
-function mlp(r: Recorder, c: Config, w: BlockWeights, x: Stored): Stored {
-  const y = r.tensor('stored', x.shape);
+function mlp(r: Recorder, c: Config, w: BlockWeights, x: Stored, into?: Stored): Stored {
+  const y = into ?? r.tensor('stored', x.shape);
   for (const { first, count } of gridSlices(r, c, widthsOf(c, r.precision).mlp.width)) {
-    const normed = layerNorm(r, rows(x, first, count), w.norm2, { epsilon });
-    const hidden = linear(r, normed, w.mlp.linear1, { activation: 'gelu' });
-    linear(r, hidden, w.mlp.linear2, { residual: rows(x, first, count), into: rows(y, first, count) });
+    const part = rows(x, first, count);
+    // A block's backward needs what its MLP was given, but not what it made.
+    checkpointed(r, (target?: Stored) => {
+      const hidden = linear(r, layerNorm(r, part, w.norm2, { epsilon }), w.mlp.linear1, { activation: 'gelu' });
+      return linear(r, hidden, w.mlp.linear2, { residual: part, into: target });
+    }, rows(y, first, count));
   }
   return y;
 }
 
-function block(r: Recorder, c: Config, w: BlockWeights, index: number, x: Stored): Stored {
+function block(r: Recorder, c: Config, w: BlockWeights, index: number, x: Stored, into?: Stored): Stored {
   const name = `blocks.${index}`;
   const adapted = r.within('adapter', () => adapter(r, c, w.adapter, x));
   r.tap(`${name}.adapter`, adapted);
   const attended = r.within('attn', () => attention(r, c, w, adapted, index % 2 === 0));
   r.tap(`${name}.attn`, attended);
-  const y = r.within('mlp', () => mlp(r, c, w, attended));
+  const y = r.within('mlp', () => mlp(r, c, w, attended, into));
   r.tap(name, y);
   return y;
 }
@@ -94,7 +99,13 @@ function block(r: Recorder, c: Config, w: BlockWeights, index: number, x: Stored
 function neck(r: Recorder, c: Config, w: NeckWeights, x: Stored, into?: Stored): Stored {
   const mixed = gridLinear(r, gridSlices(r, c, x.shape.at(-1)!), x, w.mix, {});
   const convolved = conv3d(r, layerNorm(r, mixed, w.norm1, { epsilon }), w.conv);
-  return layerNorm(r, convolved, w.norm2, { epsilon, ...(into && { into }) });
+  return layerNorm(r, convolved, w.norm2, { epsilon, into });
+}
+
+/** The patch embedding, with the enlargement folded into the slice weight. */
+function tokens(r: Recorder, c: Config, w: EmbeddingWeights, volume: Stored): Stored {
+  const slice = linear(r, w.folding, { weight: w.slice });
+  return patchEmbedding(r, volume, { ...w, slice }, gridSlices(r, c, widthsOf(c, r.precision).embed.width));
 }
 
 /**
@@ -103,14 +114,16 @@ function neck(r: Recorder, c: Config, w: NeckWeights, x: Stored, into?: Stored):
  * @returns four features (grid, grid, grid, neck width), shallow to deep
  */
 export function encode(r: Recorder, c: Config, w: Weights, volume: Stored, deepest: Stored): Stored[] {
-  let x = r.within('tokens', () => patchEmbedding(r, volume, w.embedding, gridSlices(r, c, widthsOf(c, r.precision).embed.width)));
+  let x = r.within('tokens', () => tokens(r, c, w.embedding, volume));
   r.tap('tokens', x);
   const features: Stored[] = [];
   w.blocks.forEach((blockWeights, index) => {
-    x = r.within(`blocks.${index}`, () => block(r, c, blockWeights, index, x));
+    const before = x;
+    x = r.within(`blocks.${index}`, () => checkpointed(r, (into?: Stored) => block(r, c, blockWeights, index, before, into)));
     if ((index + 1) % (c.depth / 4) === 0) {
-      const level = features.length;
-      const feature = r.within(`neck.${level}`, () => neck(r, c, w.necks[level]!, x, level === 3 ? deepest : undefined));
+      const [level, deep] = [features.length, x];
+      const feature = r.within(`neck.${level}`, () =>
+        checkpointed(r, (into?: Stored) => neck(r, c, w.necks[level]!, deep, into), level === 3 ? deepest : undefined));
       r.tap(`feature.${level}`, feature);
       features.push(feature);
     }

@@ -1,4 +1,5 @@
 /** The prompt encoder: folds clicks into the deepest feature. */
+import { concatenation } from '../ops/concatenation.ts';
 import { layerNorm } from '../ops/layer-norm.ts';
 import { linear } from '../ops/linear.ts';
 import { pointSampling } from '../ops/point-sampling.ts';
@@ -19,20 +20,11 @@ function attend(r: Recorder, w: TokenAttentionWeights, channels: Channels, x: St
   return linear(r, attended, w.output, { residual });
 }
 
-/** The learned queries, then the points, as rows of one tensor. */
-function joined(r: Recorder, queries: Stored, points: Stored): Stored {
-  const [queryCount, width] = queries.shape as [number, number];
-  const tokens = r.tensor('stored', [queryCount + points.shape[0]!, width]);
-  r.copy(queries, rows(tokens, 0, queryCount));
-  r.copy(points, rows(tokens, queryCount, points.shape[0]!));
-  return tokens;
-}
-
 /** Self attention of queries and points, the queries' MLP, then the image's attention to the queries. */
 function layer(r: Recorder, c: Config, w: PromptLayerWeights, image: Stored, points: Stored): { image: Stored; points: Stored } {
   const { selfAttention, imageToToken } = widthsOf(c, r.precision);
   const pointCount = points.shape[0]!;
-  const tokens = joined(r, w.queries, points);
+  const tokens = concatenation(r, [w.queries, points]);
   const attended = attend(r, w.selfAttention, selfAttention, tokens, tokens);
   const summed = layerNorm(r, attended, w.norm1, { epsilon, residual: tokens });
   const updated = layerNorm(r, summed, w.norm2, { epsilon });

@@ -1,27 +1,31 @@
 /** Dense 3x3x3 convolution over a token grid, zero padding, no bias: `torch.nn.functional.conv3d`. */
 import { conv3d as portable, conv3dSubgroup } from '../kernels/generated.ts';
 import type { Recorder } from '../runtime/recorder.ts';
+import type { Share } from '../runtime/tape.ts';
 import type { Tensor } from '../runtime/tensor.ts';
 import { VolsamError } from '../runtime/errors.ts';
 import { tileWorkgroups } from './linear.ts';
+import { adjointTaps } from './transposition.ts';
+import { conv3dWeightGradient } from './weight-gradient.ts';
 
 type Stored = Tensor<'stored'>;
 
 /**
  * @param x (H, W, D, inWidth)
  * @param weight (27, inWidth, outWidth)
+ * @param share where the result goes; a new tensor otherwise
  * @returns (H, W, D, outWidth)
  * @throws VolsamError where the widths differ
  */
-export function conv3d(r: Recorder, x: Stored, weight: Stored): Stored {
+export function conv3d(r: Recorder, x: Stored, weight: Stored, share?: Share): Stored {
   const [height, gridWidth, depth, inWidth] = x.shape as [number, number, number, number];
   const [taps, weightIn, outWidth] = weight.shape as [number, number, number];
   if (taps !== 27 || weightIn !== inWidth) {
     throw new VolsamError(`conv3d: x has shape ${x.shape}, the weight ${weight.shape}; it takes (27, ${inWidth}, out)`);
   }
-  const y = r.tensor('stored', [height, gridWidth, depth, outWidth]);
+  const y = share?.into ?? r.tensor('stored', [height, gridWidth, depth, outWidth]);
   const tokens = height * gridWidth * depth;
-  const overrides = { height, gridWidth, depth, inWidth, outWidth };
+  const overrides = { height, gridWidth, depth, inWidth, outWidth, accumulate: share?.accumulate ?? false };
   const operations = 54 * tokens * inWidth * outWidth;
   if (r.subgroupSize === 8) {
     r.dispatch(conv3dSubgroup, { x, weight, y }, overrides, tileWorkgroups(Math.ceil(outWidth / 32), Math.ceil(tokens / 16)), operations);
@@ -32,5 +36,14 @@ export function conv3d(r: Recorder, x: Stored, weight: Stored): Stored {
     r.dispatch(portable, { x, weight, y }, { ...overrides, columnLanes, runLanes },
       tileWorkgroups(Math.ceil(outWidth / (4 * columnLanes)), Math.ceil(runs / runLanes)), operations);
   }
+  r.tape?.record(y, [x, weight], (dy) => {
+    const [weightShare, inputShare] = [r.tape!.parameter(weight), r.tape!.gradient(x)];
+    if (weightShare) {
+      conv3dWeightGradient(r, x, dy, weightShare);
+    }
+    if (inputShare) {
+      conv3d(r, dy, adjointTaps(r, weight), inputShare);
+    }
+  });
   return y;
 }

@@ -3,11 +3,13 @@
  * enlarging them: each tap's channel mixing is a linear layer at the low resolution (`linear`), and this op enlarges,
  * shifts and sums what came out. Exact, since mixing channels and interpolating tokens commute.
  */
-import { enlargedConvolution as kernel } from '../kernels/generated.ts';
+import { enlargedConvolution as kernel, enlargedConvolutionBackwardMixed, enlargedConvolutionBackwardVolumeWeight } from '../kernels/generated.ts';
 import { spread, type Recorder } from '../runtime/recorder.ts';
-import type { Tensor } from '../runtime/tensor.ts';
+import { sizeOf, type Tensor } from '../runtime/tensor.ts';
 import { VolsamError } from '../runtime/errors.ts';
+import type { Share } from '../runtime/tape.ts';
 import { packWeight, type Channels } from './channels.ts';
+import { sumChunks } from './chunk-sums.ts';
 import { slicesOf, type Slice } from './slices.ts';
 
 type Stored = Tensor<'stored'>;
@@ -38,6 +40,37 @@ export function packMixingWeight(values: Float32Array, outChannels: Channels, in
   return mixing;
 }
 
+const volumeChunkRows = 64;
+
+function volumeWeightGradient(r: Recorder, volume: Tensor<'f32'>, dy: Stored, share: Share<'f32'>): void {
+  const [side, , , width] = dy.shape as [number, number, number, number];
+  const chunks = Math.ceil(side ** 2 / volumeChunkRows);
+  const volumePartials = r.tensor('f32', [chunks, 27, width]);
+  r.dispatch(enlargedConvolutionBackwardVolumeWeight, { dy, volume, volumePartials }, { grid: side / 2, width, columns: width, firstColumn: 0, chunk: volumeChunkRows },
+    spread(Math.ceil((chunks * 9 * width) / 4 / 64)), 54 * sizeOf(dy.shape));
+  sumChunks(r, volumePartials, share);
+}
+
+/** All slices share y's gradient; the first of them, whose backward comes last, sees to what is not by slice. */
+function recordBackward(r: Recorder, mixed: Stored, slice: Slice, y: Stored, base: Stored | undefined, volume: VolumeChannel | undefined): void {
+  const { tape } = r;
+  tape?.record(y, [mixed, base, volume?.weight], (dy) => {
+    const mixedShare = tape.gradient(mixed);
+    if (mixedShare) {
+      r.dispatch(enlargedConvolutionBackwardMixed, { dy, dmixed: mixedShare.into }, {
+        grid: mixed.shape[0]!, width: y.shape.at(-1)!, columns: slice.count, firstColumn: slice.first, accumulate: mixedShare.accumulate,
+      }, spread(Math.ceil(sizeOf(mixed.shape) / 4 / 64)), 250 * sizeOf(mixed.shape));
+    }
+    const volumeShare = slice.first === 0 ? tape.parameter(volume?.weight) : undefined;
+    if (volume && volumeShare) {
+      volumeWeightGradient(r, volume.volume, dy, volumeShare);
+    }
+    if (base && slice.first === 0) {
+      tape.pass(base, dy);
+    }
+  });
+}
+
 /**
  * y = base + sum over taps of the enlarged, shifted mixture, in the slice's columns of y.
  * @param mixed (grid, grid, grid, 27 * slice columns)
@@ -58,4 +91,5 @@ export function enlargedConvolution(r: Recorder, mixed: Stored, slice: Slice, y:
   }, {
     grid, width, columns: slice.count, firstColumn: slice.first, hasBase: Boolean(base), hasVolume: Boolean(volume),
   }, spread(Math.ceil(invocations / 64)), 432 * side ** 3 * slice.count);
+  recordBackward(r, mixed, slice, y, base, volume);
 }

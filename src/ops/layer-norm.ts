@@ -1,8 +1,9 @@
 /** LayerNorm over channels: `torch.nn.functional.layer_norm`; in this layout the necks' channel norm is the same op. */
-import { layerNorm as kernel } from '../kernels/generated.ts';
+import { layerNorm as kernel, layerNormBackwardInput, layerNormBackwardParameters } from '../kernels/generated.ts';
 import { spread, type Recorder } from '../runtime/recorder.ts';
 import { sizeOf, type Tensor } from '../runtime/tensor.ts';
 import { VolsamError } from '../runtime/errors.ts';
+import { sumChunks } from './chunk-sums.ts';
 
 type Stored = Tensor<'stored'>;
 
@@ -19,7 +20,26 @@ export interface LayerNormOptions {
   readonly epsilon: number;
   /** (…, width), added after the norm. */
   readonly residual?: Stored;
-  readonly into?: Stored;
+  readonly into?: Stored | undefined;
+}
+
+const chunk = 64;
+
+function backward(r: Recorder, x: Stored, { weight, bias, channels }: NormWeights, epsilon: number, dy: Stored): void {
+  const width = x.shape.at(-1)!;
+  const tokens = sizeOf(x.shape) / width;
+  const { into: dx, accumulate } = r.tape!.gradient(x) ?? { into: r.tensor('stored', x.shape), accumulate: false };
+  const statistics = r.tensor('f32', [tokens, 2]);
+  const overrides = { tokens, width, channels, epsilon, chunk };
+  r.dispatch(layerNormBackwardInput, { x, weight, dy, statistics, dx }, { ...overrides, accumulate }, spread(tokens), 16 * tokens * width);
+  const [weightShare, biasShare] = [r.tape!.parameter(weight), r.tape!.parameter(bias)];
+  if (weightShare && biasShare) {
+    const [weightPartials, biasPartials] = [0, 1].map(() => r.tensor('f32', [Math.ceil(tokens / chunk), width])) as [Tensor<'f32'>, Tensor<'f32'>];
+    r.dispatch(layerNormBackwardParameters, { x, dy, tokenStatistics: statistics, weightPartials, biasPartials }, overrides,
+      spread(Math.ceil(sizeOf(weightPartials.shape) / 4 / 64)), 5 * tokens * width);
+    sumChunks(r, weightPartials, weightShare);
+    sumChunks(r, biasPartials, biasShare);
+  }
 }
 
 /**
@@ -27,7 +47,8 @@ export interface LayerNormOptions {
  * @param x (…, width)
  * @throws VolsamError where the widths differ
  */
-export function layerNorm(r: Recorder, x: Stored, { weight, bias, channels }: NormWeights, { epsilon, residual, into }: LayerNormOptions): Stored {
+export function layerNorm(r: Recorder, x: Stored, weights: NormWeights, { epsilon, residual, into }: LayerNormOptions): Stored {
+  const { weight, bias, channels } = weights;
   const width = x.shape.at(-1)!;
   if (sizeOf(weight.shape) !== width || channels > width) {
     throw new VolsamError(`layerNorm: x has shape ${x.shape}, the weight ${weight.shape} for ${channels} channels`);
@@ -37,5 +58,11 @@ export function layerNorm(r: Recorder, x: Stored, { weight, bias, channels }: No
   r.dispatch(kernel, { x, weight, bias, residual: residual ?? weight, y }, {
     tokens, width, channels, epsilon, addResidual: Boolean(residual),
   }, spread(tokens), 8 * tokens * width);
+  r.tape?.record(y, [x, weight, bias, residual], (dy) => {
+    backward(r, x, weights, epsilon, dy);
+    if (residual) {
+      r.tape!.pass(residual, dy);
+    }
+  });
   return y;
 }

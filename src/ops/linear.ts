@@ -3,6 +3,10 @@ import { linear as portable, linearSubgroup } from '../kernels/generated.ts';
 import { maxWorkgroups, type Recorder, type Workgroups } from '../runtime/recorder.ts';
 import { sizeOf, type Tensor } from '../runtime/tensor.ts';
 import { VolsamError } from '../runtime/errors.ts';
+import { activate, activationBackward, activationCodes, type Activation } from './activation.ts';
+import { columnSums } from './column-sums.ts';
+import { transposed } from './transposition.ts';
+import { linearWeightGradient } from './weight-gradient.ts';
 
 type Stored = Tensor<'stored'>;
 
@@ -14,14 +18,14 @@ export interface LinearWeights {
 }
 
 export interface LinearOptions {
-  readonly activation?: 'relu' | 'gelu';
+  readonly activation?: Activation | undefined;
   /** (…, outWidth), added after the activation. */
   readonly residual?: Stored | undefined;
   /** Where the result goes; a new tensor otherwise. */
-  readonly into?: Stored;
+  readonly into?: Stored | undefined;
+  /** The result is added to what `into` holds. */
+  readonly accumulate?: boolean;
 }
-
-const activations = { none: 0, relu: 1, gelu: 2 } as const;
 
 /** Columns over x, token tiles over y and, past an axis's limit, z. */
 export function tileWorkgroups(columnTiles: number, tokenTiles: number): Workgroups {
@@ -42,13 +46,43 @@ function checkShapes(x: Stored, weight: Stored, others: Record<string, Stored | 
   }
 }
 
+/** With the gradient of y: the weight's and the bias's where they are trainable, then the input's. */
+function recordBackward(r: Recorder, x: Stored, { weight, bias }: LinearWeights, { activation, residual }: LinearOptions, y: Stored): void {
+  const { tape } = r;
+  tape?.record(y, [x, weight, bias, residual], (dy) => {
+    let sums = dy;
+    if (activation) { // ReLU without a residual: y has the sign of what it was made from
+      sums = r.tensor('stored', y.shape);
+      activationBackward(r, activation, y, dy, { into: sums, accumulate: false });
+    }
+    const [weightShare, biasShare, inputShare] = [tape.parameter(weight), tape.parameter(bias), tape.gradient(x)];
+    if (weightShare) {
+      linearWeightGradient(r, x, sums, weightShare);
+    }
+    if (biasShare) {
+      columnSums(r, sums, biasShare);
+    }
+    if (inputShare) {
+      linear(r, sums, { weight: transposed(r, weight) }, inputShare);
+    }
+    if (residual) {
+      tape.pass(residual, dy);
+    }
+  });
+}
+
 /**
  * y = activation(x W + b) + residual.
  * @param x (…, inWidth)
  * @returns (…, outWidth)
  * @throws VolsamError where the shapes do not fit together
  */
-export function linear(r: Recorder, x: Stored, { weight, bias }: LinearWeights, { activation, residual, into }: LinearOptions = {}): Stored {
+export function linear(r: Recorder, x: Stored, weights: LinearWeights, options: LinearOptions = {}): Stored {
+  const { weight, bias } = weights;
+  const { activation, residual, into, accumulate = false } = options;
+  if (r.tape?.recording && (activation === 'gelu' || (activation && residual))) {
+    return activate(r, linear(r, x, weights), activation, { residual, into });
+  }
   const [inWidth, outWidth] = weight.shape as [number, number];
   const outer = x.shape.slice(0, -1);
   const tokens = sizeOf(outer);
@@ -56,7 +90,7 @@ export function linear(r: Recorder, x: Stored, { weight, bias }: LinearWeights, 
   checkShapes(x, weight, { y, residual });
   const bindings = { x, weight, bias: bias ?? weight, residual: residual ?? weight, y };
   const overrides = {
-    tokens, inWidth, outWidth, activation: activations[activation ?? 'none'], hasBias: Boolean(bias), hasResidual: Boolean(residual),
+    tokens, inWidth, outWidth, activation: activation ? activationCodes[activation] : 0, hasBias: Boolean(bias), hasResidual: Boolean(residual), accumulate,
   };
   const operations = 2 * tokens * inWidth * outWidth;
   if (r.subgroupSize === 8) {
@@ -67,5 +101,6 @@ export function linear(r: Recorder, x: Stored, { weight, bias }: LinearWeights, 
     const workgroups = tileWorkgroups(Math.ceil(outWidth / (8 * columnLanes)), Math.ceil(tokens / (8 * tokenLanes)));
     r.dispatch(portable, bindings, { ...overrides, columnLanes, tokenLanes }, workgroups, operations);
   }
+  recordBackward(r, x, weights, options, y);
   return y;
 }

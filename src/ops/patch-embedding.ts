@@ -1,18 +1,22 @@
 /** Volume to tokens: enlargement, SAM's 2D patch embedding, the slice embedding and both position embeddings, folded. */
-import { patchEmbedding as kernel } from '../kernels/generated.ts';
-import type { Recorder } from '../runtime/recorder.ts';
-import { rows, type Tensor } from '../runtime/tensor.ts';
+import { patchEmbedding as kernel, patchEmbeddingBackward as backwardKernel } from '../kernels/generated.ts';
+import { spread, type Recorder } from '../runtime/recorder.ts';
+import { rows, sizeOf, type Tensor } from '../runtime/tensor.ts';
 import { VolsamError } from '../runtime/errors.ts';
+import { sumActivationChunks } from './chunk-sums.ts';
+import { columnSums } from './column-sums.ts';
 import type { Slice } from './slices.ts';
 
 type Stored = Tensor<'stored'>;
 
 export interface PatchEmbeddingWeights {
-  /** (taps, taps, width), taps = crop / grid + 2 */
+  /** (taps^2 + 1, width), taps = crop / grid + 2; the last row is the bias */
   readonly patch: Stored;
   /** (taps, width) */
   readonly slice: Stored;
-  /** (grid, grid, width): the pooled position embedding and both biases */
+  /** (width) */
+  readonly sliceBias: Stored;
+  /** (grid, grid, width): the pooled position embedding */
   readonly position: Stored;
   /** (grid, width) */
   readonly depth: Stored;
@@ -34,11 +38,16 @@ export function enlargement(patch: number, voxels: number): Float64Array {
   return matrix;
 }
 
-/** Folds the enlargement into SAM's (C, 3, patch, patch): (taps, taps, C). Its three channels see the same slice, and add. */
-export function foldPatchWeight(values: Float32Array, channels: number, patch: number, voxels: number): Float32Array {
+/**
+ * Folds the enlargement into SAM's (C, 3, patch, patch): (taps^2 + 1, C), the last row the bias. Its three channels see
+ * the same slice, and add.
+ */
+export function foldPatchWeight(values: Float32Array, bias: Float32Array, patch: number, voxels: number): Float32Array {
+  const channels = bias.length;
   const taps = voxels + 2;
   const matrix = enlargement(patch, voxels);
-  const folded = new Float32Array(taps * taps * channels);
+  const folded = new Float32Array((taps * taps + 1) * channels);
+  folded.set(bias, taps * taps * channels);
   const half = new Float64Array(taps * patch);
   for (let c = 0; c < channels; c++) {
     half.fill(0);
@@ -64,41 +73,47 @@ export function foldPatchWeight(values: Float32Array, channels: number, patch: n
   return folded;
 }
 
-/** Folds the enlargement into the slice embedding's (C, 1, 1, 1, patch): (taps, C). */
-export function foldSliceWeight(values: Float32Array, channels: number, patch: number, voxels: number): Float32Array {
+/** (taps, patch): what the slice embedding, as (patch, C), is multiplied by to fold the enlargement into it. */
+export function sliceFolding(patch: number, voxels: number): Float32Array {
   const taps = voxels + 2;
   const matrix = enlargement(patch, voxels);
-  const folded = new Float32Array(taps * channels);
-  for (let c = 0; c < channels; c++) {
-    for (let t = 0; t < taps; t++) {
-      let sum = 0;
-      for (let k = 0; k < patch; k++) {
-        sum += values[c * patch + k]! * matrix[k * taps + t]!;
-      }
-      folded[t * channels + c] = sum;
-    }
-  }
-  return folded;
+  return Float32Array.from({ length: taps * patch }, (_, i) => matrix[(i % patch) * taps + Math.floor(i / patch)]!);
 }
 
-/** The position embedding (2 grid, 2 grid, C) pooled to (grid, grid, C), plus what the two biases come to. */
-export function foldPosition(embedding: Float32Array, patchBias: Float32Array, sliceWeight: Float32Array, sliceBias: Float32Array, grid: number): Float32Array {
-  const channels = patchBias.length;
-  const patch = sliceWeight.length / channels;
-  const constant = Float64Array.from(patchBias, (bias, c) =>
-    sliceBias[c]! + bias * sliceWeight.subarray(c * patch, (c + 1) * patch).reduce((sum, weight) => sum + weight, 0));
+/** The position embedding (2 grid, 2 grid, C) pooled to (grid, grid, C). */
+export function pooledPosition(embedding: Float32Array, channels: number, grid: number): Float32Array {
   const position = new Float32Array(grid * grid * channels);
   const row = 2 * grid * channels;
   for (let h = 0; h < grid; h++) {
     for (let w = 0; w < grid; w++) {
       for (let c = 0; c < channels; c++) {
         const at = 2 * h * row + 2 * w * channels + c;
-        const pooled = (embedding[at]! + embedding[at + channels]! + embedding[at + row]! + embedding[at + row + channels]!) / 4;
-        position[(h * grid + w) * channels + c] = pooled + constant[c]!;
+        position[(h * grid + w) * channels + c] = (embedding[at]! + embedding[at + channels]! + embedding[at + row]! + embedding[at + row + channels]!) / 4;
       }
     }
   }
   return position;
+}
+
+const chunk = 32;
+
+/** The gradients of what is trained of the embedding: the slice weight and bias, and the depth embedding. */
+function backward(r: Recorder, volume: Stored, { patch, slice, sliceBias, depth }: PatchEmbeddingWeights, { first, count }: Slice, dy: Stored): void {
+  const [grid, width] = depth.shape as [number, number];
+  const sliceShare = r.tape!.gradient(slice);
+  if (sliceShare) {
+    const rowCount = count * grid;
+    const partials = r.tensor('f32', [Math.ceil(rowCount / chunk), ...slice.shape]);
+    r.dispatch(backwardKernel, { volume, patchWeight: patch, dy, partials }, { crop: volume.shape[0]!, grid, width, rowCount, firstRow: first * grid, chunk },
+      spread(Math.ceil(sizeOf(partials.shape) / 4 / 64)), 2 * rowCount * grid * width * slice.shape[0]! ** 3);
+    sumActivationChunks(r, partials, sliceShare);
+  }
+  [sliceBias, depth].forEach((added) => {
+    const share = r.tape!.parameter(added);
+    if (share) {
+      columnSums(r, dy, share);
+    }
+  });
 }
 
 /**
@@ -116,11 +131,14 @@ export function patchEmbedding(r: Recorder, volume: Stored, weights: PatchEmbedd
   }
   const y = r.tensor('stored', [grid, grid, grid, width]);
   const runs = Math.ceil(grid / 4);
+  const { patch, slice, sliceBias, position, depth } = weights;
   for (const { first, count } of slices) {
+    const part = rows(y, first, count);
     r.dispatch(kernel, {
-      volume, patchWeight: weights.patch, sliceWeight: weights.slice, position: weights.position, depthEmbedding: weights.depth, y: rows(y, first, count),
+      volume, patchWeight: patch, sliceWeight: slice, sliceBias, position, depthEmbedding: depth, y: part,
     }, { crop, grid, width, firstRow: first }, [Math.ceil((grid * runs * (width / 4)) / 64), count, 1],
     2 * count * grid * runs * width * (4 * (taps - 2) + 2) * taps * taps);
+    r.tape?.record(part, [slice, sliceBias, depth], (dy) => backward(r, volume, weights, { first, count }, dy));
   }
   return y;
 }

@@ -1,5 +1,5 @@
 /** Trilinear resampling of scalar fields: `torch.nn.functional.interpolate(mode='trilinear')`, with a change of axes. */
-import { trilinearResampling as kernel } from '../kernels/generated.ts';
+import { trilinearResampling as kernel, trilinearResamplingBackward as backwardKernel } from '../kernels/generated.ts';
 import { spread, type Recorder } from '../runtime/recorder.ts';
 import { sizeOf, type Tensor } from '../runtime/tensor.ts';
 
@@ -21,9 +21,18 @@ export function trilinearResampling(
 ): Tensor<'f32'> {
   const [a, b, c] = axes;
   const y = into ?? r.tensor('f32', [channels, a.outSide, b.outSide, c.outSide]);
-  r.dispatch(kernel, { x, y }, {
+  const overrides = {
     channels, alignCorners, inA: a.inSide, inB: b.inSide, inC: c.inSide, outA: a.outSide, outB: b.outSide, outC: c.outSide,
     strideA: a.stride, strideB: b.stride, strideC: c.stride,
-  }, spread(Math.ceil(sizeOf(y.shape) / 64)), 24 * sizeOf(y.shape));
+  };
+  r.dispatch(kernel, { x, y }, overrides, spread(Math.ceil(sizeOf(y.shape) / 64)), 24 * sizeOf(y.shape));
+  r.tape?.record(y, [x], (dy) => {
+    const share = r.tape!.gradient(x);
+    if (share) {
+      const width = sizeOf(x.shape) / (a.inSide * b.inSide * c.inSide);
+      r.dispatch(backwardKernel, { dy, dx: share.into }, { ...overrides, width, accumulate: share.accumulate },
+        spread(Math.ceil(sizeOf(x.shape) / 64)), 16 * sizeOf(y.shape));
+    }
+  });
   return y;
 }

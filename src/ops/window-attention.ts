@@ -1,9 +1,12 @@
 /** Shifted cubic-window self attention with decomposed relative position biases (SAM's, with a third axis). */
-import { windowAttention as portable, windowAttentionSubgroup } from '../kernels/generated.ts';
-import type { Recorder } from '../runtime/recorder.ts';
-import type { Tensor } from '../runtime/tensor.ts';
+import {
+  windowAttention as portable, windowAttentionBackwardKey, windowAttentionBackwardQuery, windowAttentionBackwardTable, windowAttentionSubgroup,
+} from '../kernels/generated.ts';
+import { spread, type Recorder } from '../runtime/recorder.ts';
+import { sizeOf, type Tensor } from '../runtime/tensor.ts';
 import { VolsamError } from '../runtime/errors.ts';
 import type { Channels } from './channels.ts';
+import { sumActivationChunks } from './chunk-sums.ts';
 import { slicesOf } from './slices.ts';
 
 type Stored = Tensor<'stored'>;
@@ -35,23 +38,42 @@ export function windowBands(grid: number, window: number, shift: number, rowByte
   });
 }
 
+/** Relative position tables at 2 window - 1 rows, multiplied by the layer's `lr`. */
+export interface PositionTables {
+  /** (2, 2 window - 1, padded head width), by axis h, w */
+  readonly plane: Stored;
+  /** (2 window - 1, padded head width) */
+  readonly depth: Stored;
+}
+
 /**
- * A stored table (length, head width) at 2 window - 1 rows, times `factor`:
- * `torch.nn.functional.interpolate(mode='linear', align_corners=False)` where the lengths differ.
+ * (2 window - 1, length), times `factor`: what a stored table of `length` rows is multiplied by to have 2 window - 1,
+ * `torch.nn.functional.interpolate(mode='linear', align_corners=False)`; the identity where it has them.
+ * @param width columns, zero beyond `length`
  */
-export function resizedTable(values: Float32Array, headWidth: number, window: number, factor: number): Float32Array {
-  const length = values.length / headWidth;
-  const resized = new Float32Array((2 * window - 1) * headWidth);
+export function tableResizing(length: number, window: number, factor: number, width = length): Float32Array {
   const side = 2 * window - 1;
+  const matrix = new Float32Array(side * width);
   for (let row = 0; row < side; row++) {
     const at = Math.max(0, (row + 0.5) * (length / side) - 0.5);
     const first = Math.min(Math.floor(at), length - 1);
-    const second = Math.min(first + 1, length - 1);
-    for (let c = 0; c < headWidth; c++) {
-      const [low, high] = [values[first * headWidth + c]!, values[second * headWidth + c]!];
-      resized[row * headWidth + c] = factor * (low + (at - first) * (high - low));
-    }
+    matrix[row * width + first]! += factor * (1 - (at - first));
+    matrix[row * width + Math.min(first + 1, length - 1)]! += factor * (at - first);
   }
+  return matrix;
+}
+
+/** A stored table (length, head width) at 2 window - 1 rows, times `factor`. */
+export function resizedTable(values: Float32Array, headWidth: number, window: number, factor: number): Float32Array {
+  const length = values.length / headWidth;
+  const matrix = tableResizing(length, window, factor);
+  const resized = new Float32Array((2 * window - 1) * headWidth);
+  matrix.forEach((share, at) => {
+    const [row, from] = [Math.floor(at / length), at % length];
+    for (let c = 0; share !== 0 && c < headWidth; c++) {
+      resized[row * headWidth + c]! += share * values[from * headWidth + c]!;
+    }
+  });
   return resized;
 }
 
@@ -60,26 +82,50 @@ const maxHeadWidth = 128;
 /** 64 lanes' biases fill the 16 KiB of workgroup memory that every device has. */
 const maxWindow = 64;
 
+const tableChunk = 256;
+
+type Overrides = Readonly<Record<'grid' | 'window' | 'shift' | 'firstRow' | 'heads' | 'headWidth' | 'qkvWidth' | 'outWidth' | 'scale', number>>;
+
+function backward(r: Recorder, qkv: Stored, { plane, depth }: PositionTables, overrides: Overrides, y: Stored, logSums: Tensor<'f32'>, dy: Stored): void {
+  const { grid, window, heads, headWidth, qkvWidth } = overrides;
+  const queries = window ** 3;
+  const tokens = sizeOf(qkv.shape) / qkvWidth;
+  const lanes = r.software ? 8 : 64;
+  const workgroups = [Math.ceil(queries / lanes), heads, tokens / queries] as const;
+  const terms = r.tensor('f32', [tokens, heads, 4 * window + 1]);
+  const dqkv = r.tape!.gradient(qkv)?.into ?? r.tensor('stored', qkv.shape);
+  const share = 2 * tokens * heads * queries * headWidth;
+  r.dispatch(windowAttentionBackwardQuery, { qkv, tables: plane, depthTable: depth, y, dy, logSums, terms, dqkv }, { ...overrides, lanes }, workgroups, 3 * share);
+  r.dispatch(windowAttentionBackwardKey, { qkv, dy, logSums, queryTerms: terms, dqkv }, { ...overrides, lanes }, workgroups, 4 * share);
+  const tableShare = r.tape!.gradient(depth);
+  if (tableShare) {
+    const partials = r.tensor('f32', [Math.ceil(tokens / tableChunk), ...depth.shape]);
+    r.dispatch(windowAttentionBackwardTable, { qkv, queryTerms: terms, partials }, { ...overrides, grid, chunk: tableChunk },
+      spread(Math.ceil(sizeOf(partials.shape) / 4 / 64)), 2 * tokens * heads * window * headWidth);
+    sumActivationChunks(r, partials, tableShare);
+  }
+}
+
 /**
  * Attention of a band's windows; rows lie in the rolled grid's order, the other axes in the grid's own.
  * @param qkv (band rows, grid, grid, width of q, k and v together)
- * @param tables (3, 2 window - 1, padded head width) by axis h, w, d: resized, and multiplied by the layer's `lr`
  * @param outWidth channels of the result, its padding zeroed
  * @returns (band rows, grid, grid, outWidth)
  * @throws VolsamError where the head or the window is larger than the kernel's registers
  */
-export function windowAttention(r: Recorder, qkv: Stored, tables: Stored, shape: WindowAttentionShape, firstRow: number, outWidth: number): Stored {
+export function windowAttention(r: Recorder, qkv: Stored, tables: PositionTables, shape: WindowAttentionShape, firstRow: number, outWidth: number): Stored {
   const { grid, window, shift, channels: { count, groups: heads, groupWidth: headWidth } } = shape;
   if (headWidth > maxHeadWidth || window > maxWindow) {
     throw new VolsamError(`windowAttention: head width ${headWidth} and window ${window}; at most ${maxHeadWidth} and ${maxWindow}`);
   }
   const [rowCount, , , qkvWidth] = qkv.shape as [number, number, number, number];
   const y = r.tensor('stored', [rowCount, grid, grid, outWidth]);
+  const logSums = r.tensor('f32', [rowCount, grid, grid, heads]);
   const queries = window ** 3;
   const windows = (rowCount / window) * (grid / window) ** 2;
   // Without a shift all bands look alike, and share a pipeline.
   const overrides = { grid, window, shift, firstRow: shift ? firstRow : 0, heads, headWidth, qkvWidth, outWidth, scale: (count / heads) ** -0.5 };
-  const bindings = { qkv, tables, y };
+  const bindings = { qkv, tables: tables.plane, depthTable: tables.depth, y, logSums };
   const operations = windows * heads * queries * headWidth * (4 * queries + 6 * window);
   if (r.subgroupSize === 8) {
     r.dispatch(windowAttentionSubgroup, bindings, overrides, [Math.ceil(queries / 16), heads, windows], operations);
@@ -87,5 +133,6 @@ export function windowAttention(r: Recorder, qkv: Stored, tables: Stored, shape:
     const lanes = r.software ? 8 : 64;
     r.dispatch(portable, bindings, { ...overrides, lanes }, [Math.ceil(queries / lanes), heads, windows], operations);
   }
+  r.tape?.record(y, [qkv, tables.depth], (dy) => backward(r, qkv, tables, overrides, y, logSums, dy));
   return y;
 }

@@ -1,7 +1,7 @@
 /** A finished recording: compiled pipelines, bind groups and an arena, replayed without allocating on the GPU. */
 import type { Gpu } from './gpu.ts';
 import { placeTensors, type Lifetime } from './arena.ts';
-import type { Command, Copy, Dispatch, Recorder, Tap } from './recorder.ts';
+import type { Clear, Command, Copy, Dispatch, Recorder, Tap } from './recorder.ts';
 import { readRange, type ArenaStorage, type Tensor } from './tensor.ts';
 import { VolsamError } from './errors.ts';
 
@@ -17,7 +17,12 @@ export interface CompiledCopy extends Copy {
   readonly targetBytes: number;
 }
 
-export type CompiledCommand = CompiledDispatch | CompiledCopy | Tap;
+export interface CompiledClear extends Clear {
+  readonly target: GPUBuffer;
+  readonly targetBytes: number;
+}
+
+export type CompiledCommand = CompiledDispatch | CompiledCopy | CompiledClear | Tap;
 
 export interface ReplayOptions {
   /** Told the values of each named intermediate as the replay reaches it. */
@@ -46,13 +51,14 @@ const submissionOperations = 10e9;
 /** Submissions that may wait on the GPU at once. */
 const submissionsInFlight = 2;
 
-function touches(command: Command): { reads: Tensor[]; writes: Tensor[] } {
+export function touches(command: Command): { reads: Tensor[]; writes: Tensor[] } {
   switch (command.kind) {
     case 'dispatch': {
       const bound = (written: boolean) => command.kernel.bindings.filter((b) => b.written === written).map(({ name }) => command.bindings[name]!);
       return { reads: bound(false), writes: bound(true) };
     }
     case 'copy': return { reads: [command.from], writes: [command.to] };
+    case 'clear': return { reads: [], writes: [command.tensor] };
     case 'tap': return { reads: [command.tensor], writes: [] };
   }
 }
@@ -104,7 +110,7 @@ function bindGroupOf(gpu: Gpu, blocks: readonly GPUBuffer[], dispatch: Dispatch)
   });
 }
 
-async function compile(gpu: Gpu, recorder: Recorder, blocks: readonly GPUBuffer[]): Promise<CompiledCommand[]> {
+async function compile(gpu: Gpu, recorder: Recording, blocks: readonly GPUBuffer[]): Promise<CompiledCommand[]> {
   return Promise.all(recorder.commands.map(async (command): Promise<CompiledCommand> => {
     if (command.kind === 'dispatch') {
       const what = describeDispatch(command);
@@ -116,6 +122,10 @@ async function compile(gpu: Gpu, recorder: Recorder, blocks: readonly GPUBuffer[
       const [source, target] = [place(blocks, command.from), place(blocks, command.to)];
       return { ...command, source: source.buffer, sourceBytes: source.offset, target: target.buffer, targetBytes: target.offset };
     }
+    if (command.kind === 'clear') {
+      const target = place(blocks, command.tensor);
+      return { ...command, target: target.buffer, targetBytes: target.offset };
+    }
     return command;
   }));
 }
@@ -126,11 +136,15 @@ export function encodeDispatch(pass: GPUComputePassEncoder, { pipeline, bindGrou
   pass.dispatchWorkgroups(workgroups[0], workgroups[1], workgroups[2]);
 }
 
-export function encodeCopy(encoder: GPUCommandEncoder, { source, sourceBytes, target, targetBytes, from }: CompiledCopy): void {
-  encoder.copyBufferToBuffer(source, sourceBytes, target, targetBytes, from.bytes);
+export function encodeTransfer(encoder: GPUCommandEncoder, command: CompiledCopy | CompiledClear): void {
+  if (command.kind === 'copy') {
+    encoder.copyBufferToBuffer(command.source, command.sourceBytes, command.target, command.targetBytes, command.from.bytes);
+  } else {
+    encoder.clearBuffer(command.target, command.targetBytes, command.tensor.bytes);
+  }
 }
 
-/** Encodes commands[first..end) in as few compute passes as copies allow. */
+/** Encodes commands[first..end) in as few compute passes as copies and clears allow. */
 function encode(encoder: GPUCommandEncoder, commands: readonly CompiledCommand[], first: number, end: number): void {
   let pass: GPUComputePassEncoder | undefined;
   for (let i = first; i < end; i++) {
@@ -138,10 +152,10 @@ function encode(encoder: GPUCommandEncoder, commands: readonly CompiledCommand[]
     if (command.kind === 'dispatch') {
       pass ??= encoder.beginComputePass();
       encodeDispatch(pass, command);
-    } else if (command.kind === 'copy') {
+    } else if (command.kind !== 'tap') {
       pass?.end();
       pass = undefined;
-      encodeCopy(encoder, command);
+      encodeTransfer(encoder, command);
     }
   }
   pass?.end();
@@ -166,23 +180,51 @@ function operationsOf(commands: readonly CompiledCommand[]): number {
   return commands.reduce((sum, command) => sum + (command.kind === 'dispatch' ? command.operations : 0), 0);
 }
 
+/** What of a recorder a plan is made from. */
+export type Recording = Pick<Recorder, 'commands' | 'precision'>;
+
 /** Compiles the recording and gives its tensors memory. @throws GpuError by the kernel's name and shapes */
-export async function finishPlan(gpu: Gpu, recorder: Recorder): Promise<Plan> {
-  const sizes = placeTensors(lifetimesOf(recorder.commands), blockBytes);
+export async function finishPlan(gpu: Gpu, recording: Recording): Promise<Plan> {
+  const [plan] = await finishPlans(gpu, [recording]);
+  return plan!;
+}
+
+/** Plans that never run at once, over one arena. The last one that is disposed of frees it. @throws as `finishPlan` */
+export async function finishPlans(gpu: Gpu, recordings: readonly Recording[]): Promise<Plan[]> {
+  const sizes: number[] = [];
+  for (const { commands } of recordings) {
+    placeTensors(lifetimesOf(commands), blockBytes).forEach((bytes, i) => {
+      sizes[i] = Math.max(sizes[i] ?? 0, bytes);
+    });
+  }
   const blocks: GPUBuffer[] = [];
-  const dispose = () => blocks.splice(0).forEach((buffer) => gpu.destroyBuffer(buffer));
-  let commands: CompiledCommand[];
+  const live = new Set(recordings);
+  const freeBlocks = () => blocks.splice(0).forEach((buffer) => gpu.destroyBuffer(buffer));
   try {
     await gpu.checked(`arena of ${sizes.join(' + ')} bytes`, () => sizes.forEach((bytes, i) =>
       blocks.push(gpu.createBuffer(`arena ${i}`, bytes, GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST))));
-    commands = await compile(gpu, recorder, blocks);
+    const arenaBytes = sizes.reduce((sum, bytes) => sum + bytes, 0);
+    const plans: Plan[] = [];
+    for (const recording of recordings) {
+      const commands = await compile(gpu, recording, blocks);
+      plans.push(planOf(gpu, commands, blocks, arenaBytes, () => {
+        live.delete(recording);
+        if (live.size === 0) {
+          freeBlocks();
+        }
+      }));
+    }
+    return plans;
   } catch (error) {
-    dispose();
+    freeBlocks();
     throw error;
   }
+}
+
+function planOf(gpu: Gpu, commands: readonly CompiledCommand[], blocks: readonly GPUBuffer[], arenaBytes: number, dispose: () => void): Plan {
   const operations = operationsOf(commands);
   const plainEnds = submissionEnds(commands, undefined);
-  const tapNames = new Set(recorder.commands.flatMap((command) => (command.kind === 'tap' ? [command.name] : [])));
+  const tapNames = new Set(commands.flatMap((command) => (command.kind === 'tap' ? [command.name] : [])));
 
   async function submit(first: number, end: number): Promise<void> {
     await gpu.checked(`commands ${first} to ${end}`, () => {
@@ -220,8 +262,5 @@ export async function finishPlan(gpu: Gpu, recorder: Recorder): Promise<Plan> {
     await Promise.all(waiting);
   }
 
-  return {
-    commands, operations, blocks, replay, dispose,
-    arenaBytes: sizes.reduce((sum, bytes) => sum + bytes, 0),
-  };
+  return { commands, operations, blocks, arenaBytes, replay, dispose };
 }

@@ -1,6 +1,6 @@
 /** Times each dispatch of a plan: by GPU timestamps where the device has them, else by submitting each alone. */
 import type { Gpu } from './gpu.ts';
-import { encodeCopy, encodeDispatch, type CompiledDispatch, type Plan } from './plan.ts';
+import { encodeDispatch, encodeTransfer, type CompiledDispatch, type Plan } from './plan.ts';
 
 export interface DispatchTiming {
   readonly kernel: string;
@@ -56,8 +56,8 @@ async function timeByTimestamps(gpu: Gpu, plan: Plan): Promise<DispatchTiming[]>
   }
 
   for (const command of plan.commands) {
-    if (command.kind === 'copy') {
-      encodeCopy(encoder, command);
+    if (command.kind === 'copy' || command.kind === 'clear') {
+      encodeTransfer(encoder, command);
     } else if (command.kind === 'dispatch') {
       const at = batch.length * 2;
       encodeAlone(encoder, command, { querySet, beginningOfPassWriteIndex: at, endOfPassWriteIndex: at + 1 });
@@ -82,8 +82,8 @@ async function timeBySubmission(gpu: Gpu, plan: Plan): Promise<DispatchTiming[]>
     const started = performance.now();
     await gpu.checked('profile', () => {
       const encoder = gpu.device.createCommandEncoder();
-      if (command.kind === 'copy') {
-        encodeCopy(encoder, command);
+      if (command.kind === 'copy' || command.kind === 'clear') {
+        encodeTransfer(encoder, command);
       } else if (command.kind === 'dispatch') {
         encodeAlone(encoder, command);
       }

@@ -2,6 +2,7 @@
 import type { Element, Kernel, Precision } from '../kernels/kernel.ts';
 import { VolsamError } from './errors.ts';
 import type { Gpu } from './gpu.ts';
+import type { Tape } from './tape.ts';
 import { bindingAlignmentBytes, tensorBytes, type Tensor } from './tensor.ts';
 
 export type Workgroups = readonly [x: number, y: number, z: number];
@@ -25,6 +26,13 @@ export interface Copy {
   readonly layer: string;
 }
 
+/** Zeros over a tensor. */
+export interface Clear {
+  readonly kind: 'clear';
+  readonly tensor: Tensor;
+  readonly layer: string;
+}
+
 /** A named intermediate that a replay may stop at to read. */
 export interface Tap {
   readonly kind: 'tap';
@@ -32,7 +40,7 @@ export interface Tap {
   readonly tensor: Tensor;
 }
 
-export type Command = Dispatch | Copy | Tap;
+export type Command = Dispatch | Copy | Clear | Tap;
 
 /** What recording has to know of the device. */
 export interface RecordingTarget {
@@ -61,9 +69,15 @@ export interface Recorder extends RecordingTarget {
     kernel: Kernel<B, O>, bindings: { [Name in keyof B]: Tensor<B[Name]> }, overrides: O, workgroups: Workgroups, operations: number): void;
   /** Copies all bytes of one tensor to another of the same size. */
   copy(from: Tensor, to: Tensor): void;
+  /** Writes zeros over all bytes of a tensor. */
+  clear(tensor: Tensor): void;
   tap(name: string, tensor: Tensor): void;
   /** Records under a layer's name, nested by dots. */
   within<T>(layer: string, record: () => T): T;
+  /** The layer that is being recorded. */
+  layer(): string;
+  /** Where ops record their backward; none where no gradient is asked for. */
+  readonly tape?: Tape;
 }
 
 /** The most workgroups along an axis that every device has. */
@@ -117,6 +131,9 @@ export function createRecorder(target: RecordingTarget): Recorder {
       }
       commands.push({ kind: 'copy', from, to, layer: layers.join('.') });
     },
+    clear(tensor) {
+      commands.push({ kind: 'clear', tensor, layer: layers.join('.') });
+    },
     tap(name, tensor) {
       commands.push({ kind: 'tap', name, tensor });
     },
@@ -128,5 +145,6 @@ export function createRecorder(target: RecordingTarget): Recorder {
         layers.pop();
       }
     },
+    layer: () => layers.join('.'),
   };
 }

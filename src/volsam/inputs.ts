@@ -38,3 +38,14 @@ export function checkPoints(points: readonly Point[] | null, crop: number): void
     }
   });
 }
+
+/** @throws InputError where the target is not a cube of `crop` zeros and ones */
+export function checkTarget(target: Uint8Array, crop: number): void {
+  if (!(target instanceof Uint8Array) || target.length !== crop ** 3) {
+    throw new InputError(`target: ${target?.length} values; accepted is a Uint8Array of ${crop ** 3}`);
+  }
+  const bad = target.findIndex((value) => value > 1);
+  if (bad >= 0) {
+    throw new InputError(`target: voxel ${bad} is ${target[bad]}; accepted are 0 and 1`);
+  }
+}

@@ -1,12 +1,13 @@
 /** The model on a device: crop and clicks in, logits out. */
 import { recordEncode, recordDecode } from './plans.ts';
-import { checkPoints, checkVolume, type Point, type Volume } from './inputs.ts';
+import { checkPoints, checkTarget, checkVolume, type Point, type Volume } from './inputs.ts';
 import { configOf, type Config } from '../model/config.ts';
 import { uploadWeights, type Weights } from '../model/weights.ts';
 import { widthsOf } from '../model/widths.ts';
 import type { TensorFile } from '../files/safetensors.ts';
 import type { Precision } from '../kernels/kernel.ts';
 import { unpadChannels } from '../ops/channels.ts';
+import { gradientsOf, type Gradients } from './gradients.ts';
 import { InputError } from '../runtime/errors.ts';
 import type { Gpu } from '../runtime/gpu.ts';
 import type { Plan, ReplayOptions } from '../runtime/plan.ts';
@@ -179,9 +180,21 @@ export class Sam3D {
     });
   }
 
+  /**
+   * The training loss and the gradient of every parameter that fine-tuning updates, by its name and in its layout.
+   * @param target (crop, crop, crop), axes (D, H, W): 1 in the lesion, 0 elsewhere
+   * @throws as `predict`
+   */
+  gradients(volume: Volume, points: readonly Point[] | null, target: Uint8Array): Promise<Gradients> {
+    checkVolume(volume, this.config.crop);
+    checkPoints(points, this.config.crop);
+    checkTarget(target, this.config.crop);
+    return this.#inTurn(() => gradientsOf(this.#gpu, this.#target, this.config, this.#weights, volume, points, target));
+  }
+
   /** Frees every buffer that the model holds; embeddings are disposed of by themselves. */
   dispose(): void {
-    [...tensorsIn(this.#weights), ...tensorsIn(this.#slots)].forEach((tensor) => destroyTensor(this.#gpu, tensor));
+    new Set([...tensorsIn(this.#weights), ...tensorsIn(this.#slots)]).forEach((tensor) => destroyTensor(this.#gpu, tensor));
     this.#encodePlan?.dispose();
     this.#dropClickPlan();
   }

@@ -1,6 +1,7 @@
 import { expect } from 'vitest';
-import { channelsOf, padChannels } from '../../src/ops/channels.ts';
-import { foldPatchWeight, foldPosition, foldSliceWeight, patchEmbedding } from '../../src/ops/patch-embedding.ts';
+import { channelsOf, packWeight, padChannels } from '../../src/ops/channels.ts';
+import { linear } from '../../src/ops/linear.ts';
+import { foldPatchWeight, patchEmbedding, pooledPosition, sliceFolding } from '../../src/ops/patch-embedding.ts';
 import { slicesOf } from '../../src/ops/slices.ts';
 import { sizeOf } from '../../src/runtime/tensor.ts';
 import { expectClose, opSuite, random, runOp } from './harness.ts';
@@ -60,12 +61,15 @@ opSuite('patchEmbedding', cases, async (gpu, target, { grid, voxels, patch, chan
   const raw = (...shape: number[]) => random('f32', ...shape).values;
   const w = { patch: raw(channels, 3, patch, patch), patchBias: raw(channels), slice: raw(channels, patch), sliceBias: raw(channels), position: raw(2 * grid, 2 * grid, channels), depth: raw(grid, channels) };
   const padded = channelsOf(channels, 1, 128); // whole rows begin at multiples of 256 bytes
+  const slices = channelsOf(patch);
   const input = (shape: number[], values: Float32Array) => ({ element: 'stored' as const, shape: [...shape, padded.width], values: padChannels(values, padded) });
   const found = await runOp(gpu, target, {
     volume,
-    patch: input([taps, taps], foldPatchWeight(w.patch, channels, patch, voxels)), slice: input([taps], foldSliceWeight(w.slice, channels, patch, voxels)),
-    position: input([grid, grid], foldPosition(w.position, w.patchBias, w.slice, w.sliceBias, grid)), depth: input([grid], w.depth),
-  }, (r, t) => patchEmbedding(r, t.volume, t, slicesOf(grid, 1, rowsAtOnce)));
+    patch: input([taps ** 2 + 1], foldPatchWeight(w.patch, w.patchBias, patch, voxels)), sliceBias: input([], w.sliceBias),
+    rawSlice: { element: 'stored', shape: [slices.width, padded.width], values: packWeight(w.slice, padded, slices) },
+    folding: { element: 'stored', shape: [taps, slices.width], values: padChannels(sliceFolding(patch, voxels), slices) },
+    position: input([grid, grid], pooledPosition(w.position, channels, grid)), depth: input([grid], w.depth),
+  }, (r, t) => patchEmbedding(r, t.volume, { ...t, slice: linear(r, t.folding, { weight: t.rawSlice }) }, slicesOf(grid, 1, rowsAtOnce)));
   const expected = padChannels(Float32Array.from(unfolded(volume.values, w, grid, crop, patch)), padded);
   expect(found.length).toBe(sizeOf([grid, grid, grid, padded.width]));
   expectClose(found, expected, target.precision, target.precision === 'f16' ? 2e-3 : 2e-6); // f16 rounds the folded weights too

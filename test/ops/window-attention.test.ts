@@ -64,8 +64,10 @@ opSuite('windowAttention', cases, async (gpu, target, c) => {
   const tables = random(target.precision, 3, 2 * window - 1, headWidth);
   const pad = (input: typeof qkv, channels: typeof one) => ({ ...input, shape: [...input.shape.slice(0, -1), channels.width], values: padChannels(input.values, channels) });
   const outWidth = one.width + 4;
-  const found = await runOp(gpu, target, { qkv: pad(qkv, all), tables: pad(tables, head) }, (r, t) =>
-    windowAttention(r, t.qkv, t.tables, { grid, window, shift, channels: one }, firstRow, outWidth));
+  const [plane, depth] = [{ ...tables, shape: [2, 2 * window - 1, headWidth], values: tables.values.subarray(0, 2 * (2 * window - 1) * headWidth) },
+    { ...tables, shape: [2 * window - 1, headWidth], values: tables.values.subarray(2 * (2 * window - 1) * headWidth) }];
+  const found = await runOp(gpu, target, { qkv: pad(qkv, all), plane: pad(plane, head), depth: pad(depth, head) }, (r, t) =>
+    windowAttention(r, t.qkv, t, { grid, window, shift, channels: one }, firstRow, outWidth));
   const expected = reference(qkv.values, tables.values, c, firstRow);
   expectClose(unpadChannels(found, { ...one, width: outWidth }), expected, target.precision);
   expect(found.every((v, i) => i % outWidth < one.width || v === 0)).toBe(true);

@@ -1,0 +1,110 @@
+/** The loss of one crop and its gradients: the whole network forward and backward, once. */
+import { decodeClick, decodeShared } from '../model/decoder.ts';
+import { encode } from '../model/encoder.ts';
+import { encodePrompt } from '../model/prompt-encoder.ts';
+import { parameterShapes, type Config } from '../model/config.ts';
+import { unpacked, type Parameter } from '../model/parameters.ts';
+import type { Weights } from '../model/weights.ts';
+import { widthsOf } from '../model/widths.ts';
+import { diceCrossEntropy, diceCrossEntropyGradient } from '../ops/dice-cross-entropy.ts';
+import { withoutDeadCommands } from '../runtime/dead-commands.ts';
+import type { Gpu } from '../runtime/gpu.ts';
+import { finishPlan, type Recording } from '../runtime/plan.ts';
+import type { Recorder, RecordingTarget } from '../runtime/recorder.ts';
+import { createTapedRecorder } from '../runtime/tape.ts';
+import { createTensor, destroyTensor, readTensor, writeTensor, type Tensor } from '../runtime/tensor.ts';
+import type { Point, Volume } from './inputs.ts';
+
+type Stored = Tensor<'stored'>;
+type Floats = Tensor<'f32'>;
+
+export interface Gradients {
+  readonly loss: number;
+  /** By the checkpoint's names, in its layout. */
+  readonly gradients: Map<string, Float32Array>;
+}
+
+/** What goes into a training step, and the loss that comes out. */
+export interface ExampleSlots {
+  /** (crop, crop, crop) */
+  readonly volume: Stored;
+  /** (crop, crop, crop): 0 or 1 */
+  readonly labels: Floats;
+  /** (points, 3); null is the automatic variant. */
+  readonly points: Floats | null;
+  /** (1): what the loss is multiplied by before its gradient is taken. */
+  readonly scale: Floats;
+  /** (4): the loss, and sums that its gradient takes. */
+  readonly totals: Floats;
+}
+
+/** Logits (classes, crop, crop, crop) of a crop. */
+function forward(r: Recorder, c: Config, w: Weights, volume: Stored, points: Floats | null): Floats {
+  const { neck, head } = widthsOf(c, r.precision);
+  const cube = (side: number, width: number) => r.tensor('stored', [side, side, side, width]);
+  const features = encode(r, c, w, volume, cube(c.grid, neck.width));
+  const deepest = features[3]!;
+  const prompted = points ? r.within('prompt', () => encodePrompt(r, c, w, deepest, points)) : deepest;
+  const shared = cube(2 * c.grid, head.width);
+  decodeShared(r, c, w, features.slice(0, 3), volume, shared);
+  const logits = r.tensor('f32', [c.classes, c.crop, c.crop, c.crop]);
+  decodeClick(r, c, w, prompted, shared, logits);
+  return logits;
+}
+
+/** Forward, loss and backward. @param gradients where each parameter's gradient goes */
+export function recordGradients(target: RecordingTarget, c: Config, w: Weights, { volume, labels, points, scale, totals }: ExampleSlots, gradients: ReadonlyMap<Parameter, Floats>): Recording {
+  const r = createTapedRecorder(target, new Map([...gradients].map(([{ tensor }, gradient]) => [tensor.storage, gradient])));
+  const logits = forward(r, c, w, volume, points);
+  r.within('loss', () => {
+    diceCrossEntropy(r, logits, labels, totals);
+    r.tape.backward(logits, diceCrossEntropyGradient(r, logits, labels, totals, scale));
+  });
+  return { precision: target.precision, commands: withoutDeadCommands(r.commands) };
+}
+
+/** Slots for examples with this many points. */
+export function createExampleSlots(gpu: Gpu, { precision }: RecordingTarget, { crop }: Config, pointCount: number | null): ExampleSlots {
+  const cube = [crop, crop, crop];
+  return {
+    volume: createTensor(gpu, 'volume', 'stored', precision, cube),
+    labels: createTensor(gpu, 'labels', 'f32', precision, cube),
+    points: pointCount === null ? null : createTensor(gpu, 'points', 'f32', precision, [pointCount, 3]),
+    scale: createTensor(gpu, 'loss scale', 'f32', precision, [1]),
+    totals: createTensor(gpu, 'loss', 'f32', precision, [4]),
+  };
+}
+
+/** A tensor for each parameter's gradient. */
+export function createGradients(gpu: Gpu, { parameters }: Weights): Map<Parameter, Floats> {
+  return new Map(parameters.map((parameter) => [parameter, createTensor(gpu, `gradient of ${parameter.name}`, 'f32', parameter.tensor.precision, parameter.tensor.shape)]));
+}
+
+/** In half precision, small gradients of activations would vanish without it. */
+const lossScale = { f32: 1, f16: 1024 } as const;
+
+/** As `Sam3D.gradients`; inputs are checked there. */
+export async function gradientsOf(gpu: Gpu, target: RecordingTarget, c: Config, w: Weights, volume: Volume, points: readonly Point[] | null, labels: Uint8Array): Promise<Gradients> {
+  const slots = createExampleSlots(gpu, target, c, points?.length ?? null);
+  const gradients = createGradients(gpu, w);
+  try {
+    const plan = await finishPlan(gpu, recordGradients(target, c, w, slots, gradients));
+    try {
+      const scale = lossScale[target.precision];
+      writeTensor(gpu, slots.volume, volume.data);
+      writeTensor(gpu, slots.labels, Float32Array.from(labels));
+      writeTensor(gpu, slots.scale, Float32Array.of(scale));
+      if (slots.points && points) {
+        writeTensor(gpu, slots.points, new Float32Array(points.flat()));
+      }
+      await plan.replay();
+      const [loss] = await readTensor(gpu, slots.totals);
+      const read = async (parameter: Parameter) => (await readTensor(gpu, gradients.get(parameter)!)).map((value) => value / scale);
+      return { loss: loss!, gradients: await unpacked(w.parameters, parameterShapes(c), read) };
+    } finally {
+      plan.dispose();
+    }
+  } finally {
+    [...gradients.values(), slots.volume, slots.labels, slots.scale, slots.totals, ...(slots.points ? [slots.points] : [])].forEach((tensor) => destroyTensor(gpu, tensor));
+  }
+}

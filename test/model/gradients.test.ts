@@ -1,0 +1,77 @@
+/** Every gradient of two small networks against the reference's, in every way that this device can run it. */
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parseSafetensors } from '../../src/files/safetensors.ts';
+import { configNamed, isTrainable, parameterShapes } from '../../src/model/config.ts';
+import { syntheticWeights } from '../../src/model/synthetic.ts';
+import { openGpu } from '../../src/node/open-gpu.ts';
+import type { Gpu } from '../../src/runtime/gpu.ts';
+import { Sam3D } from '../../src/volsam/sam3d.ts';
+import type { Point } from '../../src/volsam/inputs.ts';
+import { distance } from '../ops/harness.ts';
+
+/** make_goldens.py's off-centre ellipsoid. */
+function targetOf(side: number): Uint8Array {
+  return Uint8Array.from({ length: side ** 3 }, (_, i) => {
+    const [d, h, w] = [Math.floor(i / side ** 2), Math.floor(i / side) % side, i % side].map((at) => (at + 0.5) / side) as [number, number, number];
+    return Number(((d - 0.45) / 0.25) ** 2 + ((h - 0.5) / 0.2) ** 2 + ((w - 0.55) / 0.3) ** 2 < 1);
+  });
+}
+
+/**
+ * Half precision rounds sums to 11 bits, some of which then change sign before a ReLU and switch whole terms of a gradient
+ * on or off: its error goes with the square root of the rounding.
+ */
+const bounds = { f32: { gradient: 1e-4, loss: 1e-6 }, f16: { gradient: 0.15, loss: 1e-3 } } as const;
+
+/** Tensors whose norm is below this are differences of rounding; they are compared absolutely. */
+const vanishing = { f32: 1e-8, f16: 1e-4 } as const;
+
+const adapters = { 'the device\'s own kernels': (gpu: Gpu): Gpu => gpu, 'portable kernels': (gpu: Gpu): Gpu => ({ ...gpu, adapter: { ...gpu.adapter, subgroupSize: undefined } }) };
+
+let gpu: Gpu;
+beforeAll(async () => {
+  gpu = await openGpu();
+});
+afterAll(() => gpu.close());
+
+for (const file of ['tiny', 'odd']) {
+  const goldens = parseSafetensors(readFileSync(new URL(`../goldens/${file}.safetensors`, import.meta.url)), file);
+  const config = configNamed(goldens.metadata.config!);
+  const side = config.crop;
+  const volume = { data: goldens.read('volume'), shape: [side, side, side] as const };
+  const points: Point[] = file === 'tiny' ? [[10, 12, 20], [25, 3, 7]] : [[3, 20, 11], [23, 0, 5], [12, 12, 12]];
+  const names = [...goldens.shapes.keys()].flatMap((name) => (name.startsWith('grad/') ? [name.slice(5)] : []));
+
+  describe(`${file} goldens`, () => {
+    test('what is trained is what the reference trains', () => {
+      expect([...parameterShapes(config).keys()].filter(isTrainable).sort()).toEqual([...names].sort());
+      expect(names.length).toBe(139);
+    });
+
+    for (const [kernels, view] of Object.entries(adapters)) {
+      for (const precision of ['f32', 'f16'] as const) {
+        test(`loss and all gradients, the same bits twice: ${precision}, ${kernels}`, async (context) => {
+          if (precision === 'f16' && !gpu.features.has('shader-f16')) {
+            context.skip('this device has no shader-f16');
+          }
+          const sam = await Sam3D.create(view(gpu), syntheticWeights(config), { precision });
+          const { loss, gradients } = await sam.gradients(volume, points, targetOf(side));
+          expect(Math.abs(loss - goldens.read('loss')[0]!)).toBeLessThan(bounds[precision].loss);
+          expect([...gradients.keys()].sort()).toEqual([...names].sort());
+          for (const name of names) {
+            const [found, expected] = [gradients.get(name)!, goldens.read(`grad/${name}`)];
+            const norm = Math.sqrt(expected.reduce((sum, value) => sum + value * value, 0));
+            const relative = distance(found, expected);
+            const [error, bound] = norm < vanishing[precision] ? [relative * (norm || 1), vanishing[precision]] : [relative, bounds[precision].gradient];
+            expect(error, `${name}, norm ${norm}`).toBeLessThan(bound);
+          }
+          const again = await sam.gradients(volume, points, targetOf(side));
+          expect(again.loss).toBe(loss);
+          expect([...again.gradients].every(([name, values]) => Buffer.from(values.buffer).equals(Buffer.from(gradients.get(name)!.buffer)))).toBe(true);
+          sam.dispose();
+        });
+      }
+    }
+  });
+}
