@@ -39,6 +39,8 @@ export interface Plan {
   readonly blocks: readonly GPUBuffer[];
   /** Runs every command in order. @throws GpuError, DeviceLostError */
   replay(options?: ReplayOptions): Promise<void>;
+  /** As `replay`, but returns when every command has been submitted: what is submitted next runs behind them. */
+  start(options?: ReplayOptions): Promise<{ readonly done: Promise<void> }>;
   dispose(): void;
 }
 
@@ -235,17 +237,17 @@ function planOf(gpu: Gpu, commands: readonly CompiledCommand[], blocks: readonly
     });
   }
 
-  async function replay({ taps, progress }: ReplayOptions = {}): Promise<void> {
+  async function start({ taps, progress }: ReplayOptions = {}): Promise<{ done: Promise<void> }> {
     const unknown = [...(taps?.keys() ?? [])].find((name) => !tapNames.has(name));
     if (unknown) {
       throw new VolsamError(`no intermediate is named ${unknown}; there are ${[...tapNames].join(', ')}`);
     }
     const ends = taps?.size ? submissionEnds(commands, taps) : plainEnds;
     const waiting: Promise<void>[] = [];
-    let [first, done] = [0, 0];
+    let [first, operationsDone] = [0, 0];
     for (const end of ends) {
       const share = progress ? operationsOf(commands.slice(first, end)) : 0;
-      const submitted = submit(first, end).then(() => progress?.(done += share, operations));
+      const submitted = submit(first, end).then(() => progress?.(operationsDone += share, operations));
       submitted.catch(() => undefined); // awaited below, unless a reading fails before
       waiting.push(submitted);
       const last = commands[end - 1]!;
@@ -259,8 +261,10 @@ function planOf(gpu: Gpu, commands: readonly CompiledCommand[], blocks: readonly
       }
       first = end;
     }
-    await Promise.all(waiting);
+    const done = Promise.all(waiting).then(() => undefined);
+    done.catch(() => undefined); // the caller awaits it, perhaps after other work
+    return { done };
   }
 
-  return { commands, operations, blocks, arenaBytes, replay, dispose };
+  return { commands, operations, blocks, arenaBytes, start, replay: async (options) => (await start(options)).done, dispose };
 }

@@ -32,7 +32,7 @@ export interface ExampleSlots {
   readonly labels: Floats;
   /** (points, 3); null is the automatic variant. */
   readonly points: Floats | null;
-  /** (1): what the loss is multiplied by before its gradient is taken. */
+  /** The first value is what the loss is multiplied by before its gradient is taken. */
   readonly scale: Floats;
   /** (4): the loss, and sums that its gradient takes. */
   readonly totals: Floats;
@@ -63,14 +63,14 @@ export function recordGradients(target: RecordingTarget, c: Config, w: Weights, 
   return { precision: target.precision, commands: withoutDeadCommands(r.commands) };
 }
 
-/** Slots for examples with this many points. */
-export function createExampleSlots(gpu: Gpu, { precision }: RecordingTarget, { crop }: Config, pointCount: number | null): ExampleSlots {
+/** Slots for an example, without clicks. */
+export function createExampleSlots(gpu: Gpu, { precision }: RecordingTarget, { crop }: Config, { scale }: Pick<ExampleSlots, 'scale'>): ExampleSlots {
   const cube = [crop, crop, crop];
   return {
     volume: createTensor(gpu, 'volume', 'stored', precision, cube),
     labels: createTensor(gpu, 'labels', 'f32', precision, cube),
-    points: pointCount === null ? null : createTensor(gpu, 'points', 'f32', precision, [pointCount, 3]),
-    scale: createTensor(gpu, 'loss scale', 'f32', precision, [1]),
+    points: null,
+    scale,
     totals: createTensor(gpu, 'loss', 'f32', precision, [4]),
   };
 }
@@ -85,7 +85,9 @@ const lossScale = { f32: 1, f16: 1024 } as const;
 
 /** As `Sam3D.gradients`; inputs are checked there. */
 export async function gradientsOf(gpu: Gpu, target: RecordingTarget, c: Config, w: Weights, volume: Volume, points: readonly Point[] | null, labels: Uint8Array): Promise<Gradients> {
-  const slots = createExampleSlots(gpu, target, c, points?.length ?? null);
+  const scaleSlot = createTensor(gpu, 'loss scale', 'f32', target.precision, [1]);
+  const pointSlot = points && createTensor(gpu, 'points', 'f32', target.precision, [points.length, 3]);
+  const slots = { ...createExampleSlots(gpu, target, c, { scale: scaleSlot }), points: pointSlot };
   const gradients = createGradients(gpu, w);
   try {
     const plan = await finishPlan(gpu, recordGradients(target, c, w, slots, gradients));
@@ -105,6 +107,6 @@ export async function gradientsOf(gpu: Gpu, target: RecordingTarget, c: Config, 
       plan.dispose();
     }
   } finally {
-    [...gradients.values(), slots.volume, slots.labels, slots.scale, slots.totals, ...(slots.points ? [slots.points] : [])].forEach((tensor) => destroyTensor(gpu, tensor));
+    [...gradients.values(), slots.volume, slots.labels, slots.scale, slots.totals, ...(pointSlot ? [pointSlot] : [])].forEach((tensor) => destroyTensor(gpu, tensor));
   }
 }

@@ -1,6 +1,6 @@
 /** The model on a device: crop and clicks in, logits out. */
 import { recordEncode, recordDecode } from './plans.ts';
-import { checkPoints, checkTarget, checkVolume, type Point, type Volume } from './inputs.ts';
+import { checkPoints, checkPrecision, checkTarget, checkVolume, type Point, type Volume } from './inputs.ts';
 import { configOf, type Config } from '../model/config.ts';
 import { uploadWeights, type Weights } from '../model/weights.ts';
 import { widthsOf } from '../model/widths.ts';
@@ -65,7 +65,7 @@ function createSlots(gpu: Gpu, c: Config, precision: Precision): Slots {
 }
 
 /** Every tensor in a tree of weights. */
-function tensorsIn(value: unknown): Tensor[] {
+export function tensorsIn(value: unknown): Tensor[] {
   if (typeof value !== 'object' || value === null) {
     return [];
   }
@@ -78,14 +78,16 @@ export class Sam3D {
   readonly #gpu: Gpu;
   readonly #target: RecordingTarget;
   readonly #weights: Weights;
+  readonly #ownsWeights: boolean;
   readonly #slots: Slots;
   #encodePlan: Plan | undefined;
   /** One is kept: a plan's arena is large, and a session seldom changes its number of clicks back and forth. */
   #clickPlan: ClickPlan | undefined;
   #last: Promise<unknown> = Promise.resolve();
 
-  private constructor(gpu: Gpu, config: Config, target: RecordingTarget, weights: Weights) {
+  private constructor(gpu: Gpu, config: Config, target: RecordingTarget, weights: Weights, ownsWeights: boolean) {
     this.#gpu = gpu;
+    this.#ownsWeights = ownsWeights;
     this.config = config;
     this.precision = target.precision;
     this.#weights = weights;
@@ -99,15 +101,15 @@ export class Sam3D {
    * @throws InputError where the weights are not a whole model's, or f16 is asked of a device without shader-f16
    */
   static async create(gpu: Gpu, weights: TensorFile, { precision = 'f32' }: Sam3DOptions = {}): Promise<Sam3D> {
-    if (precision !== 'f32' && precision !== 'f16') {
-      throw new InputError(`precision ${JSON.stringify(precision)}; accepted are 'f32' and 'f16'`);
-    }
-    if (precision === 'f16' && !gpu.features.has('shader-f16')) {
-      throw new InputError(`precision f16: ${gpu.adapter.name} has no shader-f16; accepted here is f32`);
-    }
+    checkPrecision(gpu, precision);
     const config = configOf(weights);
     const target = targetOf(gpu, precision);
-    return gpu.checked('uploading the weights', () => new Sam3D(gpu, config, target, uploadWeights(gpu, weights, config, target)));
+    return gpu.checked('uploading the weights', () => new Sam3D(gpu, config, target, uploadWeights(gpu, weights, config, target), true));
+  }
+
+  /** A model over weights that are on the GPU already, such as a trainer's; they are not freed with it. */
+  static over(gpu: Gpu, config: Config, precision: Precision, weights: Weights): Sam3D {
+    return new Sam3D(gpu, config, targetOf(gpu, precision), weights, false);
   }
 
   /**
@@ -194,7 +196,7 @@ export class Sam3D {
 
   /** Frees every buffer that the model holds; embeddings are disposed of by themselves. */
   dispose(): void {
-    new Set([...tensorsIn(this.#weights), ...tensorsIn(this.#slots)]).forEach((tensor) => destroyTensor(this.#gpu, tensor));
+    new Set([...(this.#ownsWeights ? tensorsIn(this.#weights) : []), ...tensorsIn(this.#slots)]).forEach((tensor) => destroyTensor(this.#gpu, tensor));
     this.#encodePlan?.dispose();
     this.#dropClickPlan();
   }
