@@ -6,6 +6,7 @@
 // statistics      (tokens, 2)       f32: mean and 1 / sqrt(variance + epsilon); written by `input`, read by `parameters`
 // weightPartials, biasPartials  (chunks, width)  f32: sums over chunks of tokens, for chunk-sums
 // chunk           tokens a chunk; the last one may have fewer
+// lanes           a workgroup's invocations, a power of 2 up to 32
 // accumulate      dx is added to what it holds
 // input: one workgroup a token; its invocations stride over the vec4s and reduce by a tree. parameters: one invocation
 // makes four channels of one chunk. About 20 operations a value; reads x and dy three times, mostly from cache.
@@ -16,10 +17,10 @@ override tokens: u32;
 override width: u32;
 override channels: u32;
 override epsilon: f32;
+override lanes: u32 = 32u;
 override accumulate: bool = false;
 override chunk: u32 = 64u;
 
-const lanes = 32u;
 
 @group(0) @binding(0) var<storage, read> x: array<vec4<stored>>;
 @group(0) @binding(1) var<storage, read> weight: array<vec4<stored>>;
@@ -47,7 +48,7 @@ fn workgroupSum(lane: u32, value: f32) -> f32 {
   return total;
 }
 
-@compute @workgroup_size(32)
+@compute @workgroup_size(lanes)
 fn input(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
          @builtin(local_invocation_id) local: vec3<u32>) {
   let token = group.x + group.y * groups.x;

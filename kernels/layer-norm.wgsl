@@ -3,6 +3,7 @@
 // x, residual, y  (tokens, width)  stored, width fastest, width a multiple of 4
 // weight, bias    (width)          stored, zero in the padding beyond `channels`
 // channels        the true number of channels; x is zero from there to width
+// lanes           a workgroup's invocations, a power of 2 up to 32
 // addResidual     whether `residual` is read; otherwise any tensor may be bound there
 // One workgroup makes one token; its invocations stride over the vec4s of the token and reduce by a tree.
 // About 8 operations a value; reads each value three times (twice from cache), writes it once.
@@ -13,9 +14,9 @@ override tokens: u32;
 override width: u32;
 override channels: u32;
 override epsilon: f32;
+override lanes: u32 = 32u;
 override addResidual: bool = false;
 
-const lanes = 32u;
 
 @group(0) @binding(0) var<storage, read> x: array<vec4<stored>>;
 @group(0) @binding(1) var<storage, read> weight: array<vec4<stored>>;
@@ -40,7 +41,7 @@ fn workgroupSum(lane: u32, value: f32) -> f32 {
   return total;
 }
 
-@compute @workgroup_size(32)
+@compute @workgroup_size(lanes)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
         @builtin(local_invocation_id) local: vec3<u32>) {
   let token = group.x + group.y * groups.x;

@@ -26,6 +26,12 @@ override accumulate: bool = false;
 const tileTokens = 16u;
 const lanes = 8u;
 
+// vec4s of inputs that are summed by themselves before they join the total: its rounding then grows with their number's
+// root only.
+const blockInputs = 16u;
+
+alias Sums = array<vec4<f32>, 16>;
+
 @group(0) @binding(0) var<storage, read> x: array<vec4<stored>>;
 @group(0) @binding(1) var<storage, read> weight: array<vec4<stored>>;
 @group(0) @binding(2) var<storage, read> bias: array<vec4<stored>>;
@@ -73,6 +79,25 @@ fn product(v: vec4<f32>, w: mat4x4<f32>) -> vec4<f32> {
   return v.x * w[0] + v.y * w[1] + v.z * w[2] + v.w * w[3];
 }
 
+fn addSums(total: ptr<function, Sums>, sum: ptr<function, Sums>) {
+  (*total)[0] += (*sum)[0];
+  (*total)[1] += (*sum)[1];
+  (*total)[2] += (*sum)[2];
+  (*total)[3] += (*sum)[3];
+  (*total)[4] += (*sum)[4];
+  (*total)[5] += (*sum)[5];
+  (*total)[6] += (*sum)[6];
+  (*total)[7] += (*sum)[7];
+  (*total)[8] += (*sum)[8];
+  (*total)[9] += (*sum)[9];
+  (*total)[10] += (*sum)[10];
+  (*total)[11] += (*sum)[11];
+  (*total)[12] += (*sum)[12];
+  (*total)[13] += (*sum)[13];
+  (*total)[14] += (*sum)[14];
+  (*total)[15] += (*sum)[15];
+}
+
 @compute @workgroup_size(lanes)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
         @builtin(local_invocation_id) local: vec3<u32>) {
@@ -85,35 +110,39 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   let lowRow = min(firstToken + lane, tokens - 1u) * inWidth4;
   let highRow = min(firstToken + lanes + lane, tokens - 1u) * inWidth4;
 
-  var sum: array<vec4<f32>, 16>;
-  for (var k = 0u; k < inWidth4; k++) {
-    let at = k * 4u * outWidth4 + readColumn;
-    let w = mat4x4<f32>(vec4<f32>(weight[at]), vec4<f32>(weight[at + outWidth4]),
-                        vec4<f32>(weight[at + 2u * outWidth4]), vec4<f32>(weight[at + 3u * outWidth4]));
-    let low = vec4<f32>(x[lowRow + k]);
-    let high = vec4<f32>(x[highRow + k]);
-    sum[0] += product(subgroupBroadcast(low, 0u), w);
-    sum[1] += product(subgroupBroadcast(low, 1u), w);
-    sum[2] += product(subgroupBroadcast(low, 2u), w);
-    sum[3] += product(subgroupBroadcast(low, 3u), w);
-    sum[4] += product(subgroupBroadcast(low, 4u), w);
-    sum[5] += product(subgroupBroadcast(low, 5u), w);
-    sum[6] += product(subgroupBroadcast(low, 6u), w);
-    sum[7] += product(subgroupBroadcast(low, 7u), w);
-    sum[8] += product(subgroupBroadcast(high, 0u), w);
-    sum[9] += product(subgroupBroadcast(high, 1u), w);
-    sum[10] += product(subgroupBroadcast(high, 2u), w);
-    sum[11] += product(subgroupBroadcast(high, 3u), w);
-    sum[12] += product(subgroupBroadcast(high, 4u), w);
-    sum[13] += product(subgroupBroadcast(high, 5u), w);
-    sum[14] += product(subgroupBroadcast(high, 6u), w);
-    sum[15] += product(subgroupBroadcast(high, 7u), w);
+  var total: Sums;
+  for (var first = 0u; first < inWidth4; first += blockInputs) {
+    var sum = Sums();
+    for (var k = first; k < min(first + blockInputs, inWidth4); k++) {
+      let at = k * 4u * outWidth4 + readColumn;
+      let w = mat4x4<f32>(vec4<f32>(weight[at]), vec4<f32>(weight[at + outWidth4]),
+                          vec4<f32>(weight[at + 2u * outWidth4]), vec4<f32>(weight[at + 3u * outWidth4]));
+      let low = vec4<f32>(x[lowRow + k]);
+      let high = vec4<f32>(x[highRow + k]);
+      sum[0] += product(subgroupBroadcast(low, 0u), w);
+      sum[1] += product(subgroupBroadcast(low, 1u), w);
+      sum[2] += product(subgroupBroadcast(low, 2u), w);
+      sum[3] += product(subgroupBroadcast(low, 3u), w);
+      sum[4] += product(subgroupBroadcast(low, 4u), w);
+      sum[5] += product(subgroupBroadcast(low, 5u), w);
+      sum[6] += product(subgroupBroadcast(low, 6u), w);
+      sum[7] += product(subgroupBroadcast(low, 7u), w);
+      sum[8] += product(subgroupBroadcast(high, 0u), w);
+      sum[9] += product(subgroupBroadcast(high, 1u), w);
+      sum[10] += product(subgroupBroadcast(high, 2u), w);
+      sum[11] += product(subgroupBroadcast(high, 3u), w);
+      sum[12] += product(subgroupBroadcast(high, 4u), w);
+      sum[13] += product(subgroupBroadcast(high, 5u), w);
+      sum[14] += product(subgroupBroadcast(high, 6u), w);
+      sum[15] += product(subgroupBroadcast(high, 7u), w);
+    }
+    addSums(&total, &sum);
   }
   var offset = vec4<f32>(0.0);
   if (hasBias) {
     offset = vec4<f32>(bias[readColumn]);
   }
   for (var r = 0u; r < tileTokens; r++) {
-    store(firstToken + r, column, sum[r], offset);
+    store(firstToken + r, column, total[r], offset);
   }
 }

@@ -7,7 +7,7 @@ const { dependencies } = JSON.parse(readFileSync('package.json', 'utf8')) as { d
 rmSync('dist', { recursive: true, force: true });
 
 const shared = { bundle: true, format: 'esm', target: 'es2022', sourcemap: true, logLevel: 'warning' } as const;
-await build({ ...shared, entryPoints: { node: 'src/node.ts', cli: 'src/cli/main.ts' }, outdir: 'dist', platform: 'node', external: Object.keys(dependencies) });
+await build({ ...shared, entryPoints: { node: 'src/node.ts', cli: 'src/cli/main.ts', 'example-worker': 'src/node/example-worker.ts' }, outdir: 'dist', platform: 'node', external: Object.keys(dependencies) });
 await build({ ...shared, entryPoints: { browser: 'src/browser.ts' }, outdir: 'dist', platform: 'browser', minify: true });
 chmodSync('dist/cli.js', 0o755);
 

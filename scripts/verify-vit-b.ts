@@ -1,73 +1,112 @@
-// Runs the full ViT-B with synthetic weights and compares sampled intermediates with the reference's:
-//   npm run verify:vit_b [-- --precision f16]
+// Runs the full ViT-B with synthetic weights and compares sampled intermediates with the reference's; with --grad, a
+// training step and its gradients:
+//   npm run verify:vit_b [-- --precision f16 --grad]
 import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { parseSafetensors } from '../src/files/safetensors.ts';
 import { configs } from '../src/model/config.ts';
 import { syntheticVolume, syntheticWeights, uniform } from '../src/model/synthetic.ts';
+import type { Precision } from '../src/kernels/kernel.ts';
 import { openGpu } from '../src/node/open-gpu.ts';
-import { Sam3D, type TapValue } from '../src/volsam/sam3d.ts';
+import type { Gpu } from '../src/runtime/gpu.ts';
+import type { Plan } from '../src/runtime/plan.ts';
+import { Sam3D } from '../src/volsam/sam3d.ts';
+import { Trainer } from '../src/volsam/trainer.ts';
 import type { Point } from '../src/volsam/inputs.ts';
 
-const { values: { precision } } = parseArgs({ options: { precision: { type: 'string', default: 'f32' } } });
-const bounds: Record<string, number> = { f32: 5e-5, f16: 2e-2 };
-const peakBound = 2 * 2 ** 30;
+const { values: { precision, grad } } = parseArgs({ options: { precision: { type: 'string', default: 'f32' }, grad: { type: 'boolean', default: false } } });
+/** Relative distance that is let pass. Half precision switches terms of a gradient at every ReLU: its goldens are tiny's. */
+const bounds: Record<string, number> = grad ? { f32: 1e-3, f16: 0.2 } : { f32: 5e-5, f16: 2e-2 };
+const gibibyte = 2 ** 30;
+const peakBound = grad ? (precision === 'f32' ? 4 : 2.5) * gibibyte : 2 * gibibyte;
 const bindingBound = 128 * 2 ** 20;
 
 const goldens = parseSafetensors(await readFile(new URL('../test/goldens/vit_b.safetensors', import.meta.url)), 'vit_b.safetensors');
 const config = configs.vit_b!;
-const names = [...goldens.shapes.keys()].flatMap((name) => /^tap\/(.*)\.samples$/.exec(name)?.[1] ?? []);
+const kind = grad ? 'grad' : 'tap';
+const names = [...goldens.shapes.keys()].flatMap((name) => new RegExp(`^${kind}/(.*)\\.samples$`).exec(name)?.[1] ?? []);
 const points: Point[] = [[64, 50, 70], [10, 100, 30]]; // make_goldens.py's clicks for a crop of 128
+
+const volume = { data: syntheticVolume(config.crop), shape: [config.crop, config.crop, config.crop] as const };
+/** make_goldens.py's off-centre ellipsoid. */
+const target = Uint8Array.from(volume.data, (_, i) => {
+  const { crop } = config;
+  const [d, h, w] = [Math.floor(i / crop ** 2), Math.floor(i / crop) % crop, i % crop].map((at) => (at + 0.5) / crop) as [number, number, number];
+  return Number(((d - 0.45) / 0.25) ** 2 + ((h - 0.5) / 0.2) ** 2 + ((w - 0.55) / 0.3) ** 2 < 1);
+});
 
 interface Row { name: string; samples: number; norm: number }
 
 /** Relative distance of the sampled values and of the whole tensor's norm from the reference's. */
-function compare(name: string, { values }: TapValue): Row {
-  const expected = goldens.read(`tap/${name}.samples`);
-  const [norm] = goldens.read(`tap/${name}.norm`);
+function compare(name: string, values: Float32Array): Row {
+  const expected = goldens.read(`${kind}/${name}.samples`);
+  const [norm] = goldens.read(`${kind}/${name}.norm`);
   let [difference, size, squares] = [0, 0, 0];
-  uniform(`sample/tap/${name}`, expected.length).forEach((u, i) => {
-    difference += (values[Math.floor(u * values.length)]! - expected[i]!) ** 2;
+  const places = values.length > 2048 ? uniform(`sample/${kind}/${name}`, 2048).map((u) => Math.floor(u * values.length)) : values.map((_, i) => i);
+  places.forEach((place, i) => {
+    difference += (values[place]! - expected[i]!) ** 2;
     size += expected[i]! ** 2;
   });
   for (const value of values) {
     squares += value * value;
   }
-  return { name, samples: Math.sqrt(difference / size), norm: Math.abs(Math.sqrt(squares) / norm! - 1) };
+  // What vanishes but for rounding has no relative error.
+  const unit = Math.max(norm!, 1e-8) / norm!;
+  return { name, samples: Math.sqrt(difference / size) / unit, norm: Math.abs(Math.sqrt(squares) / norm! - 1) / unit };
+}
+
+const rows: Row[] = [];
+
+function show(row: Row): void {
+  rows.push(row);
+  console.log(`${row.name.padEnd(12)} samples ${row.samples.toExponential(2)}  norm ${row.norm.toExponential(2)}`);
 }
 
 const clock = (seconds: number) => `${Math.floor(seconds / 60)}:${String(Math.round(seconds % 60)).padStart(2, '0')}`;
+const mebibytes = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+let started = performance.now();
 let shown = 0;
 function report(done: number, total: number): void {
   const seconds = (performance.now() - started) / 1e3;
   if (seconds - shown > 10) {
     shown = seconds;
-    console.log(`${((100 * done) / total).toFixed(0).padStart(3)} % of the encoder after ${clock(seconds)}, ${(done / seconds / 1e9).toFixed(1)} GFLOP/s, about ${clock((seconds * (total - done)) / done)} left`);
+    console.log(`${((100 * done) / total).toFixed(0).padStart(3)} % after ${clock(seconds)}, ${(done / seconds / 1e9).toFixed(1)} GFLOP/s, about ${clock((seconds * (total - done)) / done)} left`);
   }
+}
+
+/** Logits and intermediates of one prediction. */
+async function verifyForward(gpu: Gpu): Promise<readonly Plan[]> {
+  const sam = await Sam3D.create(gpu, syntheticWeights(config), { precision: precision as Precision });
+  started = performance.now();
+  await sam.visitTaps(volume, points, names, (name, { values }) => show(compare(name, values)), { progress: report });
+  return sam.plans;
+}
+
+/** Loss and gradients of one training step. */
+async function verifyStep(gpu: Gpu): Promise<readonly Plan[]> {
+  const trainer = await Trainer.create(gpu, syntheticWeights(config), { precision: precision as Precision, clickCounts: [points.length] });
+  console.log(`recorded and compiled, ${mebibytes(gpu.memory.currentBytes)} on the GPU`);
+  started = performance.now();
+  const { optimizer: [scale] } = await trainer.state();
+  const { loss } = await trainer.step({ volume, points, target }, 4e-4, { progress: report });
+  console.log(`loss ${loss}, the reference's is ${goldens.read('loss')[0]}`);
+  const gradients = await trainer.gradients();
+  names.forEach((name) => show(compare(name, gradients.get(name)!.map((value) => value / scale!))));
+  return trainer.plans;
 }
 
 const gpu = await openGpu();
 console.log(`ViT-B, crop 128, ${precision}, on ${gpu.adapter.name}`);
-const sam = await Sam3D.create(gpu, syntheticWeights(config), { precision: precision as 'f32' | 'f16' });
-const volume = { data: syntheticVolume(config.crop), shape: [config.crop, config.crop, config.crop] as const };
-const started = performance.now();
-const rows: Row[] = [];
-await sam.visitTaps(volume, points, names, (name, value) => {
-  const row = compare(name, value);
-  rows.push(row);
-  console.log(`${name.padEnd(12)} samples ${row.samples.toExponential(2)}  norm ${row.norm.toExponential(2)}`);
-}, { progress: report });
+const plans = await (grad ? verifyStep(gpu) : verifyForward(gpu));
 const seconds = (performance.now() - started) / 1e3;
 
-const dispatches = sam.plans.flatMap(({ commands }) => commands).filter((command) => command.kind === 'dispatch');
+const dispatches = plans.flatMap(({ commands }) => commands).filter((command) => command.kind === 'dispatch');
 const largestBinding = Math.max(...dispatches.flatMap(({ bindings }) => Object.values(bindings).map(({ bytes }) => bytes)));
-const [encodeOperations, clickOperations] = sam.plans.map((plan) => plan.operations) as [number, number];
-const operations = encodeOperations + clickOperations;
+const operations = plans.reduce((sum, plan) => sum + plan.operations, 0);
 const worst = Math.max(...rows.flatMap(({ samples, norm }) => [samples, norm]));
-const mebibytes = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
-console.log(`${dispatches.length} dispatches, ${(operations / 1e12).toFixed(2)} TFLOP in ${clock(seconds)} (${(operations / seconds / 1e9).toFixed(1)} GFLOP/s); a further click in the crop needs ${(clickOperations / 1e12).toFixed(2)} TFLOP`);
+console.log(`${dispatches.length} dispatches, ${(operations / 1e12).toFixed(2)} TFLOP in ${clock(seconds)} (${(operations / seconds / 1e9).toFixed(1)} GFLOP/s)`);
 console.log(`largest binding ${mebibytes(largestBinding)} (bound ${mebibytes(bindingBound)}), peak GPU memory ${mebibytes(gpu.memory.peakBytes)} (bound ${mebibytes(peakBound)})`);
-console.log(`worst of ${rows.length} intermediates ${worst.toExponential(2)} (bound ${bounds[precision]!.toExponential(0)})`);
+console.log(`worst of ${rows.length} ${grad ? 'gradients' : 'intermediates'} ${worst.toExponential(2)} (bound ${bounds[precision]!.toExponential(0)})`);
 gpu.close();
 if (rows.length !== names.length || !(worst <= bounds[precision]!) || largestBinding > bindingBound || gpu.memory.peakBytes > peakBound) {
   console.error('verify:vit_b: out of bounds');

@@ -29,7 +29,9 @@ import type { Tensor } from '../src/runtime/tensor.ts';
  * read past its input. None of these has workgroup memory that two
  * lanes share.
  */
-const withSubgroups = ['conv3d.subgroup', 'linear.subgroup', 'weight-gradient.subgroup', 'window-attention.subgroup'];
+const withSubgroups = [
+  'conv3d.subgroup', 'linear.subgroup', 'weight-gradient.subgroup', 'window-attention.backward.subgroup.key', 'window-attention.backward.subgroup.query', 'window-attention.subgroup',
+];
 const beyondTheInterpreter = [
   ...withSubgroups, 'window-attention', 'window-attention.backward.query', 'window-attention.backward.key', 'window-attention.backward.table', 'enlarged-convolution.backward.mixed',
 ];

@@ -3,13 +3,19 @@
 import { Command } from 'commander';
 import { VolsamError } from '../runtime/errors.ts';
 import { doctor } from './doctor.ts';
+import { addEvaluate } from './evaluate.ts';
+import { addExport } from './export.ts';
 import { addSegment } from './segment.ts';
+import { addTrain } from './train.ts';
 
 const program = new Command('volsam')
   .description('One click in a CT or MR volume gives a tumour mask, on your own GPU. Research software, not a medical device.')
   .showHelpAfterError();
 
 addSegment(program);
+addTrain(program);
+addExport(program);
+addEvaluate(program);
 program.command('doctor').description('what volsam finds on this machine, how fast it is, and what is missing').option('--json', 'one JSON object').action(doctor);
 
 try {

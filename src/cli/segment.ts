@@ -36,7 +36,8 @@ export interface SegmentSummary {
   readonly mask: string;
 }
 
-async function presetOf(name: string): Promise<Preset> {
+/** @throws InputError where it is neither a preset's name nor a preset file */
+export async function presetOf(name: string): Promise<Preset> {
   return presets[name] ?? parsePreset(new TextDecoder().decode(await readBytes(name)), name);
 }
 
@@ -99,7 +100,7 @@ function parseClick(text: string, before: number[][] = []): number[][] {
   return [...before, click];
 }
 
-function parsePrecision(text: string): Precision {
+export function parsePrecision(text: string): Precision {
   if (text !== 'f32' && text !== 'f16') {
     throw new InvalidArgumentError('accepted are f32 and f16');
   }

@@ -145,26 +145,53 @@ export function parseNifti(bytes: Uint8Array, file = 'NIfTI file'): NiftiImage {
 }
 
 /**
+ * A NIfTI-1 image of its own, in millimetres.
+ * @param affine voxel indices to millimetres in RAS
+ * @param values i fastest
+ */
+export function createNifti(dims: NiftiImage['dims'], affine: Affine, values: Float32Array): NiftiImage {
+  const layout = layouts[1];
+  const bytes = new Uint8Array(layout.headerBytes);
+  const view = new DataView(bytes.buffer);
+  const spacing = [0, 1, 2].map((axis) => Math.hypot(...[0, 1, 2].map((row) => affine[row]![axis]!))) as [number, number, number];
+  view.setInt32(0, layout.headerBytes, true);
+  [3, ...dims, 1, 1, 1, 1].forEach((side, i) => view.setInt16(40 + 2 * i, side, true));
+  [1, ...spacing].forEach((side, i) => view.setFloat32(layout.pixdim + 4 * i, side, true));
+  bytes[123] = 2; // xyzt_units: millimetres
+  view.setInt16(layout.sformCode, 1, true);
+  affine.slice(0, 3).forEach((row, i) => row.forEach((value, j) => view.setFloat32(layout.srow + 4 * (4 * i + j), value, true)));
+  bytes.set(new TextEncoder().encode('n+1'), 344);
+  return { dims, spacing, affine, values, header: { bytes, littleEndian: true, version: 1 } };
+}
+
+/** Of the types that volsam writes: NIfTI's code and bytes. */
+function writtenType(values: WrittenValues): { code: number; bytes: number } {
+  return values instanceof Uint8Array ? { code: 2, bytes: 1 } : values instanceof Int16Array ? { code: 4, bytes: 2 } : { code: 16, bytes: 4 };
+}
+
+type WrittenValues = Uint8Array | Int16Array | Float32Array;
+
+/**
  * A NIfTI file of other values on an image's grid: its shape, affine and units; no text of its header, and no scaling.
- * @param values uint8 (a mask) or float32, i fastest
+ * @param values uint8 (a mask), int16 or float32, i fastest
  * @param compressed as .nii.gz
  * @throws InputError where the values do not fill the grid
  */
-export function formatNifti(image: NiftiImage, values: Uint8Array | Float32Array, compressed: boolean): Uint8Array {
+export function formatNifti(image: NiftiImage, values: WrittenValues, compressed: boolean): Uint8Array {
   const count = image.dims[0] * image.dims[1] * image.dims[2];
   if (values.length !== count) {
     throw new InputError(`${values.length} values for a grid of ${image.dims.join(' x ')}`);
   }
   const { littleEndian, version } = image.header;
-  const isMask = values instanceof Uint8Array;
+  const type = writtenType(values);
   const dataAt = layouts[version].headerBytes + 4;
-  const file = new Uint8Array(dataAt + count * (isMask ? 1 : 4));
+  const file = new Uint8Array(dataAt + count * type.bytes);
   file.set(image.header.bytes);
   const { view, layout, setFloat } = fields({ ...image.header, bytes: file });
   layout.text.forEach(([at, length]) => file.fill(0, at, at + length));
   file.set(new TextEncoder().encode('volsam'), layout.description);
-  view.setInt16(layout.datatype, isMask ? 2 : 16, littleEndian);
-  view.setInt16(layout.bitpix, isMask ? 8 : 32, littleEndian);
+  view.setInt16(layout.datatype, type.code, littleEndian);
+  view.setInt16(layout.bitpix, 8 * type.bytes, littleEndian);
   if (version === 1) {
     setFloat('voxOffset', dataAt);
   } else {
@@ -174,8 +201,10 @@ export function formatNifti(image: NiftiImage, values: Uint8Array | Float32Array
   setFloat('sclInter', 0);
   setFloat('calMax', 0);
   setFloat('calMin', 0);
-  if (isMask) {
+  if (values instanceof Uint8Array) {
     file.set(values, dataAt);
+  } else if (values instanceof Int16Array) {
+    values.forEach((value, i) => view.setInt16(dataAt + 2 * i, value, littleEndian));
   } else {
     values.forEach((value, i) => view.setFloat32(dataAt + 4 * i, value, littleEndian));
   }

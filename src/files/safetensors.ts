@@ -10,7 +10,7 @@ export interface TensorFile {
   read(name: string): Float32Array;
 }
 
-type FloatType = 'F32' | 'F16' | 'BF16';
+export type FloatType = 'F32' | 'F16' | 'BF16';
 
 interface Entry {
   readonly dtype: string;

@@ -196,12 +196,18 @@ export function checkConfig(c: Config): void {
 }
 
 /**
- * The configuration of a weights file: what its metadata says, else what its shapes tell, else the published value.
- * @throws InputError where the sizes do not fit together, or a tensor is missing, unknown or of another shape
+ * The configuration of a weights file, which may hold a part of the tensors: what its metadata says, else what its shapes
+ * tell, else the published value. @throws InputError where the sizes do not fit together
  */
-export function configOf(file: TensorFile): Config {
+export function partialConfigOf(file: TensorFile): Config {
   const config: Config = { ...vitB, ...fromShapes(file.shapes), ...(file.metadata.config !== undefined && fromMetadata(file.metadata.config)) };
   checkConfig(config);
+  return config;
+}
+
+/** As `partialConfigOf`, of a whole model. @throws InputError where a tensor is missing, unknown or of another shape too */
+export function configOf(file: TensorFile): Config {
+  const config = partialConfigOf(file);
   const expected = parameterShapes(config);
   const list = (names: string[]) => `${names.slice(0, 5).join(', ')}${names.length > 5 ? ` and ${names.length - 5} more` : ''}`;
   const missing = [...expected.keys()].filter((name) => !file.shapes.has(name));

@@ -26,6 +26,32 @@ function smallVolume(r: Recorder, c: Config, volume: Stored): Tensor<'f32'> {
   return trilinearResampling(r, volume, 1, [axis(c.crop), axis(1), axis(c.crop ** 2)], false);
 }
 
+function headsOf(r: Recorder, w: Weights, features: readonly Stored[]): Stored[] {
+  return features.map((feature, level) => r.within(`head.${level}`, () => head(r, w.heads[level]!, feature)));
+}
+
+/** The given levels' share of `cls.0`, and the volume's, before its norm. */
+function classifyLevels(r: Recorder, c: Config, w: Weights, levels: readonly Stored[], volume: Stored, summed: Stored): void {
+  r.within('cls.0', () => {
+    const volumeChannel = { volume: smallVolume(r, c, volume), weight: w.volumeMixing };
+    w.mixingSlices.forEach((slice, i) => {
+      const mixed = levels.reduce<Stored | undefined>((residual, x, level) => linear(r, x, w.heads[level]!.mixing[i]!, { residual }), undefined);
+      enlargedConvolution(r, mixed!, slice, summed, { volume: volumeChannel });
+    });
+  });
+}
+
+/** From `cls.0` before its norm to logits. */
+function finish(r: Recorder, c: Config, w: Weights, summed: Stored, logits: Tensor<'f32'>): void {
+  r.within('cls.3', () => {
+    const small = conv3d(r, instanceNormRelu(r, summed), w.classify);
+    const [side, , , width] = small.shape as [number, number, number, number];
+    const axis = (stride: number) => ({ inSide: side, outSide: c.crop, stride: stride * width });
+    trilinearResampling(r, small, c.classes, [axis(1), axis(side * side), axis(side)], true, logits);
+  });
+  r.tap('logits', logits);
+}
+
 /**
  * What the volume and the first three levels add to `cls.0`, before its norm.
  * @param features the first three levels, (grid, grid, grid, neck width)
@@ -33,14 +59,7 @@ function smallVolume(r: Recorder, c: Config, volume: Stored): Tensor<'f32'> {
  * @param shared (2 grid, 2 grid, 2 grid, head width): where the result goes
  */
 export function decodeShared(r: Recorder, c: Config, w: Weights, features: readonly Stored[], volume: Stored, shared: Stored): void {
-  const levels = features.map((feature, level) => r.within(`head.${level}`, () => head(r, w.heads[level]!, feature)));
-  r.within('cls.0', () => {
-    const volumeChannel = { volume: smallVolume(r, c, volume), weight: w.volumeMixing };
-    w.mixingSlices.forEach((slice, i) => {
-      const mixed = levels.reduce<Stored | undefined>((residual, x, level) => linear(r, x, w.heads[level]!.mixing[i]!, { residual }), undefined);
-      enlargedConvolution(r, mixed!, slice, shared, { volume: volumeChannel });
-    });
-  });
+  classifyLevels(r, c, w, headsOf(r, w, features), volume, shared);
 }
 
 /**
@@ -55,11 +74,19 @@ export function decodeClick(r: Recorder, c: Config, w: Weights, feature: Stored,
   r.within('cls.0', () => w.mixingSlices.forEach((slice, i) => {
     enlargedConvolution(r, linear(r, level, w.heads[3]!.mixing[i]!), slice, summed, { base: shared });
   }));
-  r.within('cls.3', () => {
-    const small = conv3d(r, instanceNormRelu(r, summed), w.classify);
-    const [side, , , width] = small.shape as [number, number, number, number];
-    const axis = (stride: number) => ({ inSide: side, outSide: c.crop, stride: stride * width });
-    trilinearResampling(r, small, c.classes, [axis(1), axis(side * side), axis(side)], true, logits);
-  });
-  r.tap('logits', logits);
+  finish(r, c, w, summed, logits);
+}
+
+/**
+ * The whole decoder at once, for training: nothing is kept for another click.
+ * @param features all four levels, the last one prompted or not
+ * @returns logits (classes, crop, crop, crop), axes (D, H, W)
+ */
+export function decode(r: Recorder, c: Config, w: Weights, features: readonly Stored[], volume: Stored): Tensor<'f32'> {
+  const levels = headsOf(r, w, features);
+  const summed = r.tensor('stored', [2 * c.grid, 2 * c.grid, 2 * c.grid, levels[0]!.shape.at(-1)!]);
+  const logits = r.tensor('f32', [c.classes, c.crop, c.crop, c.crop]);
+  classifyLevels(r, c, w, levels, volume, summed);
+  finish(r, c, w, summed, logits);
+  return logits;
 }

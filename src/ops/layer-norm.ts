@@ -25,13 +25,18 @@ export interface LayerNormOptions {
 
 const chunk = 64;
 
+/** On a CPU one SIMD register: barriers between several cost more than they bring. */
+function lanesOf({ software }: Recorder): number {
+  return software ? 8 : 32;
+}
+
 function backward(r: Recorder, x: Stored, { weight, bias, channels }: NormWeights, epsilon: number, dy: Stored): void {
   const width = x.shape.at(-1)!;
   const tokens = sizeOf(x.shape) / width;
   const { into: dx, accumulate } = r.tape!.gradient(x) ?? { into: r.tensor('stored', x.shape), accumulate: false };
   const statistics = r.tensor('f32', [tokens, 2]);
   const overrides = { tokens, width, channels, epsilon, chunk };
-  r.dispatch(layerNormBackwardInput, { x, weight, dy, statistics, dx }, { ...overrides, accumulate }, spread(tokens), 16 * tokens * width);
+  r.dispatch(layerNormBackwardInput, { x, weight, dy, statistics, dx }, { ...overrides, lanes: lanesOf(r), accumulate }, spread(tokens), 16 * tokens * width);
   const [weightShare, biasShare] = [r.tape!.parameter(weight), r.tape!.parameter(bias)];
   if (weightShare && biasShare) {
     const [weightPartials, biasPartials] = [0, 1].map(() => r.tensor('f32', [Math.ceil(tokens / chunk), width])) as [Tensor<'f32'>, Tensor<'f32'>];
@@ -56,7 +61,7 @@ export function layerNorm(r: Recorder, x: Stored, weights: NormWeights, { epsilo
   const tokens = sizeOf(x.shape) / width;
   const y = into ?? r.tensor('stored', x.shape);
   r.dispatch(kernel, { x, weight, bias, residual: residual ?? weight, y }, {
-    tokens, width, channels, epsilon, addResidual: Boolean(residual),
+    tokens, width, channels, epsilon, lanes: lanesOf(r), addResidual: Boolean(residual),
   }, spread(tokens), 8 * tokens * width);
   r.tape?.record(y, [x, weight, bias, residual], (dy) => {
     backward(r, x, weights, epsilon, dy);

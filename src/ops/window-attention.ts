@@ -1,6 +1,7 @@
 /** Shifted cubic-window self attention with decomposed relative position biases (SAM's, with a third axis). */
 import {
-  windowAttention as portable, windowAttentionBackwardKey, windowAttentionBackwardQuery, windowAttentionBackwardTable, windowAttentionSubgroup,
+  windowAttention as portable, windowAttentionBackwardKey, windowAttentionBackwardQuery, windowAttentionBackwardSubgroupKey,
+  windowAttentionBackwardSubgroupQuery, windowAttentionBackwardTable, windowAttentionSubgroup,
 } from '../kernels/generated.ts';
 import { spread, type Recorder } from '../runtime/recorder.ts';
 import { sizeOf, type Tensor } from '../runtime/tensor.ts';
@@ -84,19 +85,31 @@ const maxWindow = 64;
 
 const tableChunk = 256;
 
+/** Two groups of eight vec4 columns: more sums than that would leave a CPU's registers. */
+const maxSubgroupHeadWidth = 64;
+
 type Overrides = Readonly<Record<'grid' | 'window' | 'shift' | 'firstRow' | 'heads' | 'headWidth' | 'qkvWidth' | 'outWidth' | 'scale', number>>;
 
 function backward(r: Recorder, qkv: Stored, { plane, depth }: PositionTables, overrides: Overrides, y: Stored, logSums: Tensor<'f32'>, dy: Stored): void {
   const { grid, window, heads, headWidth, qkvWidth } = overrides;
   const queries = window ** 3;
   const tokens = sizeOf(qkv.shape) / qkvWidth;
-  const lanes = r.software ? 8 : 64;
-  const workgroups = [Math.ceil(queries / lanes), heads, tokens / queries] as const;
+  const windows = tokens / queries;
   const terms = r.tensor('f32', [tokens, heads, 4 * window + 1]);
   const dqkv = r.tape!.gradient(qkv)?.into ?? r.tensor('stored', qkv.shape);
   const share = 2 * tokens * heads * queries * headWidth;
-  r.dispatch(windowAttentionBackwardQuery, { qkv, tables: plane, depthTable: depth, y, dy, logSums, terms, dqkv }, { ...overrides, lanes }, workgroups, 3 * share);
-  r.dispatch(windowAttentionBackwardKey, { qkv, dy, logSums, queryTerms: terms, dqkv }, { ...overrides, lanes }, workgroups, 4 * share);
+  const queryBindings = { qkv, tables: plane, depthTable: depth, y, dy, logSums, terms, dqkv };
+  const keyBindings = { qkv, dy, logSums, queryTerms: terms, dqkv };
+  if (r.subgroupSize === 8 && headWidth <= maxSubgroupHeadWidth) {
+    const workgroups = [Math.ceil(queries / 16), heads, windows] as const;
+    r.dispatch(windowAttentionBackwardSubgroupQuery, queryBindings, overrides, workgroups, 3 * share);
+    r.dispatch(windowAttentionBackwardSubgroupKey, keyBindings, overrides, workgroups, 4 * share);
+  } else {
+    const lanes = r.software ? 8 : 64;
+    const workgroups = [Math.ceil(queries / lanes), heads, windows] as const;
+    r.dispatch(windowAttentionBackwardQuery, queryBindings, { ...overrides, lanes }, workgroups, 3 * share);
+    r.dispatch(windowAttentionBackwardKey, keyBindings, { ...overrides, lanes }, workgroups, 4 * share);
+  }
   const tableShare = r.tape!.gradient(depth);
   if (tableShare) {
     const partials = r.tensor('f32', [Math.ceil(tokens / tableChunk), ...depth.shape]);

@@ -76,6 +76,8 @@ export interface Recorder extends RecordingTarget {
   within<T>(layer: string, record: () => T): T;
   /** The layer that is being recorded. */
   layer(): string;
+  /** Records under a layer's full name, wherever the recording stands. */
+  at<T>(layer: string, record: () => T): T;
   /** Where ops record their backward; none where no gradient is asked for. */
   readonly tape?: Tape;
 }
@@ -110,7 +112,7 @@ function checkDispatch(target: RecordingTarget, kernel: Kernel, bindings: Record
 
 export function createRecorder(target: RecordingTarget): Recorder {
   const commands: Command[] = [];
-  const layers: string[] = [];
+  let layers: string[] = [];
   return {
     ...target,
     commands,
@@ -146,5 +148,14 @@ export function createRecorder(target: RecordingTarget): Recorder {
       }
     },
     layer: () => layers.join('.'),
+    at(layer, record) {
+      const outer = layers;
+      layers = [layer];
+      try {
+        return record();
+      } finally {
+        layers = outer;
+      }
+    },
   };
 }

@@ -105,7 +105,7 @@ function createTape(r: Recorder, parameters: ReadonlyMap<Storage, Tensor<'f32'>>
       const gradient = gradients.get(output.storage);
       const gaps = gradient && gapsOf(gradient.written, output);
       if (gradient && gaps && !isUntouched(output, gaps)) {
-        r.within(layer, () => {
+        r.at(layer, () => {
           if (gaps.length > 0) {
             fillGaps(output, gradient, gaps);
           }

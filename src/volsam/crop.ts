@@ -9,14 +9,18 @@ import { networkAxes, type AxisOrder } from './orientation.ts';
 import type { Point, Volume } from './inputs.ts';
 import type { Preset } from './preset.ts';
 
-/** Where a crop lies: by network axis (D, H, W), in voxels of the resampled volume. */
-interface CropAxis extends AxisOrder {
+/** A network axis (D, H or W) in a file, and resampled to the preset's spacing. */
+export interface ResampledAxis extends AxisOrder {
   readonly fileVoxels: number;
   /** Values of the file between neighbours along the axis. */
   readonly stride: number;
   /** Resampled voxels a file voxel. */
   readonly scale: number;
   readonly resampledVoxels: number;
+}
+
+/** Where a crop lies, in voxels of the resampled volume. */
+interface CropAxis extends ResampledAxis {
   /** The crop's first voxel; may lie before the volume. */
   readonly first: number;
 }
@@ -41,6 +45,16 @@ function checkClick(image: NiftiImage, click: readonly number[]): void {
   }
 }
 
+/** The network's axes D, H and W in a file. */
+export function resampledAxes(image: NiftiImage, preset: Preset): [ResampledAxis, ResampledAxis, ResampledAxis] {
+  const strides = stridesOf(image.dims);
+  return networkAxes(image.affine, preset).map((order, n): ResampledAxis => {
+    const fileVoxels = image.dims[order.fileAxis]!;
+    const scale = image.spacing[order.fileAxis]! / preset.spacing[n]!;
+    return { ...order, fileVoxels, stride: strides[order.fileAxis]!, scale, resampledVoxels: Math.max(1, Math.floor(fileVoxels * scale)) };
+  }) as [ResampledAxis, ResampledAxis, ResampledAxis];
+}
+
 /**
  * The crop round some clicks.
  * @param clicks voxel indices (i, j, k) of the file as stored
@@ -49,20 +63,17 @@ function checkClick(image: NiftiImage, click: readonly number[]): void {
  */
 export function cropRound(image: NiftiImage, clicks: readonly (readonly number[])[], preset: Preset, side: number): Crop {
   clicks.forEach((click) => checkClick(image, click));
-  const strides = stridesOf(image.dims);
   const points = clicks.map((): number[] => []);
-  const axes = networkAxes(image.affine, preset).map((order, n): CropAxis => {
-    const fileVoxels = image.dims[order.fileAxis]!;
-    const scale = image.spacing[order.fileAxis]! / preset.spacing[n]!;
-    const resampledVoxels = Math.max(1, Math.floor(fileVoxels * scale));
+  const axes = resampledAxes(image, preset).map((axis): CropAxis => {
+    const { fileAxis, flipped, fileVoxels, scale, resampledVoxels } = axis;
     const places = clicks.map((click) => {
-      const stored = click[order.fileAxis]!;
-      const at = order.flipped ? fileVoxels - 1 - stored : stored;
+      const stored = click[fileAxis]!;
+      const at = flipped ? fileVoxels - 1 - stored : stored;
       return Math.min(Math.max(Math.round((at + 0.5) * scale - 0.5), 0), resampledVoxels - 1);
     });
     const first = Math.floor((Math.min(...places) + Math.max(...places)) / 2) - Math.floor(side / 2);
     places.forEach((place, i) => points[i]!.push(place - first));
-    return { ...order, fileVoxels, stride: strides[order.fileAxis]!, scale, resampledVoxels, first };
+    return { ...axis, first };
   });
   if (points.some((point) => point.some((at) => at < 0 || at >= side))) {
     throw new InputError(`the clicks lie too far apart: the crop is ${preset.spacing.map((mm) => mm * side).join(' x ')} mm; segment them one by one`);
@@ -70,11 +81,11 @@ export function cropRound(image: NiftiImage, clicks: readonly (readonly number[]
   return { side, axes: axes as [CropAxis, CropAxis, CropAxis], points: points as unknown as Point[] };
 }
 
-/** File neighbours of each crop voxel along an axis, as offsets in the file (torch's interpolate with a scale factor). */
-function fileNeighbours({ fileVoxels, stride, flipped, scale, resampledVoxels, first }: CropAxis, side: number): Neighbours {
-  const found = { first: new Int32Array(side), second: new Int32Array(side), share: new Float64Array(side) };
+/** File neighbours of `count` resampled voxels along an axis, as offsets in the file (torch's interpolate with a scale factor). */
+function fileNeighbours({ fileVoxels, stride, flipped, scale, resampledVoxels }: ResampledAxis, first: number, count: number): Neighbours {
+  const found = { first: new Int32Array(count), second: new Int32Array(count), share: new Float64Array(count) };
   const offset = (index: number) => (flipped ? fileVoxels - 1 - index : index) * stride;
-  for (let v = 0; v < side; v++) {
+  for (let v = 0; v < count; v++) {
     const resampled = first + v;
     if (resampled < 0 || resampled >= resampledVoxels) {
       found.share[v] = -1;
@@ -97,21 +108,59 @@ function interpolate(read: (offset: number) => number, axes: readonly Neighbours
   return across(x.first[a]!) * (1 - x.share[a]!) + across(x.second[a]!) * x.share[a]!;
 }
 
-/** The crop's intensities, clipped and normalised; zeros beyond the volume. NaNs in the file count as 0. */
-export function readCrop(image: NiftiImage, { side, axes }: Crop, { clip, mean, std }: Preset): Volume {
-  const neighbours = axes.map((axis) => fileNeighbours(axis, side));
+/** Intensities at resampled voxels, clipped and normalised; zeros beyond the volume. NaNs in the file count as 0. */
+function readIntensities(image: NiftiImage, neighbours: readonly Neighbours[], { clip, mean, std }: Preset): Float32Array {
+  const [depth, height, width] = neighbours.map(({ share }) => share.length) as [number, number, number];
   const inside = neighbours.map(({ share }) => Array.from(share.keys()).filter((v) => share[v]! >= 0));
   const read = (offset: number) => image.values[offset]! || 0;
-  const data = new Float32Array(side ** 3);
+  const data = new Float32Array(depth * height * width);
   for (const d of inside[0]!) {
     for (const h of inside[1]!) {
       for (const w of inside[2]!) {
         const value = interpolate(read, neighbours, d, h, w);
-        data[(d * side + h) * side + w] = (Math.min(Math.max(value, clip[0]), clip[1]) - mean) / std;
+        data[(d * height + h) * width + w] = (Math.min(Math.max(value, clip[0]), clip[1]) - mean) / std;
       }
     }
   }
-  return { data, shape: [side, side, side] };
+  return data;
+}
+
+/** The crop's intensities, as `readIntensities` has them. */
+export function readCrop(image: NiftiImage, { side, axes }: Crop, preset: Preset): Volume {
+  return { data: readIntensities(image, axes.map((axis) => fileNeighbours(axis, axis.first, side)), preset), shape: [side, side, side] };
+}
+
+/** A case at the preset's spacing, in the network's axes (D, H, W): what training crops are cut from. */
+export interface ResampledCase {
+  readonly shape: readonly [depth: number, height: number, width: number];
+  /** Clipped and normalised. */
+  readonly volume: Float32Array;
+  /** 1 in the lesion. */
+  readonly lesion: Uint8Array;
+}
+
+/**
+ * Resamples a whole image trilinearly, and its label to the nearest voxel.
+ * @throws InputError where the two have different grids
+ */
+export function resampleCase(image: NiftiImage, label: NiftiImage, preset: Preset): ResampledCase {
+  if (image.dims.join() !== label.dims.join()) {
+    throw new InputError(`image of ${image.dims.join(' x ')} voxels with a label of ${label.dims.join(' x ')}; accepted is one grid`);
+  }
+  const axes = resampledAxes(image, preset);
+  const neighbours = axes.map((axis) => fileNeighbours(axis, 0, axis.resampledVoxels)) as [Neighbours, Neighbours, Neighbours];
+  const shape = axes.map(({ resampledVoxels }) => resampledVoxels) as [number, number, number];
+  const nearest = neighbours.map(({ first, second, share }) => first.map((offset, v) => (share[v]! < 0.5 ? offset : second[v]!)));
+  const lesion = new Uint8Array(shape[0] * shape[1] * shape[2]);
+  let at = 0;
+  for (const d of nearest[0]!) {
+    for (const h of nearest[1]!) {
+      for (const w of nearest[2]!) {
+        lesion[at++] = Number(label.values[d + h + w] === preset.label);
+      }
+    }
+  }
+  return { shape, volume: readIntensities(image, neighbours, preset), lesion };
 }
 
 /** Crop neighbours of each file voxel along an axis (torch's interpolate to a size), as offsets in a crop framed by zeros. */

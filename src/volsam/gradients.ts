@@ -1,5 +1,5 @@
 /** The loss of one crop and its gradients: the whole network forward and backward, once. */
-import { decodeClick, decodeShared } from '../model/decoder.ts';
+import { decode } from '../model/decoder.ts';
 import { encode } from '../model/encoder.ts';
 import { encodePrompt } from '../model/prompt-encoder.ts';
 import { parameterShapes, type Config } from '../model/config.ts';
@@ -40,16 +40,11 @@ export interface ExampleSlots {
 
 /** Logits (classes, crop, crop, crop) of a crop. */
 function forward(r: Recorder, c: Config, w: Weights, volume: Stored, points: Floats | null): Floats {
-  const { neck, head } = widthsOf(c, r.precision);
-  const cube = (side: number, width: number) => r.tensor('stored', [side, side, side, width]);
-  const features = encode(r, c, w, volume, cube(c.grid, neck.width));
+  const deepestSlot = r.tensor('stored', [c.grid, c.grid, c.grid, widthsOf(c, r.precision).neck.width]);
+  const features = encode(r, c, w, volume, deepestSlot);
   const deepest = features[3]!;
   const prompted = points ? r.within('prompt', () => encodePrompt(r, c, w, deepest, points)) : deepest;
-  const shared = cube(2 * c.grid, head.width);
-  decodeShared(r, c, w, features.slice(0, 3), volume, shared);
-  const logits = r.tensor('f32', [c.classes, c.crop, c.crop, c.crop]);
-  decodeClick(r, c, w, prompted, shared, logits);
-  return logits;
+  return decode(r, c, w, [...features.slice(0, 3), prompted], volume);
 }
 
 /** Forward, loss and backward. @param gradients where each parameter's gradient goes */

@@ -122,16 +122,17 @@ export class Trainer {
     return Sam3D.over(this.#gpu, this.config, this.precision, this.#weights);
   }
 
+  /** Gradients of the last step, before clipping and times the loss scale, by the checkpoint's names. */
+  gradients(): Promise<Map<string, Float32Array>> {
+    return this.#inTurn(() => this.#read(({ gradient }) => gradient));
+  }
+
   /** Everything that training has changed. */
   state(): Promise<TrainerState> {
-    return this.#inTurn(async () => {
-      const read = (pick: (own: AdamW) => Tensor<'f32'>) =>
-        unpacked(this.#weights.parameters, parameterShapes(this.config), (parameter) => readTensor(this.#gpu, pick(this.#optimizer.tensors.get(parameter)!)));
-      return {
-        weights: await read(({ weight }) => weight), firstMoments: await read(({ first }) => first), secondMoments: await read(({ second }) => second),
-        optimizer: await readTensor(this.#gpu, this.#optimizer.state),
-      };
-    });
+    return this.#inTurn(async () => ({
+      weights: await this.#read(({ weight }) => weight), firstMoments: await this.#read(({ first }) => first), secondMoments: await this.#read(({ second }) => second),
+      optimizer: await readTensor(this.#gpu, this.#optimizer.state),
+    }));
   }
 
   /** Goes on from a state that `state` gave, on this machine or another. */
@@ -161,6 +162,10 @@ export class Trainer {
     new Set([...slots, ...tensorsIn(this.#weights)].map(bufferOf)).forEach((buffer) => this.#gpu.destroyBuffer(buffer));
     destroyOptimizer(this.#gpu, this.#optimizer);
     this.#staging.forEach((buffer) => this.#gpu.destroyBuffer(buffer));
+  }
+
+  #read(pick: (own: AdamW) => Tensor<'f32'>): Promise<Map<string, Float32Array>> {
+    return unpacked(this.#weights.parameters, parameterShapes(this.config), (parameter) => readTensor(this.#gpu, pick(this.#optimizer.tensors.get(parameter)!)));
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {

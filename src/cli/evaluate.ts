@@ -1,0 +1,124 @@
+/** `volsam evaluate` and `volsam compare`: a model's scores on a dataset, and two of them side by side. */
+import { mkdir } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { InvalidArgumentError, type Command } from 'commander';
+import type { Precision } from '../kernels/kernel.ts';
+import { readDataset, splits, type DatasetCase, type Split } from '../node/dataset.ts';
+import { formatComparisonPage, formatCsv, formatEvaluationPage, metricNames, describeSummary } from '../node/evaluation-report.ts';
+import { filePredictor, modelPredictor, runEvaluation, type EvaluatedCase } from '../node/evaluation-run.ts';
+import { readBytes, readSafetensors, writeWhole } from '../node/files.ts';
+import { openGpu } from '../node/open-gpu.ts';
+import { InputError } from '../runtime/errors.ts';
+import { compare, metrics, summariesOf, type Evaluation } from '../volsam/evaluation.ts';
+import type { Preset } from '../volsam/preset.ts';
+import { Sam3D } from '../volsam/sam3d.ts';
+import { parsePrecision, presetOf } from './segment.ts';
+import { numberFrom } from './train.ts';
+
+interface EvaluateArguments {
+  readonly data: string;
+  readonly split: Split;
+  readonly weights?: string;
+  readonly predictions?: string;
+  readonly predictionLabel: number;
+  readonly preset: string;
+  readonly clicks: number;
+  readonly tolerance: number;
+  readonly precision: Precision;
+  readonly out: string;
+}
+
+function report(total: number): (done: number, scores: { case: string; dice: number }) => void {
+  return (done, scores) => console.error(`${done} of ${total}  ${scores.case}: Dice ${scores.dice.toFixed(4)}`);
+}
+
+async function scored(cases: readonly DatasetCase[], preset: Preset, given: EvaluateArguments): Promise<EvaluatedCase[]> {
+  if (given.predictions !== undefined) {
+    return runEvaluation(cases, preset, given.tolerance, filePredictor(given.predictions, given.predictionLabel), report(cases.length));
+  }
+  const weights = await readSafetensors(given.weights!);
+  const gpu = await openGpu();
+  try {
+    const model = await Sam3D.create(gpu, weights, { precision: given.precision });
+    return await runEvaluation(cases, preset, given.tolerance, modelPredictor(model, preset, given.clicks), report(cases.length));
+  } finally {
+    gpu.close();
+  }
+}
+
+async function evaluate(given: EvaluateArguments): Promise<void> {
+  const { data, split, weights, predictions, clicks, tolerance, out } = given;
+  if ((weights === undefined) === (predictions === undefined)) {
+    throw new InputError('evaluate: accepted is one of --weights and --predictions');
+  }
+  const [dataset, preset] = [await readDataset(data), await presetOf(given.preset)];
+  const cases = dataset[split];
+  if (cases.length === 0) {
+    throw new InputError(`${data}: no case of ${split} has a label`);
+  }
+  const evaluated = await scored(cases, preset, given);
+  const scores = evaluated.map((one) => one.scores);
+  const evaluation: Evaluation = {
+    model: basename((weights ?? predictions)!), preset: preset.name, split, clicks: predictions === undefined ? clicks : 0, toleranceMm: tolerance, cases: scores, summary: summariesOf(scores),
+  };
+  await mkdir(out, { recursive: true });
+  const write = (name: string, text: string) => writeWhole(join(out, name), new TextEncoder().encode(text));
+  await write('cases.csv', formatCsv(scores));
+  await write('evaluation.json', `${JSON.stringify(evaluation, undefined, 2)}\n`);
+  await write('report.html', await formatEvaluationPage(evaluation, evaluated));
+  metrics.forEach((metric) => console.log(`${metricNames[metric].padEnd(18)} ${describeSummary(evaluation.summary[metric])}`));
+  console.log(`${scores.length} cases; ${join(out, 'report.html')}`);
+}
+
+async function readEvaluation(path: string): Promise<Evaluation> {
+  try {
+    const evaluation = JSON.parse(new TextDecoder().decode(await readBytes(path))) as Partial<Evaluation>;
+    if (Array.isArray(evaluation.cases)) {
+      return evaluation as Evaluation;
+    }
+  } catch (error) {
+    if (error instanceof InputError) {
+      throw error;
+    }
+  }
+  throw new InputError(`${path}: no evaluation; accepted is an evaluation.json of volsam evaluate`);
+}
+
+async function compareFiles(a: string, b: string, { output }: { output: string }): Promise<void> {
+  const [first, second] = [await readEvaluation(a), await readEvaluation(b)];
+  const comparisons = metrics.map((metric) => compare(first, second, metric));
+  const names = first.model === second.model ? [a, b] as const : [first.model, second.model] as const;
+  await writeWhole(output, new TextEncoder().encode(await formatComparisonPage(...names, comparisons)));
+  comparisons.forEach(({ metric, differences, mean, p }) =>
+    console.log(`${metricNames[metric].padEnd(18)} ${describeSummary(mean)} over ${differences.length} cases, p = ${p.toPrecision(3)}`));
+  console.log(`${names[1]} less ${names[0]}; ${output}`);
+}
+
+function parseSplit(text: string): Split {
+  if (!(splits as readonly string[]).includes(text)) {
+    throw new InvalidArgumentError(`accepted are ${splits.join(', ')}`);
+  }
+  return text as Split;
+}
+
+export function addEvaluate(program: Command): void {
+  program.command('evaluate')
+    .description('Dice, surface Dice, HD95 and volume error on a dataset\'s cases')
+    .requiredOption('--data <file>', 'dataset.json of the Medical Segmentation Decathlon, or a CSV of image and label')
+    .option('--split <name>', splits.join(', '), parseSplit, 'test')
+    .option('--weights <file>', 'safetensors: the model to score')
+    .option('--predictions <folder>', 'instead: masks of any other tool, under the images\' names')
+    .option('--prediction-label <n>', 'the lesion\'s value in those masks', numberFrom(1, true), 1)
+    .requiredOption('--preset <name or file>', 'how images are prepared, and which label is the lesion')
+    .option('--clicks <n>', 'clicks a case, drawn in its lesion by its name', numberFrom(1, true), 1)
+    .option('--tolerance <mm>', 'of the surface Dice', numberFrom(0, false), 5)
+    .option('--precision <type>', 'f32 or f16', parsePrecision, 'f32')
+    .requiredOption('--out <folder>', 'cases.csv, evaluation.json and report.html')
+    .action(evaluate);
+  program.command('compare')
+    .description('paired differences of two evaluations, with a Wilcoxon signed-rank test')
+    .argument('<first>', 'evaluation.json')
+    .argument('<second>', 'evaluation.json')
+    .requiredOption('-o, --output <file>', 'the page, .html')
+    .action(compareFiles);
+}

@@ -1,0 +1,51 @@
+/** `volsam export`: a checkpoint's trained tensors as safetensors, alone or merged into a whole model. */
+import { InvalidArgumentError, type Command } from 'commander';
+import { formatSafetensors, type FloatType } from '../files/safetensors.ts';
+import { parameterShapes } from '../model/config.ts';
+import { completedWeights } from '../model/initial-weights.ts';
+import { readCheckpoint, type Checkpoint } from '../node/checkpoint.ts';
+import { readSafetensors, writeWhole } from '../node/files.ts';
+
+interface ExportArguments {
+  readonly checkpoint: string;
+  readonly weights?: string;
+  readonly randomEncoder?: boolean;
+  readonly output: string;
+  readonly precision: FloatType;
+}
+
+/** The whole model's tensors: trained ones from the checkpoint, frozen ones from the file that training began with. */
+async function merged({ config, schedule, state }: Checkpoint, weights: string | undefined): Promise<Map<string, Float32Array>> {
+  const base = completedWeights(weights === undefined ? undefined : await readSafetensors(weights), config, String(schedule.seed));
+  return new Map([...parameterShapes(config).keys()].map((name) => [name, state.weights.get(name) ?? base.read(name)]));
+}
+
+async function exportWeights({ checkpoint: path, weights, randomEncoder, output, precision }: ExportArguments): Promise<void> {
+  const checkpoint = await readCheckpoint(path);
+  const whole = weights !== undefined || randomEncoder === true;
+  const values = whole ? await merged(checkpoint, weights) : checkpoint.state.weights;
+  const shapes = parameterShapes(checkpoint.config);
+  const tensors = new Map([...values].map(([name, data]) => [name, { shape: shapes.get(name)!, values: data }]));
+  const bytes = formatSafetensors(tensors, { config: JSON.stringify(checkpoint.config), preset: checkpoint.preset }, precision);
+  await writeWhole(output, bytes);
+  console.log(`${output}: ${tensors.size} tensors${whole ? '' : ', the trained ones only'}, ${(bytes.length / 1e6).toFixed(1)} MB`);
+}
+
+function parseType(text: string): FloatType {
+  const type = text.toUpperCase();
+  if (type !== 'F32' && type !== 'F16' && type !== 'BF16') {
+    throw new InvalidArgumentError('accepted are f32, f16 and bf16');
+  }
+  return type;
+}
+
+export function addExport(program: Command): void {
+  program.command('export')
+    .description('write a checkpoint\'s weights under the published names')
+    .requiredOption('--checkpoint <file>', 'best.safetensors or last.safetensors of a run')
+    .option('--weights <file>', 'what the run began with: everything is merged into a whole model')
+    .option('--random-encoder', 'the same, of a run that began with a random encoder')
+    .option('--precision <type>', 'f32, f16 or bf16', parseType, 'F32')
+    .requiredOption('-o, --output <file>', 'safetensors')
+    .action(exportWeights);
+}

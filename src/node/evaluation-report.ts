@@ -1,0 +1,59 @@
+/** An evaluation as CSV, JSON and a page; two evaluations side by side as a page. */
+import type { CaseScores, Comparison, Evaluation, Metric, Summary } from '../volsam/evaluation.ts';
+import { metrics } from '../volsam/evaluation.ts';
+import { formatPage, lineChart, type Section } from './page.ts';
+import type { EvaluatedCase } from './evaluation-run.ts';
+
+export const metricNames: Readonly<Record<Metric, string>> = { dice: 'Dice', surfaceDice: 'surface Dice', hd95: 'HD95 (mm)', volumeErrorMl: 'volume error (ml)' };
+
+const columns = ['case', 'dice', 'surfaceDice', 'hd95', 'predictedMl', 'trueMl', 'volumeErrorMl'] as const;
+
+function cell(value: string | number | null): string {
+  return value === null ? '' : typeof value === 'number' ? value.toFixed(4) : value;
+}
+
+/** A name with a comma or a quote in it, as CSV has it. */
+function quoted(text: string): string {
+  return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+export function formatCsv(cases: readonly CaseScores[]): string {
+  return [columns.join(','), ...cases.map((scores) => columns.map((column) => quoted(cell(scores[column]))).join(','))].join('\n') + '\n';
+}
+
+export function describeSummary({ mean, low, high }: Summary): string {
+  return `${mean.toFixed(4)} (${low.toFixed(4)} to ${high.toFixed(4)})`;
+}
+
+/** @param evaluated cases, the worst with pictures */
+export function formatEvaluationPage({ model, preset, split, clicks, toleranceMm, cases, summary }: Evaluation, evaluated: readonly EvaluatedCase[]): Promise<string> {
+  const sorted = [...evaluated].sort((a, b) => a.scores.dice - b.scores.dice);
+  const sections: Section[] = [
+    { kind: 'text', title: 'What was measured', lines: [
+      `${model} on ${cases.length} cases of ${split}, preset ${preset}, ${clicks > 0 ? `${clicks} click${clicks > 1 ? 's' : ''} a case, drawn by its name` : 'masks read from files'}.`,
+      `Surface Dice at ${toleranceMm} mm. Surface measures are in millimetres, on each file's own grid. Where both masks are empty, Dice and surface Dice count as 1.`,
+    ] },
+    { kind: 'table', title: 'Means, with bootstrap 95 % intervals', head: ['', 'mean', 'from', 'to', 'cases'],
+      rows: metrics.map((metric) => [metricNames[metric], ...[summary[metric].mean, summary[metric].low, summary[metric].high].map((value) => value.toFixed(4)), String(summary[metric].cases)]) },
+    { kind: 'pictures', title: 'The worst cases', pictures: sorted.flatMap(({ scores, picture }) => (picture ? [{ caption: `${scores.case}: Dice ${scores.dice.toFixed(3)}`, picture }] : [])) },
+    { kind: 'table', title: 'All cases, the worst first', head: [...columns], rows: sorted.map(({ scores }) => columns.map((column) => cell(scores[column]))) },
+  ];
+  return formatPage('volsam evaluation', sections);
+}
+
+export function formatComparisonPage(first: string, second: string, comparisons: readonly Comparison[]): Promise<string> {
+  const sections = comparisons.flatMap(({ metric, differences, mean, p }): Section[] => {
+    const sorted = [...differences].sort((a, b) => a.difference - b.difference);
+    return [
+      { kind: 'text', title: metricNames[metric], lines: [`${second} less ${first}: ${describeSummary(mean)} over ${differences.length} cases; Wilcoxon signed-rank test p = ${p.toPrecision(3)}.`] },
+      { kind: 'chart', title: `${metricNames[metric]}, case by case`, chart: lineChart('cases, by their difference', [
+        { label: first, points: sorted.map((row, x) => ({ x, y: row.first })) }, { label: second, points: sorted.map((row, x) => ({ x, y: row.second })) },
+        { label: 'difference', points: sorted.map((row, x) => ({ x, y: row.difference })) },
+      ]) },
+    ];
+  });
+  const cases = new Map(comparisons[0]!.differences.map((row) => [row.case, row]));
+  sections.push({ kind: 'table', title: `${metricNames[comparisons[0]!.metric]} of each case`, head: ['case', first, second, 'difference'],
+    rows: [...cases.values()].map((row) => [row.case, row.first.toFixed(4), row.second.toFixed(4), row.difference.toFixed(4)]) });
+  return formatPage(`${first} and ${second}`, sections);
+}

@@ -1,0 +1,82 @@
+/** Scores a model, or masks that another tool wrote, on a split of a dataset. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { InputError } from '../runtime/errors.ts';
+import { scoresOf, type CaseScores } from '../volsam/evaluation.ts';
+import { drawOverlay, type Picture } from '../volsam/overlay.ts';
+import type { Preset } from '../volsam/preset.ts';
+import type { Sam3D } from '../volsam/sam3d.ts';
+import { segmentImage } from '../volsam/segment.ts';
+import { drawTestClicks } from '../volsam/test-clicks.ts';
+import type { NiftiImage } from '../files/nifti.ts';
+import type { DatasetCase } from './dataset.ts';
+import { readNifti } from './files.ts';
+
+/** Gives a case's mask, and the click to show in its picture. */
+export type Predictor = (one: DatasetCase, image: NiftiImage, truth: Uint8Array) => Promise<{ mask: Uint8Array; click: readonly number[] }>;
+
+/** By a model, with clicks drawn by the case's name. A case without a lesion gets no click, and no mask. */
+export function modelPredictor(model: Sam3D, preset: Preset, clickCount: number): Predictor {
+  return async ({ name }, image, truth) => {
+    const clicks = drawTestClicks(image, truth, name, clickCount, preset, model.config.crop);
+    if (clicks.length === 0) {
+      return { mask: new Uint8Array(truth.length), click: image.dims.map((side) => side / 2) };
+    }
+    return { mask: (await segmentImage(model, image, clicks, preset)).mask, click: clicks[0]! };
+  };
+}
+
+/**
+ * From a folder of masks under the images' names.
+ * @param label the lesion's value in them
+ */
+export function filePredictor(folder: string, label: number): Predictor {
+  return async ({ name }, image, truth) => {
+    const path = [`${name}.nii.gz`, `${name}.nii`].map((file) => join(folder, file)).find((file) => existsSync(file));
+    if (!path) {
+      throw new InputError(`${join(folder, name)}.nii.gz: there is no such mask; accepted are masks under the images' names`);
+    }
+    const { dims, values } = await readNifti(path);
+    if (dims.join() !== image.dims.join()) {
+      throw new InputError(`${path}: ${dims.join(' x ')} voxels; its image has ${image.dims.join(' x ')}`);
+    }
+    const other = values.find((value) => value !== 0 && value !== label);
+    if (other !== undefined && !values.includes(label)) {
+      throw new InputError(`${path}: holds ${other} and no ${label}; --prediction-label says which value is the lesion`);
+    }
+    const middle = truth.indexOf(1);
+    const [ni, nj] = dims;
+    return { mask: Uint8Array.from(values, (value) => Number(value === label)), click: [middle % ni, Math.floor(middle / ni) % nj, Math.floor(middle / (ni * nj))].map((at) => Math.max(at, 0)) };
+  };
+}
+
+export interface EvaluatedCase {
+  readonly scores: CaseScores;
+  /** Of the cases with the lowest Dice only. */
+  readonly picture?: Picture;
+}
+
+const pictureCount = 6;
+
+/** @param evaluated told of each case as it is done @throws InputError where a file cannot be read, or has another grid */
+export async function runEvaluation(cases: readonly DatasetCase[], preset: Preset, toleranceMm: number, predict: Predictor, evaluated: (done: number, scores: CaseScores) => void): Promise<EvaluatedCase[]> {
+  let found: EvaluatedCase[] = [];
+  for (const one of cases) {
+    const [image, label] = [await readNifti(one.image), await readNifti(one.label)];
+    if (label.dims.join() !== image.dims.join()) {
+      throw new InputError(`${one.label}: ${label.dims.join(' x ')} voxels; its image has ${image.dims.join(' x ')}`);
+    }
+    const truth = Uint8Array.from(label.values, (value) => Number(value === preset.label));
+    const { mask, click } = await predict(one, image, truth);
+    const scores = scoresOf(one.name, image, mask, truth, toleranceMm);
+    found = keepWorst([...found, { scores, picture: drawOverlay(image, mask, click, preset.clip) }]);
+    evaluated(found.length, scores);
+  }
+  return found;
+}
+
+/** Pictures stay with the worst cases only. */
+function keepWorst(found: readonly EvaluatedCase[]): EvaluatedCase[] {
+  const worst = new Set([...found].sort((a, b) => a.scores.dice - b.scores.dice).slice(0, pictureCount));
+  return found.map((one) => (worst.has(one) ? one : { scores: one.scores }));
+}

@@ -1,0 +1,188 @@
+/**
+ * Surface Dice and Hausdorff distance in millimetres, as DeepMind's surface-distance (Nikolov et al., 2018), which the
+ * paper's test code uses, defines them: a surface element lies at every corner between eight voxels that are not all
+ * alike, and weighs as much as the area of the surface through that corner.
+ */
+
+export interface SurfaceScores {
+  /** Share of both surfaces that lies within the tolerance of the other one; 1 where both are empty, 0 where one is. */
+  readonly surfaceDice: number;
+  /** 95th percentile of the distances from one surface to the other, the larger of the two; null where one is empty. */
+  readonly hd95: number | null;
+}
+
+type Triple = readonly [number, number, number];
+
+/** Corners of a cell by the bits of their number: bit 0 along i, bit 1 along j, bit 2 along k. */
+const edges = [0, 1, 2].flatMap((axis) => [0, 1, 2, 3, 4, 5, 6, 7].filter((corner) => !(corner >> axis & 1)).map((corner) => [corner, corner | 1 << axis] as const));
+
+/** Corners round each face of a cell, in order. */
+const faces = [0, 1, 2].flatMap((axis) => {
+  const [u, v] = [0, 1, 2].filter((other) => other !== axis).map((other) => 1 << other) as [number, number];
+  return [0, 1 << axis].map((first) => [first, first + u, first + u + v, first + v]);
+});
+
+const edgeBetween = (a: number, b: number) => edges.findIndex(([low, high]) => low === Math.min(a, b) && high === Math.max(a, b));
+
+/** The surface of a cell as segments between edges, face by face; where two corners of a face lie across, each is cut off. */
+function segmentsOf(code: number): [number, number][] {
+  const inside = (corner: number) => (code >> corner & 1) === 1;
+  return faces.flatMap((face) => {
+    const crossed = face.map((corner, i) => [corner, face[(i + 1) % 4]!] as const).filter(([a, b]) => inside(a) !== inside(b)).map(([a, b]) => edgeBetween(a, b));
+    if (crossed.length < 4) {
+      return crossed.length === 2 ? [[crossed[0]!, crossed[1]!] as [number, number]] : [];
+    }
+    return face.flatMap((corner, i): [number, number][] => (inside(corner) ? [[edgeBetween(corner, face[(i + 3) % 4]!), edgeBetween(corner, face[(i + 1) % 4]!)]] : []));
+  });
+}
+
+/** Segments joined to closed loops of edges. */
+function loopsOf(code: number): number[][] {
+  const rest = segmentsOf(code);
+  const loops: number[][] = [];
+  while (rest.length > 0) {
+    const loop = [...rest.pop()!];
+    for (;;) {
+      const next = rest.findIndex((segment) => segment.includes(loop.at(-1)!));
+      if (next < 0) {
+        break;
+      }
+      const [[a, b]] = rest.splice(next, 1) as [[number, number]];
+      loop.push(a === loop.at(-1) ? b : a);
+    }
+    loops.push(loop.slice(0, -1));
+  }
+  return loops;
+}
+
+/** Area of the surface in a cell for each of its 256 codes, in mm^2: a fan of triangles about each loop's middle. */
+export function surfaceAreas(spacing: Triple): Float64Array {
+  const middle = ([a, b]: readonly [number, number]) => [0, 1, 2].map((axis) => (((a >> axis & 1) + (b >> axis & 1)) / 2) * spacing[axis]!);
+  return Float64Array.from({ length: 256 }, (_, code) => loopsOf(code).reduce((area, loop) => {
+    const points = loop.map((edge) => middle(edges[edge]!));
+    const centre = [0, 1, 2].map((axis) => points.reduce((sum, point) => sum + point[axis]!, 0) / points.length);
+    return area + points.reduce((sum, point, i) => {
+      const [p, q] = [point, points[(i + 1) % points.length]!].map((at) => at.map((value, axis) => value - centre[axis]!)) as [number[], number[]];
+      return sum + Math.hypot(p[1]! * q[2]! - p[2]! * q[1]!, p[2]! * q[0]! - p[0]! * q[2]!, p[0]! * q[1]! - p[1]! * q[0]!) / 2;
+    }, 0);
+  }, 0));
+}
+
+/** The first and last voxel of either mask along each axis. */
+function boundsOf(masks: readonly Uint8Array[], [ni, nj]: Triple): { low: number[]; high: number[] } {
+  const [low, high] = [[Infinity, Infinity, Infinity], [-Infinity, -Infinity, -Infinity]];
+  masks.forEach((mask) => mask.forEach((value, at) => {
+    if (value) {
+      [at % ni, Math.floor(at / ni) % nj, Math.floor(at / (ni * nj))].forEach((place, axis) => {
+        low[axis] = Math.min(low[axis]!, place);
+        high[axis] = Math.max(high[axis]!, place);
+      });
+    }
+  }));
+  return { low, high };
+}
+
+/** Codes of the corners of a box of voxels, i fastest: one more corner than voxels along each axis. */
+function codesOf(mask: Uint8Array, dims: Triple, low: readonly number[], corners: Triple): Uint8Array {
+  const codes = new Uint8Array(corners[0] * corners[1] * corners[2]);
+  let at = 0;
+  for (let k = 0; k < corners[2]; k++) {
+    for (let j = 0; j < corners[1]; j++) {
+      for (let i = 0; i < corners[0]; i++, at++) {
+        for (let bit = 0; bit < 8; bit++) {
+          const [x, y, z] = [low[0]! + i - 1 + (bit & 1), low[1]! + j - 1 + (bit >> 1 & 1), low[2]! + k - 1 + (bit >> 2)];
+          const isInside = x >= 0 && y >= 0 && z >= 0 && x < dims[0] && y < dims[1] && z < dims[2];
+          codes[at]! |= isInside && mask[(z * dims[1] + y) * dims[0] + x] ? 1 << bit : 0;
+        }
+      }
+    }
+  }
+  return codes;
+}
+
+/** Squared distances along a line to the lowest of parabolas (Felzenszwalb and Huttenlocher, 2012). */
+function transformLine(values: Float64Array, step: number): Float64Array {
+  const [tops, starts] = [new Int32Array(values.length), new Float64Array(values.length + 1)];
+  let count = 0;
+  for (let q = 0; q < values.length; q++) {
+    if (values[q] === Infinity) {
+      continue;
+    }
+    const meets = (p: number) => ((values[q]! - values[p]!) / step ** 2 + q * q - p * p) / (2 * (q - p));
+    while (count > 0 && meets(tops[count - 1]!) <= starts[count - 1]!) {
+      count--;
+    }
+    starts[count] = count === 0 ? -Infinity : meets(tops[count - 1]!);
+    tops[count++] = q;
+  }
+  if (count === 0) {
+    return values;
+  }
+  starts[count] = Infinity;
+  let k = 0;
+  return values.map((_, q) => {
+    while (starts[k + 1]! < q) {
+      k++;
+    }
+    return ((q - tops[k]!) * step) ** 2 + values[tops[k]!]!;
+  });
+}
+
+/** Distance in mm from every corner to the nearest surface element. */
+function distancesTo(codes: Uint8Array, corners: Triple, spacing: Triple): Float64Array {
+  const squared = Float64Array.from(codes, (code) => (code === 0 || code === 255 ? Infinity : 0));
+  const strides = [1, corners[0], corners[0] * corners[1]];
+  for (let axis = 0; axis < 3; axis++) {
+    const [count, stride] = [corners[axis]!, strides[axis]!];
+    for (let start = 0; start < squared.length; start++) {
+      if (Math.floor(start / stride) % count === 0) {
+        const line = transformLine(Float64Array.from({ length: count }, (_, i) => squared[start + i * stride]!), spacing[axis]!);
+        line.forEach((value, i) => { squared[start + i * stride] = value; });
+      }
+    }
+  }
+  return squared.map(Math.sqrt);
+}
+
+interface Element { readonly distance: number; readonly area: number }
+
+function elementsOf(codes: Uint8Array, distances: Float64Array, areas: Float64Array): Element[] {
+  const elements: Element[] = [];
+  codes.forEach((code, at) => {
+    if (code !== 0 && code !== 255) {
+      elements.push({ distance: distances[at]!, area: areas[code]! });
+    }
+  });
+  return elements.sort((a, b) => a.distance - b.distance);
+}
+
+const areaOf = (elements: readonly Element[]) => elements.reduce((sum, { area }) => sum + area, 0);
+
+/** The distance that 95 % of the area does not exceed. */
+function percentile95(elements: readonly Element[]): number {
+  const enough = 0.95 * areaOf(elements);
+  let area = 0;
+  return (elements.find((element) => (area += element.area) >= enough) ?? elements.at(-1)!).distance;
+}
+
+/**
+ * @param predicted, truth 0 or 1 on one grid, i fastest
+ * @param spacing of the grid, in mm
+ * @param toleranceMm of the surface Dice
+ */
+export function surfaceScores(predicted: Uint8Array, truth: Uint8Array, dims: Triple, spacing: Triple, toleranceMm: number): SurfaceScores {
+  const isEmpty = [predicted, truth].map((mask) => !mask.includes(1)) as [boolean, boolean];
+  if (isEmpty[0] || isEmpty[1]) {
+    return { surfaceDice: isEmpty[0] && isEmpty[1] ? 1 : 0, hd95: isEmpty[0] && isEmpty[1] ? 0 : null };
+  }
+  const { low, high } = boundsOf([predicted, truth], dims);
+  const corners = low.map((from, axis) => high[axis]! - from + 2) as unknown as Triple;
+  const areas = surfaceAreas(spacing);
+  const [own, other] = [predicted, truth].map((mask) => codesOf(mask, dims, low, corners)) as [Uint8Array, Uint8Array];
+  const [there, back] = [elementsOf(own, distancesTo(other, corners, spacing), areas), elementsOf(other, distancesTo(own, corners, spacing), areas)];
+  const near = (elements: readonly Element[]) => areaOf(elements.filter(({ distance }) => distance <= toleranceMm));
+  return {
+    surfaceDice: (near(there) + near(back)) / (areaOf(there) + areaOf(back)),
+    hd95: Math.max(percentile95(there), percentile95(back)),
+  };
+}
