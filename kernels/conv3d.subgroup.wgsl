@@ -22,6 +22,8 @@ override accumulate: bool = false;
 const tileTokens = 16u;
 const lanes = 8u;
 
+alias Sums = array<vec4<f32>, 16>;
+
 @group(0) @binding(0) var<storage, read> x: array<vec4<stored>>;
 @group(0) @binding(1) var<storage, read> weight: array<vec4<stored>>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<stored>>;
@@ -46,6 +48,25 @@ fn product(v: vec4<f32>, w: mat4x4<f32>) -> vec4<f32> {
   return v.x * w[0] + v.y * w[1] + v.z * w[2] + v.w * w[3];
 }
 
+fn addSums(total: ptr<function, Sums>, sum: ptr<function, Sums>) {
+  (*total)[0] += (*sum)[0];
+  (*total)[1] += (*sum)[1];
+  (*total)[2] += (*sum)[2];
+  (*total)[3] += (*sum)[3];
+  (*total)[4] += (*sum)[4];
+  (*total)[5] += (*sum)[5];
+  (*total)[6] += (*sum)[6];
+  (*total)[7] += (*sum)[7];
+  (*total)[8] += (*sum)[8];
+  (*total)[9] += (*sum)[9];
+  (*total)[10] += (*sum)[10];
+  (*total)[11] += (*sum)[11];
+  (*total)[12] += (*sum)[12];
+  (*total)[13] += (*sum)[13];
+  (*total)[14] += (*sum)[14];
+  (*total)[15] += (*sum)[15];
+}
+
 @compute @workgroup_size(lanes)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
         @builtin(local_invocation_id) local: vec3<u32>) {
@@ -57,8 +78,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   let column = group.x * lanes + lane;
   let readColumn = min(column, outWidth4 - 1u);
 
-  var sum: array<vec4<f32>, 16>;
+  var total: Sums;
   for (var tap = 0u; tap < 27u; tap++) {
+    // A tap is summed by itself before it joins the total, for the sake of its rounding.
+    var sum = Sums();
     let lowSource = source(firstToken + lane, tap);
     let highSource = source(firstToken + lanes + lane, tap);
     for (var c = 0u; c < inWidth4; c++) {
@@ -84,11 +107,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
       sum[14] += product(subgroupBroadcast(high, 6u), w);
       sum[15] += product(subgroupBroadcast(high, 7u), w);
     }
+    addSums(&total, &sum);
   }
   for (var r = 0u; r < tileTokens; r++) {
     if (firstToken + r < tokens && column < outWidth4) {
       let at = (firstToken + r) * outWidth4 + column;
-      var value = sum[r];
+      var value = total[r];
       if (accumulate) {
         value += vec4<f32>(y[at]);
       }

@@ -26,8 +26,7 @@ override accumulate: bool = false;
 const tileTokens = 16u;
 const lanes = 8u;
 
-// vec4s of inputs that are summed by themselves before they join the total: its rounding then grows with their number's
-// root only.
+// vec4s of inputs that are summed by themselves before they join the total, for the sake of its rounding.
 const blockInputs = 16u;
 
 alias Sums = array<vec4<f32>, 16>;

@@ -1,5 +1,5 @@
-// Writes CT-like phantoms with their labels and a dataset.json: an organ, a lesion in it with an irregular border, bright
-// vessels and smooth noise, each case with a spacing and an orientation of its own.
+// Writes CT-like phantoms with their labels and a dataset.json: an organ, an enhancing lesion in it with an irregular
+// border, bright vessels and smooth noise, each case with a spacing and an orientation of its own.
 //   npm run phantoms -- --out phantoms [--training 48 --validation 6 --test 20 --seed 0]
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -70,7 +70,7 @@ function drawScene(random: Random): Scene {
   const lesion = irregularBall(random, lesionCentre, vector(() => lesionRadius * random.between(0.8, 1.25)), 0.12);
   const vessels = Array.from({ length: 4 }, () => vessel(random, organCentre));
   const organIntensity = random.between(70, 110);
-  const lesionIntensity = organIntensity + (random.next() < 0.5 ? 1 : -1) * random.between(28, 50);
+  const lesionIntensity = organIntensity + random.between(30, 50);
   const [background, vesselIntensity] = [random.between(-90, -20), random.between(170, 240)];
   return {
     at(place) {

@@ -1,5 +1,7 @@
 /** What both entries export: everything that needs neither Node nor a page. */
 export { Sam3D, type Embedding, type PredictOptions, type Sam3DOptions, type TapValue } from './volsam/sam3d.ts';
+export { Trainer, type Example, type StepResult, type TrainerOptions, type TrainerState } from './volsam/trainer.ts';
+export type { Gradients } from './volsam/gradients.ts';
 export type { Point, Volume } from './volsam/inputs.ts';
 export { segmentImage, type Segmentation } from './volsam/segment.ts';
 export { parsePreset, presets, type Preset } from './volsam/preset.ts';

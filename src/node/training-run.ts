@@ -88,6 +88,7 @@ async function runEpoch(trainer: Trainer, stream: ExampleStream, options: Traini
   };
   const ahead = [draw(first), draw(first + 1)];
   let running: Promise<void> = Promise.resolve();
+  let before = performance.now();
   let step = first;
   for (; step < cases.length && !(step > first && stopping()); step++) {
     const example = await ahead.shift();
@@ -96,22 +97,26 @@ async function runEpoch(trainer: Trainer, stream: ExampleStream, options: Traini
     if (!example) {
       throw new InputError(`${one.label}: no voxel has the preset's label ${options.preset.label}; a case to train on needs a lesion`);
     }
-    const at = { epoch, step, name: one.name, learningRate, started: performance.now() };
+    const at = { epoch, step, name: one.name, learningRate };
     const result = trainer.step(example, learningRate);
     await running;
-    running = result.then((found) => noted(found, at, note));
+    running = result.then((found) => {
+      const seconds = (performance.now() - before) / 1e3;
+      before = performance.now();
+      return noted(found, { ...at, seconds }, note);
+    });
     running.catch(() => undefined); // it is awaited one step later
   }
   await running;
   return step;
 }
 
-async function noted({ loss, dice, gradientNorms, skipped }: StepResult, at: { epoch: number; step: number; name: string; learningRate: number; started: number }, note: (record: StepRecord) => Promise<void>): Promise<void> {
-  const { epoch, step, name, learningRate, started } = at;
+async function noted({ loss, dice, gradientNorms, skipped }: StepResult, at: { epoch: number; step: number; name: string; learningRate: number; seconds: number }, note: (record: StepRecord) => Promise<void>): Promise<void> {
+  const { epoch, step, name, learningRate, seconds } = at;
   if (!Number.isFinite(loss)) {
     throw new VolsamError(`the loss is ${loss} in step ${step} of epoch ${epoch}, case ${name}: the run stops here; the last checkpoint is whole. Look at the case's intensities and labels, or lower the learning rate`);
   }
-  await note({ kind: 'step', epoch, step, case: name, loss, dice, learningRate, gradientNorms, skipped, seconds: (performance.now() - started) / 1e3 });
+  await note({ kind: 'step', epoch, step, case: name, loss, dice, learningRate, gradientNorms, skipped, seconds });
 }
 
 /** Trains. @throws InputError, VolsamError where the loss is not finite, GpuError, DeviceLostError */

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { channelsOf, padChannels, unpadChannels } from '../../src/ops/channels.ts';
 import { resizedTable, windowAttention, windowBands } from '../../src/ops/window-attention.ts';
 import { expectClose, opSuite, random, runOp } from './harness.ts';
+import { windowAttentionStatement } from './window-attention.statement.ts';
 
 const cases = [
   { name: 'round, plain', grid: 8, window: 4, shift: 0, heads: 2, headWidth: 16, bands: 2 },
@@ -13,45 +14,6 @@ const cases = [
   { name: 'more than one run of keys', grid: 9, window: 9, shift: 4, heads: 1, headWidth: 4, bands: 1 },
   { name: 'a wide head', grid: 4, window: 2, shift: 1, heads: 1, headWidth: 128, bands: 2 },
 ];
-
-/** The op in float64, on a band's rows in rolled order: logits, biases and mask written out in full. */
-function reference(qkv: Float32Array, tables: Float32Array, c: (typeof cases)[number], firstRow: number): Float32Array {
-  const { grid, window: s, shift, heads, headWidth } = c;
-  const rowCount = c.bands * s;
-  const width = heads * headWidth;
-  const out = new Float32Array(rowCount * grid * grid * width);
-  const token = (h: number, w: number, d: number) => (h * grid + ((w + shift) % grid)) * grid + ((d + shift) % grid);
-  const region = (a: number) => Number(a >= grid - s) + Number(a >= grid - shift);
-  const label = ([h, w, d]: number[]) => region(h! + firstRow) * 9 + region(w!) * 3 + region(d!);
-  const value = (part: number, at: number[], head: number, i: number) => qkv[token(at[0]!, at[1]!, at[2]!) * 3 * width + (part * heads + head) * headWidth + i]!;
-  const dot = (f: (i: number) => number) => {
-    let sum = 0;
-    for (let i = 0; i < headWidth; i++) {
-      sum += f(i);
-    }
-    return sum;
-  };
-  for (let q = 0; q < rowCount * grid * grid; q++) {
-    const at = [Math.floor(q / (grid * grid)), Math.floor(q / grid) % grid, q % grid];
-    const corner = at.map((a) => a - (a % s));
-    const keys = Array.from({ length: s ** 3 }, (_, k) => [corner[0]! + Math.floor(k / (s * s)), corner[1]! + (Math.floor(k / s) % s), corner[2]! + (k % s)]);
-    for (let head = 0; head < heads; head++) {
-      const logits = keys.map((key) => {
-        const bias = [0, 1, 2].reduce((sum, axis) => sum + dot((i) =>
-          value(0, at, head, i) * tables[(axis * (2 * s - 1) + at[axis]! - key[axis]! + s - 1) * headWidth + i]!), 0);
-        const product = dot((i) => value(0, at, head, i) * value(1, key, head, i)) / Math.sqrt(headWidth);
-        return product + bias + (shift && label(key) !== label(at) ? -100 : 0);
-      });
-      const largest = Math.max(...logits);
-      const shares = logits.map((v) => Math.exp(v - largest));
-      const total = shares.reduce((sum, v) => sum + v, 0);
-      for (let i = 0; i < headWidth; i++) {
-        out[token(at[0]!, at[1]!, at[2]!) * width + head * headWidth + i] = keys.reduce((sum, key, k) => sum + shares[k]! * value(2, key, head, i), 0) / total;
-      }
-    }
-  }
-  return out;
-}
 
 opSuite('windowAttention', cases, async (gpu, target, c) => {
   const { grid, window, shift, heads, headWidth, bands } = c;
@@ -68,7 +30,7 @@ opSuite('windowAttention', cases, async (gpu, target, c) => {
     { ...tables, shape: [2 * window - 1, headWidth], values: tables.values.subarray(2 * (2 * window - 1) * headWidth) }];
   const found = await runOp(gpu, target, { qkv: pad(qkv, all), plane: pad(plane, head), depth: pad(depth, head) }, (r, t) =>
     windowAttention(r, t.qkv, t, { grid, window, shift, channels: one }, firstRow, outWidth));
-  const expected = reference(qkv.values, tables.values, c, firstRow);
+  const expected = windowAttentionStatement(qkv.values, tables.values, c, firstRow);
   expectClose(unpadChannels(found, { ...one, width: outWidth }), expected, target.precision);
   expect(found.every((v, i) => i % outWidth < one.width || v === 0)).toBe(true);
 });

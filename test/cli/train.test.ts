@@ -1,0 +1,161 @@
+/** Training, export, evaluation and comparison by running the built `volsam` on small phantoms. */
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createNifti, formatNifti, parseNifti } from '../../src/files/nifti.ts';
+import { parseSafetensors } from '../../src/files/safetensors.ts';
+import { configs, isTrainable, parameterShapes } from '../../src/model/config.ts';
+import { randomOf } from '../../src/model/synthetic.ts';
+import { readCheckpoint } from '../../src/node/checkpoint.ts';
+import type { Evaluation } from '../../src/volsam/evaluation.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'volsam-train-'));
+const at = (...names: string[]) => join(folder, ...names);
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** Noise with a brighter ball, the lesion. */
+function writeCase(name: string): { image: string; label: string } {
+  const random = randomOf(name);
+  const dims = [36, 34, 30] as const;
+  const [centre, radius] = [[random.between(14, 20), random.between(14, 20), random.between(12, 18)], random.between(5, 8)];
+  const inside = Uint8Array.from({ length: dims[0] * dims[1] * dims[2] }, (_, v) =>
+    Number(Math.hypot(v % dims[0] - centre[0]!, (Math.floor(v / dims[0]) % dims[1]) - centre[1]!, Math.floor(v / (dims[0] * dims[1])) - centre[2]!) < radius));
+  const values = Float32Array.from(inside, (value) => 40 + 100 * value + 10 * random.normal());
+  const grid = createNifti(dims, [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]], values);
+  writeFileSync(at(`${name}.nii.gz`), formatNifti(grid, Int16Array.from(values), true));
+  writeFileSync(at(`${name}-label.nii.gz`), formatNifti(grid, inside.map((value) => 2 * value), true));
+  return { image: `${name}.nii.gz`, label: `${name}-label.nii.gz` };
+}
+
+beforeAll(() => {
+  const split = (name: string, count: number) => Array.from({ length: count }, (_, i) => writeCase(`${name}${i}`));
+  writeFileSync(at('dataset.json'), JSON.stringify({ training: split('train', 3), validation: split('val', 1), test: split('test', 2) }));
+});
+
+function volsam(...args: string[]) {
+  return spawnSync(process.execPath, ['dist/cli.js', ...args], { encoding: 'utf8' });
+}
+
+const training = (out: string, ...more: string[]) => ['train', '--data', at('dataset.json'), '--config', 'tiny', '--preset', 'kits', '--out', at(out), '--cache', at('cache'), '--epochs', '2', ...more];
+
+/** A run's log without what the clock tells. */
+function logOf(out: string): Record<string, unknown>[] {
+  return readFileSync(at(out, 'log.jsonl'), 'utf8').trim().split('\n').map((line) => ({ ...JSON.parse(line) as Record<string, unknown>, seconds: 0 }));
+}
+
+test('a run makes log, report and checkpoints; one that is interrupted and resumed has the same losses', async () => {
+  const whole = volsam(...training('whole'));
+  expect(whole.status, whole.stderr).toBe(0);
+  expect(readdirSync(at('whole')).sort()).toEqual(['best.safetensors', 'last.safetensors', 'log.jsonl', 'report.html']);
+  expect(logOf('whole').map(({ kind }) => kind)).toEqual(['step', 'step', 'step', 'validation', 'step', 'step', 'step', 'validation']);
+  const page = readFileSync(at('whole', 'report.html'), 'utf8');
+  expect(page).toMatch(/new Chart\(/);
+  expect(page).toMatch(/src="data:image\/png;base64,/);
+  expect(page).not.toMatch(/(src|href)="http/);
+
+  const child = spawn(process.execPath, ['dist/cli.js', ...training('parts')], { stdio: 'pipe' });
+  let sent = false;
+  child.stderr.on('data', (text: Buffer) => {
+    if (!sent && text.toString().includes('epoch 1, step 1')) {
+      sent = true;
+      child.kill('SIGINT');
+    }
+  });
+  const printed: string[] = [];
+  child.stdout.on('data', (text: Buffer) => printed.push(text.toString()));
+  expect(await new Promise((resolve) => child.on('close', resolve))).toBe(0);
+  expect(printed.join('')).toMatch(/stopped in epoch 1 after step [123], no validation; --resume goes on/);
+  expect(logOf('parts').length).toBeLessThan(4);
+  const rest = volsam(...training('parts', '--resume'));
+  expect(rest.status, rest.stderr).toBe(0);
+  expect(logOf('parts')).toEqual(logOf('whole'));
+  expect(readFileSync(at('parts', 'last.safetensors')).equals(readFileSync(at('whole', 'last.safetensors')))).toBe(true);
+  const other = volsam(...training('parts', '--resume', '--learning-rate', '1e-3'));
+  expect(other.stderr).toMatch(/--resume: .*last.safetensors was made with learningRate 0.0004, not 0.001/);
+});
+
+test('export: the trained tensors alone, or everything merged; evaluate and compare take the result', () => {
+  const trained = volsam('export', '--checkpoint', at('whole', 'best.safetensors'), '-o', at('trained.safetensors'));
+  expect(trained.status, trained.stderr).toBe(0);
+  const names = [...parameterShapes(configs.tiny!).keys()];
+  expect([...parseSafetensors(readFileSync(at('trained.safetensors'))).shapes.keys()].sort()).toEqual(names.filter(isTrainable).sort());
+  for (const type of ['f32', 'f16']) {
+    const merged = volsam('export', '--checkpoint', at('whole', 'best.safetensors'), '--random-encoder', '--precision', type, '-o', at(`${type}.safetensors`));
+    expect(merged.status, merged.stderr).toBe(0);
+    expect([...parseSafetensors(readFileSync(at(`${type}.safetensors`))).shapes.keys()].sort()).toEqual([...names].sort());
+    const evaluated = volsam('evaluate', '--data', at('dataset.json'), '--weights', at(`${type}.safetensors`), '--preset', 'kits', '--out', at(`scores-${type}`));
+    expect(evaluated.status, evaluated.stderr).toBe(0);
+    expect(evaluated.stdout).toMatch(/^Dice +\d\.\d{4} \(\d\.\d{4} to \d\.\d{4}\)$/m);
+  }
+  const { cases } = JSON.parse(readFileSync(at('scores-f32', 'evaluation.json'), 'utf8')) as Evaluation;
+  expect(cases.map((scores) => scores.case)).toEqual(['test0', 'test1']);
+  expect(readFileSync(at('scores-f32', 'cases.csv'), 'utf8').split('\n')[0]).toBe('case,dice,surfaceDice,hd95,predictedMl,trueMl,volumeErrorMl');
+  const compared = volsam('compare', at('scores-f32', 'evaluation.json'), at('scores-f16', 'evaluation.json'), '-o', at('compared.html'));
+  expect(compared.status, compared.stderr).toBe(0);
+  expect(compared.stdout).toMatch(/^Dice .* over 2 cases, p = /m);
+  expect(readFileSync(at('compared.html'), 'utf8')).toMatch(/Wilcoxon signed-rank test p = /);
+});
+
+test('evaluate scores masks of another tool, and says what is wrong with them', () => {
+  mkdirSync(at('masks'));
+  for (const name of ['test0', 'test1']) {
+    const label = parseNifti(readFileSync(at(`${name}-label.nii.gz`)));
+    writeFileSync(at('masks', `${name}.nii.gz`), formatNifti(label, Uint8Array.from(label.values), true));
+  }
+  const args = ['evaluate', '--data', at('dataset.json'), '--predictions', at('masks'), '--preset', 'kits', '--out', at('perfect')];
+  expect(volsam(...args).stderr).toMatch(/test0.nii.gz: holds 2 and no 1; --prediction-label says which value is the lesion/);
+  const perfect = volsam(...args, '--prediction-label', '2');
+  expect(perfect.status, perfect.stderr).toBe(0);
+  expect(perfect.stdout).toMatch(/^Dice +1\.0000/m);
+  rmSync(at('masks', 'test1.nii.gz'));
+  expect(volsam(...args, '--prediction-label', '2').stderr).toMatch(/test1.nii.gz: there is no such mask/);
+  expect(volsam('evaluate', '--data', at('dataset.json'), '--preset', 'kits', '--out', at('none')).stderr).toMatch(/accepted is one of --weights and --predictions/);
+});
+
+test('a run that is killed at any moment leaves its last checkpoint whole', async () => {
+  const path = at('killed', 'last.safetensors');
+  let found = 0;
+  for (let attempt = 0; attempt < 6; attempt++) {
+    const child = spawn(process.execPath, ['dist/cli.js', ...training('killed', '--crops-per-case', '1', '--epochs', '50', ...(attempt > 0 && existsSync(path) ? ['--resume'] : []))], { stdio: 'ignore' });
+    const closed = new Promise((resolve) => child.on('close', resolve));
+    // Until a checkpoint is being written, as its temporary name tells; later in each attempt.
+    const deadline = Date.now() + 60_000;
+    let seen = 0;
+    while (Date.now() < deadline && seen <= attempt) {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      seen += Number(existsSync(at('killed')) && readdirSync(at('killed')).some((name) => name.includes('last.safetensors.')));
+    }
+    child.kill('SIGKILL');
+    await closed;
+    if (existsSync(path)) {
+      const { progress, state } = await readCheckpoint(path);
+      expect(progress.epoch).toBeGreaterThan(0);
+      expect([...state.weights.values()].every((values) => values.every(Number.isFinite))).toBe(true);
+      found += 1;
+    }
+  }
+  expect(found).toBeGreaterThan(2);
+});
+
+test('a loss that is not a number stops the run, by step and case', () => {
+  const { status, stderr } = volsam(...training('diverged', '--learning-rate', '1e30'));
+  expect(status).toBe(1);
+  expect(stderr).toMatch(/volsam: the loss is NaN in step \d of epoch \d, case train\d: the run stops here/);
+});
+
+test('what is wrong with the options is said in one line', () => {
+  const cases: [string[], RegExp][] = [
+    [['train', '--data', at('dataset.json'), '--preset', 'kits', '--out', at('x')], /--weights is missing: accepted is/],
+    [training('x', '--epochs', '0'), /accepted is a whole number from 1 on/],
+    [training('x', '--prompt-recipe', 'mine'), /accepted is paper/],
+    [training('x', '--preset', 'colon'), /no voxel has the preset's label 1; a case to train on needs a lesion/],
+    [['export', '--checkpoint', at('trained.safetensors'), '-o', at('y')], /trained.safetensors: no checkpoint of a training run/],
+  ];
+  for (const [args, message] of cases) {
+    const { status, stderr } = volsam(...args);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(message);
+  }
+});

@@ -1,0 +1,28 @@
+import { channelsOf, packWeight } from '../../src/ops/channels.ts';
+import { conv3d } from '../../src/ops/conv3d.ts';
+import { convolve } from './convolution.statement.ts';
+import { gradientSuite } from './gradients.ts';
+import { random } from './harness.ts';
+
+const cases = [
+  { name: 'round', side: 4, inWidth: 16, outWidth: 32 },
+  { name: 'odd', side: 5, inWidth: 12, outWidth: 20 },
+  { name: 'one token', side: 1, inWidth: 4, outWidth: 4 },
+  { name: 'several chunks of tokens', side: 13, inWidth: 4, outWidth: 4 },
+];
+
+gradientSuite('conv3d', cases, ({ side, inWidth, outWidth }, precision) => ({
+  inputs: {
+    x: { values: random(precision, side ** 3, inWidth).values, shape: [side, side, side, inWidth] },
+    weight: {
+      values: random(precision, outWidth, inWidth, 27).values, shape: [27, inWidth, outWidth], trained: true,
+      pack: (values) => packWeight(values, channelsOf(outWidth), channelsOf(inWidth)),
+    },
+  },
+  statement: ({ x, weight }) => {
+    const y = new Float64Array(side ** 3 * outWidth);
+    convolve(y, x, weight, side, inWidth, outWidth);
+    return y;
+  },
+  record: (r, t) => conv3d(r, t.x, t.weight),
+}));

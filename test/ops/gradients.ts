@@ -1,0 +1,140 @@
+/** Runs one op forward and backward on the device and compares with derivatives of its float64 statement. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Precision } from '../../src/kernels/kernel.ts';
+import { openGpu } from '../../src/node/open-gpu.ts';
+import type { Gpu } from '../../src/runtime/gpu.ts';
+import { finishPlan } from '../../src/runtime/plan.ts';
+import type { Recorder, RecordingTarget } from '../../src/runtime/recorder.ts';
+import { createTapedRecorder } from '../../src/runtime/tape.ts';
+import { destroyTensor, readTensor, uploadTensor, type Tensor } from '../../src/runtime/tensor.ts';
+import { random, runs, targets, type Input } from './harness.ts';
+
+/** An input as mathematics has it, and how it lies on the device. */
+export interface GradientInput {
+  readonly values: Float32Array;
+  /** On the device. */
+  readonly shape: readonly number[];
+  /** Moves values and pads them with zeros; nothing else. */
+  readonly pack?: (values: Float32Array) => Float32Array;
+  /** A weight, whose gradient is f32 in a buffer of its own; otherwise an activation. */
+  readonly trained?: boolean;
+}
+
+type Tensors<Names extends string> = Record<Names, Tensor<'stored'>>;
+
+export interface GradientCheck<Names extends string> {
+  readonly inputs: Record<Names, GradientInput>;
+  /** The op over the inputs' values, in float64. */
+  readonly statement: (values: Record<Names, Float64Array>) => ArrayLike<number>;
+  readonly record: (r: Recorder, tensors: Tensors<Names>, constants: Record<string, Tensor<never>>) => Tensor;
+  /** What has no gradient, as it lies on the device. */
+  readonly constants?: Readonly<Record<string, Input>>;
+  /** As for an input: how the result lies on the device. */
+  readonly packOutput?: (values: Float32Array) => Float32Array;
+  /** Places of each input at which the derivative is taken; fewer where the statement takes long. */
+  readonly samples?: number;
+  /** Records the op once only; otherwise twice, so that gradients are added to what there is. */
+  readonly once?: boolean;
+  readonly bounds?: Partial<Record<Precision, number>>;
+}
+
+/** Half precision rounds what passes between a backward's kernels, and the result. */
+const defaultBounds: Record<Precision, number> = { f32: 1e-5, f16: 1e-2 };
+
+const defaultSamples = 30;
+const step = 1e-5;
+
+const asIs = (values: Float32Array) => values;
+
+/** Gradients on the device, in its layout; its memory is full of NaNs before. */
+async function deviceGradients<Names extends string>(gpu: Gpu, target: RecordingTarget, { inputs, record, once, constants = {} }: GradientCheck<Names>, dy: Float32Array): Promise<Record<Names, Float32Array>> {
+  const names = Object.keys(inputs) as Names[];
+  const tensors = Object.fromEntries(names.map((name) => {
+    const { values, shape, pack = asIs } = inputs[name];
+    return [name, uploadTensor(gpu, name, 'stored', target.precision, shape, pack(values))];
+  })) as Tensors<Names>;
+  const fixed = Object.fromEntries(Object.entries(constants).map(([name, { element, shape, values }]) => [name, uploadTensor(gpu, name, element, target.precision, shape, values)]));
+  const results = Object.fromEntries(names.map((name) => {
+    const element = inputs[name].trained ? 'f32' : 'stored';
+    const size = inputs[name].shape.reduce((product, side) => product * side, 1);
+    return [name, uploadTensor(gpu, `gradient of ${name}`, element, target.precision, inputs[name].shape, new Float32Array(size).fill(NaN))];
+  })) as Record<Names, Tensor>;
+  const trained = names.filter((name) => inputs[name].trained);
+  const r = createTapedRecorder(target, new Map(trained.map((name) => [tensors[name].storage, results[name] as Tensor<'f32'>])));
+  const watched = names.filter((name) => !inputs[name].trained);
+  watched.forEach((name) => r.tape.watch(tensors[name]));
+  let seed: Tensor | undefined;
+  for (let repeat = 0; repeat < (once ? 1 : 2); repeat++) {
+    const y = record(r, tensors, fixed as Record<string, Tensor<never>>);
+    seed ??= uploadTensor(gpu, 'dy', y.element, target.precision, y.shape, dy);
+    r.tape.backward(y, seed);
+  }
+  watched.forEach((name) => r.copy(r.tape.gradient(tensors[name])!.into, results[name]));
+  const plan = await finishPlan(gpu, r);
+  plan.blocks.forEach((block) => gpu.device.queue.writeBuffer(block, 0, new Uint8Array(block.size).fill(0xff)));
+  await plan.replay();
+  const found = {} as Record<Names, Float32Array>;
+  for (const name of names) {
+    found[name] = await readTensor(gpu, results[name]);
+  }
+  plan.dispose();
+  [...Object.values<Tensor>(tensors), ...Object.values<Tensor>(results), ...Object.values(fixed), seed!].forEach((tensor) => destroyTensor(gpu, tensor));
+  return found;
+}
+
+/** Derivatives of sum(dy * statement) by central differences, at some places of each input. */
+async function check<Names extends string>(gpu: Gpu, target: RecordingTarget, given: GradientCheck<Names>): Promise<void> {
+  const { inputs, statement, packOutput = asIs, samples = defaultSamples, once, bounds } = given;
+  const names = Object.keys(inputs) as Names[];
+  const values = Object.fromEntries(names.map((name) => [name, Float64Array.from(inputs[name].values)])) as Record<Names, Float64Array>;
+  const dy = random(target.precision, statement(values).length).values;
+  const found = await deviceGradients(gpu, target, given, packOutput(dy));
+  const weighted = () => {
+    const y = statement(values);
+    return dy.reduce((sum, share, i) => sum + share * y[i]!, 0);
+  };
+  for (const name of names) {
+    const { pack = asIs } = inputs[name];
+    const own = values[name];
+    const places = pack(Float32Array.from(own, (_, i) => i + 1));
+    const chosen = own.length <= samples ? [...own.keys()] : Array.from({ length: samples }, () => Math.floor(Math.random() * own.length));
+    let [difference, norm] = [0, 0];
+    for (const i of chosen) {
+      const value = own[i]!;
+      own[i] = value + step;
+      const above = weighted();
+      own[i] = value - step;
+      const expected = ((above - weighted()) / (2 * step)) * (once ? 1 : 2);
+      own[i] = value;
+      difference += (found[name][places.indexOf(i + 1)]! - expected) ** 2;
+      norm += expected ** 2;
+    }
+    const bound = bounds?.[target.precision] ?? defaultBounds[target.precision];
+    expect(Math.sqrt(difference / Math.max(norm, 1e-6)), `gradient of ${name}`).toBeLessThan(bound);
+    expect(found[name].every((value, at) => places[at] !== 0 || value === 0 || Number.isFinite(value)), `padding of the gradient of ${name}`).toBe(true);
+  }
+}
+
+/** The subgroup kernels and the portable ones, and half precision. */
+const gradientTargets = targets.filter(({ name }) => ['f32, subgroups of 8', 'f32, portable on a GPU', 'f16, portable on a GPU'].includes(name));
+
+/** A suite of gradient checks, by case and target. @param make fresh random inputs for a case */
+export function gradientSuite<Case extends { name: string }, Names extends string>(op: string, cases: readonly Case[], make: (size: Case, precision: Precision) => GradientCheck<Names>): void {
+  describe(`${op}, backward`, () => {
+    let gpu: Gpu;
+    beforeAll(async () => {
+      gpu = await openGpu();
+    });
+    afterAll(() => gpu.close());
+    for (const target of gradientTargets) {
+      for (const size of cases) {
+        test(`${size.name}: ${target.name}`, async (context) => {
+          if (!runs(gpu, target)) {
+            context.skip(`this device cannot run ${target.name}`);
+          }
+          await check(gpu, target, make(size, target.precision));
+        });
+      }
+    }
+  });
+}

@@ -1,0 +1,49 @@
+import { channelsOf, packWeight } from '../../src/ops/channels.ts';
+import { linear } from '../../src/ops/linear.ts';
+import { activations } from './activation.statement.ts';
+import { gradientSuite } from './gradients.ts';
+import { random } from './harness.ts';
+
+const cases = [
+  { name: 'round', tokens: 64, inWidth: 64, outWidth: 128, activation: 'none' },
+  { name: 'odd, ReLU', tokens: 37, inWidth: 20, outWidth: 44, activation: 'relu' },
+  { name: 'several chunks of tokens', tokens: 4111, inWidth: 20, outWidth: 44, activation: 'none' },
+  { name: 'one token, GELU', tokens: 1, inWidth: 12, outWidth: 4, activation: 'gelu' },
+] as const;
+
+/** PyTorch's (out, in) weight. */
+function statement(x: Float64Array, weight: Float64Array, bias: Float64Array, inWidth: number, activation: keyof typeof activations): Float64Array {
+  const outWidth = bias.length;
+  return Float64Array.from({ length: (x.length / inWidth) * outWidth }, (_, i) => {
+    const [t, n] = [Math.floor(i / outWidth), i % outWidth];
+    let sum = bias[n]!;
+    for (let k = 0; k < inWidth; k++) {
+      sum += x[t * inWidth + k]! * weight[n * inWidth + k]!;
+    }
+    return activations[activation](sum);
+  });
+}
+
+gradientSuite('linear', cases, ({ tokens, inWidth, outWidth, activation }, precision) => ({
+  inputs: {
+    x: { values: random(precision, tokens, inWidth).values, shape: [tokens, inWidth] },
+    weight: { values: random(precision, outWidth, inWidth).values, shape: [inWidth, outWidth], pack: (values) => packWeight(values, channelsOf(outWidth), channelsOf(inWidth)), trained: true },
+    bias: { values: random(precision, outWidth).values, shape: [outWidth], trained: true },
+  },
+  statement: ({ x, weight, bias }) => statement(x, weight, bias, inWidth, activation),
+  record: (r, t) => linear(r, t.x, t, activation === 'none' ? {} : { activation }),
+}));
+
+gradientSuite('linear with a residual, without a bias', cases, ({ inWidth, outWidth, activation }, precision) => {
+  const tokens = 9;
+  return {
+    inputs: {
+      x: { values: random(precision, tokens, inWidth).values, shape: [tokens, inWidth] },
+      residual: { values: random(precision, tokens, outWidth).values, shape: [tokens, outWidth] },
+      weight: { values: random(precision, outWidth, inWidth).values, shape: [inWidth, outWidth], pack: (values) => packWeight(values, channelsOf(outWidth), channelsOf(inWidth)), trained: true },
+    },
+    statement: ({ x, residual, weight }) => statement(x, weight, new Float64Array(outWidth), inWidth, activation).map((value, i) => value + residual[i]!),
+    record: (r, t) => linear(r, t.x, { weight: t.weight }, { residual: t.residual, activation: activation === 'none' ? undefined : activation }),
+    once: true,
+  };
+});
