@@ -6,11 +6,14 @@ import { expect, test } from 'vitest';
 import { detectRaces } from 'wgsl_reflect/wgsl_reflect.module.js';
 import * as kernels from '../src/kernels/generated.ts';
 import type { Element, Kernel } from '../src/kernels/kernel.ts';
+import { adamw } from '../src/ops/adamw.ts';
 import { channelsOf } from '../src/ops/channels.ts';
+import { convert } from '../src/ops/conversion.ts';
 import { conv3d } from '../src/ops/conv3d.ts';
 import { diceCrossEntropy, diceCrossEntropyGradient } from '../src/ops/dice-cross-entropy.ts';
 import { depthwiseConv3d } from '../src/ops/depthwise-conv3d.ts';
 import { enlargedConvolution } from '../src/ops/enlarged-convolution.ts';
+import { gradientNorm } from '../src/ops/gradient-norm.ts';
 import { instanceNormRelu } from '../src/ops/instance-norm.ts';
 import { layerNorm } from '../src/ops/layer-norm.ts';
 import { linear } from '../src/ops/linear.ts';
@@ -30,7 +33,7 @@ import type { Tensor } from '../src/runtime/tensor.ts';
  * lanes share.
  */
 const withSubgroups = [
-  'conv3d.subgroup', 'linear.subgroup', 'weight-gradient.subgroup', 'window-attention.backward.subgroup.key', 'window-attention.backward.subgroup.query', 'window-attention.subgroup',
+  'conv3d.subgroup', 'linear.subgroup', 'weight-gradient.subgroup', 'window-attention.backward.key.subgroup', 'window-attention.backward.query.subgroup', 'window-attention.subgroup',
 ];
 const beyondTheInterpreter = [
   ...withSubgroups, 'window-attention', 'window-attention.backward.query', 'window-attention.backward.key', 'window-attention.backward.table', 'enlarged-convolution.backward.mixed',
@@ -77,6 +80,12 @@ backward(patchEmbedding(r, stored(2, 2, 2), { patch: stored(10, 64), slice: stor
 const logits = r.tensor('f32', [2, 5]);
 diceCrossEntropy(r, logits, r.tensor('f32', [5]), r.tensor('f32', [4]));
 diceCrossEntropyGradient(r, logits, r.tensor('f32', [5]), r.tensor('f32', [4]), r.tensor('f32', [1]));
+
+const floats = (...shape: number[]) => r.tensor('f32', shape);
+const own = { weight: floats(8), gradient: floats(8), first: floats(8), second: floats(8) };
+gradientNorm(r, [[own.gradient], [floats(4)], [floats(4)]], floats(16), 1, true);
+adamw(r, own, floats(16), floats(4), 0);
+convert(r, own.weight, r.tensor('stored', [8]));
 
 const dispatches = r.commands.filter((command): command is Dispatch => command.kind === 'dispatch');
 

@@ -25,6 +25,7 @@ interface EvaluateArguments {
   readonly clicks: number;
   readonly tolerance: number;
   readonly precision: Precision;
+  readonly seed: string;
   readonly out: string;
 }
 
@@ -51,7 +52,7 @@ async function evaluate(given: EvaluateArguments): Promise<void> {
   if ((weights === undefined) === (predictions === undefined)) {
     throw new InputError('evaluate: accepted is one of --weights and --predictions');
   }
-  const [dataset, preset] = [await readDataset(data), await presetOf(given.preset)];
+  const [dataset, preset] = [await readDataset(data, given.seed), await presetOf(given.preset)];
   const cases = dataset[split];
   if (cases.length === 0) {
     throw new InputError(`${data}: no case of ${split} has a label`);
@@ -113,6 +114,7 @@ export function addEvaluate(program: Command): void {
     .option('--clicks <n>', 'clicks a case, drawn in its lesion by its name', numberFrom(1, true), 1)
     .option('--tolerance <mm>', 'of the surface Dice', numberFrom(0, false), 5)
     .option('--precision <type>', 'f32 or f16', parsePrecision, 'f32')
+    .option('--seed <text>', 'the run\'s, which chose the validation cases where the file names none', '0')
     .requiredOption('--out <folder>', 'cases.csv, evaluation.json and report.html')
     .action(evaluate);
   program.command('compare')

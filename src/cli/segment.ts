@@ -38,7 +38,7 @@ export interface SegmentSummary {
 
 /** @throws InputError where it is neither a preset's name nor a preset file */
 export async function presetOf(name: string): Promise<Preset> {
-  return presets[name] ?? parsePreset(new TextDecoder().decode(await readBytes(name)), name);
+  return Object.hasOwn(presets, name) ? presets[name]! : parsePreset(new TextDecoder().decode(await readBytes(name)), name);
 }
 
 function clicksIn(image: NiftiImage, { click, world }: SegmentOptions): (readonly number[])[] {

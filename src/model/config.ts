@@ -140,14 +140,22 @@ export function configNamed(text: string): Config {
 }
 
 function fromMetadata(text: string): Partial<Config> {
-  if (text in configs) {
+  if (Object.hasOwn(configs, text)) {
     return configs[text]!;
   }
-  try {
-    const fields = Object.entries(JSON.parse(text) as Record<string, unknown>);
-    return Object.fromEntries(fields.map(([name, value]) => [name.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase()), value]));
-  } catch {
+  const fields = parsedObject(text);
+  if (!fields) {
     throw new InputError(`weights: metadata config is ${JSON.stringify(text)}; accepted are ${Object.keys(configs).join(', ')} or a JSON object`);
+  }
+  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase()), value]));
+}
+
+function parsedObject(text: string): object | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : undefined;
+  } catch {
+    return undefined;
   }
 }
 

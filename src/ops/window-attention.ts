@@ -1,7 +1,7 @@
 /** Shifted cubic-window self attention with decomposed relative position biases (SAM's, with a third axis). */
 import {
-  windowAttention as portable, windowAttentionBackwardKey, windowAttentionBackwardQuery, windowAttentionBackwardSubgroupKey,
-  windowAttentionBackwardSubgroupQuery, windowAttentionBackwardTable, windowAttentionSubgroup,
+  windowAttention as portable, windowAttentionBackwardKey, windowAttentionBackwardQuery, windowAttentionBackwardKeySubgroup,
+  windowAttentionBackwardQuerySubgroup, windowAttentionBackwardTable, windowAttentionSubgroup,
 } from '../kernels/generated.ts';
 import { spread, type Recorder } from '../runtime/recorder.ts';
 import { sizeOf, type Tensor } from '../runtime/tensor.ts';
@@ -102,8 +102,8 @@ function backward(r: Recorder, qkv: Stored, { plane, depth }: PositionTables, ov
   const keyBindings = { qkv, dy, logSums, queryTerms: terms, dqkv };
   if (r.subgroupSize === 8 && headWidth <= maxSubgroupHeadWidth) {
     const workgroups = [Math.ceil(queries / 16), heads, windows] as const;
-    r.dispatch(windowAttentionBackwardSubgroupQuery, queryBindings, overrides, workgroups, 3 * share);
-    r.dispatch(windowAttentionBackwardSubgroupKey, keyBindings, overrides, workgroups, 4 * share);
+    r.dispatch(windowAttentionBackwardQuerySubgroup, queryBindings, overrides, workgroups, 3 * share);
+    r.dispatch(windowAttentionBackwardKeySubgroup, keyBindings, overrides, workgroups, 4 * share);
   } else {
     const lanes = r.software ? 8 : 64;
     const workgroups = [Math.ceil(queries / lanes), heads, windows] as const;

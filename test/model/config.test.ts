@@ -16,7 +16,9 @@ test('the sizes of ViT-B, ViT-L and ViT-H come from the shapes alone', () => {
 test('what shapes do not tell comes from the metadata, by name or as JSON', () => {
   expect(configOf(fileOf(configs.tiny!, { config: 'tiny' }))).toEqual(configs.tiny);
   expect(configNamed('{"embed": 96, "global_blocks": [3], "local_window": 7}')).toEqual({ ...configs.vit_b, embed: 96, globalBlocks: [3], localWindow: 7 });
-  expect(() => configNamed('vit_x')).toThrow(/metadata config is "vit_x"; accepted are vit_b, vit_l, vit_h, tiny or a JSON object/);
+  for (const text of ['vit_x', 'constructor', '3', '[]']) {
+    expect(() => configNamed(text)).toThrow(`metadata config is "${text}"; accepted are vit_b, vit_l, vit_h, tiny or a JSON object`);
+  }
 });
 
 test('sizes that do not fit together are refused by name', () => {

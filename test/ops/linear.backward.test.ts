@@ -32,6 +32,7 @@ gradientSuite('linear', cases, ({ tokens, inWidth, outWidth, activation }, preci
   },
   statement: ({ x, weight, bias }) => statement(x, weight, bias, inWidth, activation),
   record: (r, t) => linear(r, t.x, t, activation === 'none' ? {} : { activation }),
+  samples: tokens > 1000 ? 8 : 30,
 }));
 
 gradientSuite('linear with a residual, without a bias', cases, ({ inWidth, outWidth, activation }, precision) => {
