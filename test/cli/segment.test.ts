@@ -17,7 +17,7 @@ const { click_ijk: clickIjk } = JSON.parse(readFileSync('weights/demo/case.json'
 const click = clickIjk.join(',');
 
 /** What `npm run train:demo` left: the checkpoint's Dice on the shipped case. */
-const shippedDice = 0;
+const shippedDice = 0.9193;
 
 function volsam(...args: string[]) {
   const { status, stdout, stderr } = spawnSync(process.execPath, ['dist/cli.js', ...args], { encoding: 'utf8' });
