@@ -50,7 +50,7 @@ for (const file of ['tiny', 'odd']) {
     });
 
     for (const [kernels, view] of Object.entries(adapters)) {
-      for (const precision of ['f32', 'f16'] as const) {
+      for (const precision of file === 'tiny' ? ['f32', 'f16'] as const : ['f32'] as const) { // odd sizes in half precision are held op by op
         test(`loss and all gradients, the same bits twice: ${precision}, ${kernels}`, async (context) => {
           if (precision === 'f16' && !gpu.features.has('shader-f16')) {
             context.skip('this device has no shader-f16');
