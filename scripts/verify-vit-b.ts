@@ -45,7 +45,7 @@ function compare(name: string, values: Float32Array): Row {
   const expected = goldens.read(`${kind}/${name}.samples`);
   const [norm] = goldens.read(`${kind}/${name}.norm`);
   let [difference, size, squares] = [0, 0, 0];
-  const places = values.length > 2048 ? uniform(`sample/${kind}/${name}`, 2048).map((u) => Math.floor(u * values.length)) : values.map((_, i) => i);
+  const places = values.length > 2048 ? Array.from(uniform(`sample/${kind}/${name}`, 2048), (u) => Math.floor(u * values.length)) : [...values.keys()];
   places.forEach((place, i) => {
     difference += (values[place]! - expected[i]!) ** 2;
     size += expected[i]! ** 2;
