@@ -3,6 +3,8 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { describeSummary, segment } from '../src/cli/segment.ts';
 import { readNifti } from '../src/node/files.ts';
+import { readLabelledCase } from '../src/node/labelled-case.ts';
+import { overlapOf } from '../src/volsam/overlap.ts';
 import { presets } from '../src/volsam/preset.ts';
 
 const demo = (name: string) => `weights/demo/${name}`;
@@ -14,14 +16,9 @@ const summary = await segment({
   image: demo('phantom_ct.nii.gz'), click: [click], weights: demo('demo_phantom.safetensors'), preset,
   output: output('mask.nii.gz'), probability: output('probability.nii.gz'), overlay: output('overlay.png'),
 });
-const [mask, label] = [await readNifti(output('mask.nii.gz')), await readNifti(demo('phantom_label.nii.gz'))];
-let [both, either] = [0, 0];
-mask.values.forEach((value, i) => {
-  const inLabel = label.values[i] === presets[preset]!.label;
-  both += Number(value === 1 && inLabel);
-  either += Number(value === 1) + Number(inLabel);
-});
-const dice = (2 * both) / either;
+const mask = await readNifti(output('mask.nii.gz'));
+const { truth } = await readLabelledCase({ image: demo('phantom_ct.nii.gz'), label: demo('phantom_label.nii.gz') }, presets[preset]!);
+const { dice } = overlapOf(Uint8Array.from(mask.values), truth);
 console.log(describeSummary(summary));
 console.log(`click ${click.join(',')}; Dice against the label ${dice.toFixed(4)}; picture in ${output('overlay.png')}`);
 if (!(dice >= 0.8)) {

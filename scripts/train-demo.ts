@@ -4,7 +4,7 @@
 import { execFileSync } from 'node:child_process';
 import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { readNifti } from '../src/node/files.ts';
+import { readLabelledCase } from '../src/node/labelled-case.ts';
 import { presets } from '../src/volsam/preset.ts';
 import { drawTestClicks } from '../src/volsam/test-clicks.ts';
 
@@ -20,12 +20,12 @@ const volsam = (...args: string[]) => run('dist/cli.js', ...args);
 
 /** The case that `npm run demo` segments: a held-out one, with the click that its name draws. */
 async function writeCase(): Promise<void> {
-  const [image, label] = [await readNifti(`${phantoms}/images/${demoCase}.nii.gz`), await readNifti(`${phantoms}/labels/${demoCase}.nii.gz`)];
-  const truth = Uint8Array.from(label.values, (value) => Number(value === presets[preset]!.label));
+  const [imagePath, labelPath] = ['images', 'labels'].map((kind) => `${phantoms}/${kind}/${demoCase}.nii.gz`) as [string, string];
+  const { image, truth } = await readLabelledCase({ image: imagePath, label: labelPath }, presets[preset]!);
   const { crop } = JSON.parse(await readFile(demo('config.json'), 'utf8')) as { crop: number };
   const [click] = drawTestClicks(image, truth, demoCase, 1, presets[preset]!, crop);
-  await copyFile(`${phantoms}/images/${demoCase}.nii.gz`, demo('phantom_ct.nii.gz'));
-  await copyFile(`${phantoms}/labels/${demoCase}.nii.gz`, demo('phantom_label.nii.gz'));
+  await copyFile(imagePath, demo('phantom_ct.nii.gz'));
+  await copyFile(labelPath, demo('phantom_label.nii.gz'));
   await writeFile(demo('case.json'), `${JSON.stringify({ click_ijk: click, preset, lesion_voxels: truth.reduce((sum, value) => sum + value, 0) })}\n`);
 }
 

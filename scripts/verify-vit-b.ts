@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { parseSafetensors } from '../src/files/safetensors.ts';
 import { configs } from '../src/model/config.ts';
-import { syntheticVolume, syntheticWeights, uniform } from '../src/model/synthetic.ts';
+import { syntheticTarget, syntheticVolume, syntheticWeights, uniform } from '../src/model/synthetic.ts';
 import type { Precision } from '../src/kernels/kernel.ts';
 import { openGpu } from '../src/node/open-gpu.ts';
 import type { Gpu } from '../src/runtime/gpu.ts';
@@ -28,12 +28,7 @@ const names = [...goldens.shapes.keys()].flatMap((name) => new RegExp(`^${kind}/
 const points: Point[] = [[64, 50, 70], [10, 100, 30]]; // make_goldens.py's clicks for a crop of 128
 
 const volume = { data: syntheticVolume(config.crop), shape: [config.crop, config.crop, config.crop] as const };
-/** make_goldens.py's off-centre ellipsoid. */
-const target = Uint8Array.from(volume.data, (_, i) => {
-  const { crop } = config;
-  const [d, h, w] = [Math.floor(i / crop ** 2), Math.floor(i / crop) % crop, i % crop].map((at) => (at + 0.5) / crop) as [number, number, number];
-  return Number(((d - 0.45) / 0.25) ** 2 + ((h - 0.5) / 0.2) ** 2 + ((w - 0.55) / 0.3) ** 2 < 1);
-});
+const target = syntheticTarget(config.crop);
 
 /** A tensor whose norm is below this is rounding alone, as a key bias's gradient is; it is compared absolutely. */
 const vanishing = 1e-8;

@@ -12,8 +12,7 @@ import { InputError } from '../runtime/errors.ts';
 import { compare, metrics, summariesOf, type Evaluation } from '../volsam/evaluation.ts';
 import type { Preset } from '../volsam/preset.ts';
 import { Sam3D } from '../volsam/sam3d.ts';
-import { parsePrecision, presetOf } from './segment.ts';
-import { numberFrom } from './train.ts';
+import { numberFrom, parsePrecision, presetOf } from './options.ts';
 
 interface EvaluateArguments {
   readonly data: string;

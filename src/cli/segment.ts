@@ -4,15 +4,16 @@ import { InvalidArgumentError, type Command } from 'commander';
 import { configOf } from '../model/config.ts';
 import { formatNifti, type NiftiImage } from '../files/nifti.ts';
 import type { Precision } from '../kernels/kernel.ts';
-import { formatPng, readBytes, readNifti, readSafetensors, writeWhole } from '../node/files.ts';
+import { formatPng, readNifti, readSafetensors, writeWhole } from '../node/files.ts';
 import { openGpu } from '../node/open-gpu.ts';
 import { InputError } from '../runtime/errors.ts';
 import { cropRound } from '../volsam/crop.ts';
 import { worldToVoxel } from '../volsam/orientation.ts';
 import { drawOverlay } from '../volsam/overlay.ts';
-import { parsePreset, presets, type Preset } from '../volsam/preset.ts';
+import { presets } from '../volsam/preset.ts';
 import { Sam3D } from '../volsam/sam3d.ts';
 import { segmentImage } from '../volsam/segment.ts';
+import { parsePrecision, presetOf } from './options.ts';
 
 export interface SegmentOptions {
   readonly image: string;
@@ -34,11 +35,6 @@ export interface SegmentSummary {
   readonly device: string;
   readonly peakGpuBytes: number;
   readonly mask: string;
-}
-
-/** @throws InputError where it is neither a preset's name nor a preset file */
-export async function presetOf(name: string): Promise<Preset> {
-  return Object.hasOwn(presets, name) ? presets[name]! : parsePreset(new TextDecoder().decode(await readBytes(name)), name);
 }
 
 function clicksIn(image: NiftiImage, { click, world }: SegmentOptions): (readonly number[])[] {
@@ -98,13 +94,6 @@ function parseClick(text: string, before: number[][] = []): number[][] {
     throw new InvalidArgumentError('three numbers separated by commas, such as 120,88,40');
   }
   return [...before, click];
-}
-
-export function parsePrecision(text: string): Precision {
-  if (text !== 'f32' && text !== 'f16') {
-    throw new InvalidArgumentError('accepted are f32 and f16');
-  }
-  return text;
 }
 
 export function addSegment(program: Command): void {

@@ -12,7 +12,7 @@ import { runTraining, type TrainingEvents, type TrainingOptions } from '../node/
 import { InputError } from '../runtime/errors.ts';
 import type { Gpu } from '../runtime/gpu.ts';
 import { defaultRecipe, paperRecipe, type ClickRecipe } from '../volsam/augmentation.ts';
-import { parsePrecision, presetOf } from './segment.ts';
+import { numberFrom, parsePrecision, presetOf } from './options.ts';
 
 interface TrainArguments {
   readonly data: string;
@@ -107,17 +107,6 @@ async function train(given: TrainArguments): Promise<void> {
     process.removeListener('SIGINT', interrupt);
     gpu.close();
   }
-}
-
-/** A parser of numbers within bounds. */
-export function numberFrom(low: number, whole: boolean): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (text.trim() === '' || !Number.isFinite(value) || value < low || (whole && !Number.isInteger(value))) {
-      throw new InvalidArgumentError(`accepted is a ${whole ? 'whole ' : ''}number from ${low} on`);
-    }
-    return value;
-  };
 }
 
 function parseRecipe(text: string): string {

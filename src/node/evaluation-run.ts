@@ -11,6 +11,7 @@ import { drawTestClicks } from '../volsam/test-clicks.ts';
 import type { NiftiImage } from '../files/nifti.ts';
 import type { DatasetCase } from './dataset.ts';
 import { readNifti } from './files.ts';
+import { readLabelledCase } from './labelled-case.ts';
 
 /** Gives a case's mask, and the click to show in its picture. */
 export type Predictor = (one: DatasetCase, image: NiftiImage, truth: Uint8Array) => Promise<{ mask: Uint8Array; click: readonly number[] }>;
@@ -62,11 +63,7 @@ const pictureCount = 6;
 export async function runEvaluation(cases: readonly DatasetCase[], preset: Preset, toleranceMm: number, predict: Predictor, evaluated: (done: number, scores: CaseScores) => void): Promise<EvaluatedCase[]> {
   let found: EvaluatedCase[] = [];
   for (const one of cases) {
-    const [image, label] = [await readNifti(one.image), await readNifti(one.label)];
-    if (label.dims.join() !== image.dims.join()) {
-      throw new InputError(`${one.label}: ${label.dims.join(' x ')} voxels; its image has ${image.dims.join(' x ')}`);
-    }
-    const truth = Uint8Array.from(label.values, (value) => Number(value === preset.label));
+    const { image, truth } = await readLabelledCase(one, preset);
     const { mask, click } = await predict(one, image, truth);
     const scores = scoresOf(one.name, image, mask, truth, toleranceMm);
     found = keepWorst([...found, { scores, picture: drawOverlay(image, mask, click, preset.clip) }]);

@@ -138,10 +138,15 @@ export async function runTraining(gpu: Gpu, options: TrainingOptions, events: Tr
       log.push(record);
       await appendLog(logPath, record);
     };
-    const save = async (name: string) => writeCheckpoint(join(out, name), { config: trainer.config, preset: preset.name, schedule: scheduleOf(options), progress, state: await trainer.state() });
-    const perEpoch = stepsOf(options, 0).length;
+    const save = async (...names: string[]) => {
+      const checkpoint = { config: trainer.config, preset: preset.name, schedule: scheduleOf(options), progress, state: await trainer.state() };
+      for (const name of names) {
+        await writeCheckpoint(join(out, name), checkpoint);
+      }
+    };
+    const perEpoch = dataset.training.length * options.cropsPerCase;
     while (progress.epoch < epochs) {
-      const { epoch } = progress;
+      const { epoch, bestDice } = progress;
       const steps = await runEpoch(trainer, stream, options, progress, async (record) => {
         await note(record);
         events.step(record, epoch * perEpoch + record.step + 1, epochs * perEpoch);
@@ -152,17 +157,17 @@ export async function runTraining(gpu: Gpu, options: TrainingOptions, events: Tr
         return { progress, finished: false };
       }
       progress = { ...progress, epoch: epoch + 1, step: 0 };
-      if (dataset.validation.length > 0 && ((epoch + 1) % options.validateEvery === 0 || epoch + 1 === epochs)) {
-        const found = await validate(model, dataset.validation, preset);
+      const isDue = (epoch + 1) % options.validateEvery === 0 || epoch + 1 === epochs;
+      const found = dataset.validation.length > 0 && isDue ? await validate(model, dataset.validation, preset) : undefined;
+      if (found) {
         await note({ kind: 'validation', epoch: epoch + 1, dice: found.dice, cases: found.cases });
         events.validated(found.dice);
-        if (found.dice > progress.bestDice) {
-          progress = { ...progress, bestDice: found.dice };
-          await save('best.safetensors');
-        }
+        progress = { ...progress, bestDice: Math.max(bestDice, found.dice) };
+      }
+      await save(...(progress.bestDice > bestDice ? ['best.safetensors'] : []), 'last.safetensors');
+      if (found) {
         await writeTrainingReport(join(out, 'report.html'), log, found.pictures);
       }
-      await save('last.safetensors');
       if (events.stopping()) {
         return { progress, finished: progress.epoch === epochs };
       }

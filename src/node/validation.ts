@@ -7,7 +7,7 @@ import type { Sam3D } from '../volsam/sam3d.ts';
 import { segmentImage } from '../volsam/segment.ts';
 import { drawTestClicks } from '../volsam/test-clicks.ts';
 import type { DatasetCase } from './dataset.ts';
-import { readNifti } from './files.ts';
+import { readLabelledCase } from './labelled-case.ts';
 
 export interface Validation {
   readonly dice: number;
@@ -22,9 +22,9 @@ const pictureCount = 4;
 export async function validate(model: Sam3D, cases: readonly DatasetCase[], preset: Preset): Promise<Validation> {
   const found: Record<string, number> = {};
   const pictures: Validation['pictures'] = [];
-  for (const { name, image: imagePath, label: labelPath } of cases) {
-    const [image, label] = [await readNifti(imagePath), await readNifti(labelPath)];
-    const truth = Uint8Array.from(label.values, (value) => Number(value === preset.label));
+  for (const one of cases) {
+    const { name, label: labelPath } = one;
+    const { image, truth } = await readLabelledCase(one, preset);
     const clicks = drawTestClicks(image, truth, name, 1, preset, model.config.crop);
     if (clicks.length === 0) {
       throw new InputError(`${labelPath}: no voxel has the preset's label ${preset.label}; a case to validate on needs a lesion`);

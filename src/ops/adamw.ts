@@ -1,6 +1,6 @@
 /** A step of AdamW on one parameter: `torch.optim.AdamW`, betas 0.9 and 0.999, epsilon 1e-8. */
 import { adamw as kernel } from '../kernels/generated.ts';
-import { spread, type Recorder } from '../runtime/recorder.ts';
+import { vectorWorkgroups, type Recorder } from '../runtime/recorder.ts';
 import { sizeOf, type Tensor } from '../runtime/tensor.ts';
 
 type Floats = Tensor<'f32'>;
@@ -19,5 +19,5 @@ export interface AdamW {
  * @param part which of the three factors of the state applies
  */
 export function adamw(r: Recorder, tensors: AdamW, state: Floats, schedule: Floats, part: number): void {
-  r.dispatch(kernel, { ...tensors, state, schedule }, { part }, spread(Math.ceil(sizeOf(tensors.weight.shape) / 4 / 64)), 14 * sizeOf(tensors.weight.shape));
+  r.dispatch(kernel, { ...tensors, state, schedule }, { part }, vectorWorkgroups(tensors.weight), 14 * sizeOf(tensors.weight.shape));
 }

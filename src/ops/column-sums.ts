@@ -1,6 +1,6 @@
 /** Sums of columns over all rows: the gradient of a bias, or of anything else that was added to every row. */
 import { columnSums as kernel } from '../kernels/generated.ts';
-import { spread, type Recorder } from '../runtime/recorder.ts';
+import { vectorWorkgroups, type Recorder } from '../runtime/recorder.ts';
 import type { Share } from '../runtime/tape.ts';
 import { sizeOf, type Tensor } from '../runtime/tensor.ts';
 import { sumChunks } from './chunk-sums.ts';
@@ -15,6 +15,6 @@ export function columnSums(r: Recorder, dy: Tensor<'stored'>, share: Share<'f32'
   const width = sizeOf(share.into.shape);
   const rowCount = sizeOf(dy.shape) / width;
   const partials = r.tensor('f32', [Math.ceil(rowCount / chunk), width]);
-  r.dispatch(kernel, { x: dy, partials }, { rowCount, width, chunk }, spread(Math.ceil(sizeOf(partials.shape) / 4 / 64)), rowCount * width);
+  r.dispatch(kernel, { x: dy, partials }, { rowCount, width, chunk }, vectorWorkgroups(partials), rowCount * width);
   sumChunks(r, partials, share);
 }

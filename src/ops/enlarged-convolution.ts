@@ -4,7 +4,7 @@
  * shifts and sums what came out. Exact, since mixing channels and interpolating tokens commute.
  */
 import { enlargedConvolution as kernel, enlargedConvolutionBackwardMixed, enlargedConvolutionBackwardVolumeWeight } from '../kernels/generated.ts';
-import { spread, type Recorder } from '../runtime/recorder.ts';
+import { spread, vectorWorkgroups, type Recorder } from '../runtime/recorder.ts';
 import { sizeOf, type Tensor } from '../runtime/tensor.ts';
 import { VolsamError } from '../runtime/errors.ts';
 import type { Share } from '../runtime/tape.ts';
@@ -59,7 +59,7 @@ function recordBackward(r: Recorder, mixed: Stored, slice: Slice, y: Stored, bas
     if (mixedShare) {
       r.dispatch(enlargedConvolutionBackwardMixed, { dy, dmixed: mixedShare.into }, {
         grid: mixed.shape[0]!, width: y.shape.at(-1)!, columns: slice.count, firstColumn: slice.first, accumulate: mixedShare.accumulate,
-      }, spread(Math.ceil(sizeOf(mixed.shape) / 4 / 64)), 250 * sizeOf(mixed.shape));
+      }, vectorWorkgroups(mixed), 250 * sizeOf(mixed.shape));
     }
     const volumeShare = slice.first === 0 ? tape.parameter(volume?.weight) : undefined;
     if (volume && volumeShare) {

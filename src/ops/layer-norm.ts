@@ -1,6 +1,6 @@
 /** LayerNorm over channels: `torch.nn.functional.layer_norm`; in this layout the necks' channel norm is the same op. */
 import { layerNorm as kernel, layerNormBackwardInput, layerNormBackwardParameters } from '../kernels/generated.ts';
-import { spread, type Recorder } from '../runtime/recorder.ts';
+import { spread, vectorWorkgroups, type Recorder } from '../runtime/recorder.ts';
 import { sizeOf, type Tensor } from '../runtime/tensor.ts';
 import { VolsamError } from '../runtime/errors.ts';
 import { sumChunks } from './chunk-sums.ts';
@@ -41,7 +41,7 @@ function backward(r: Recorder, x: Stored, { weight, bias, channels }: NormWeight
   if (weightShare && biasShare) {
     const [weightPartials, biasPartials] = [0, 1].map(() => r.tensor('f32', [Math.ceil(tokens / chunk), width])) as [Tensor<'f32'>, Tensor<'f32'>];
     r.dispatch(layerNormBackwardParameters, { x, dy, tokenStatistics: statistics, weightPartials, biasPartials }, overrides,
-      spread(Math.ceil(sizeOf(weightPartials.shape) / 4 / 64)), 5 * tokens * width);
+      vectorWorkgroups(weightPartials), 5 * tokens * width);
     sumChunks(r, weightPartials, weightShare);
     sumChunks(r, biasPartials, biasShare);
   }

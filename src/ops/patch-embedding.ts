@@ -1,7 +1,7 @@
 /** Volume to tokens: enlargement, SAM's 2D patch embedding, the slice embedding and both position embeddings, folded. */
 import { patchEmbedding as kernel, patchEmbeddingBackward as backwardKernel } from '../kernels/generated.ts';
-import { spread, type Recorder } from '../runtime/recorder.ts';
-import { rows, sizeOf, type Tensor } from '../runtime/tensor.ts';
+import { vectorWorkgroups, type Recorder } from '../runtime/recorder.ts';
+import { rows, type Tensor } from '../runtime/tensor.ts';
 import { VolsamError } from '../runtime/errors.ts';
 import { sumActivationChunks } from './chunk-sums.ts';
 import { columnSums } from './column-sums.ts';
@@ -105,7 +105,7 @@ function backward(r: Recorder, volume: Stored, { patch, slice, sliceBias, depth 
     const rowCount = count * grid;
     const partials = r.tensor('f32', [Math.ceil(rowCount / chunk), ...slice.shape]);
     r.dispatch(backwardKernel, { volume, patchWeight: patch, dy, partials }, { crop: volume.shape[0]!, grid, width, rowCount, firstRow: first * grid, chunk },
-      spread(Math.ceil(sizeOf(partials.shape) / 4 / 64)), 2 * rowCount * grid * width * slice.shape[0]! ** 3);
+      vectorWorkgroups(partials), 2 * rowCount * grid * width * slice.shape[0]! ** 3);
     sumActivationChunks(r, partials, sliceShare);
   }
   [sliceBias, depth].forEach((added) => {

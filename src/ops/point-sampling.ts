@@ -1,7 +1,7 @@
 /** A feature at clicks: `torch.nn.functional.grid_sample(align_corners=False)`, zeros outside. */
 import { pointSampling as kernel, pointSamplingBackward as backwardKernel } from '../kernels/generated.ts';
-import { spread, type Recorder } from '../runtime/recorder.ts';
-import { sizeOf, type Tensor } from '../runtime/tensor.ts';
+import { vectorWorkgroups, type Recorder } from '../runtime/recorder.ts';
+import type { Tensor } from '../runtime/tensor.ts';
 
 /**
  * @param feature (grid, grid, grid, width), axes (H, W, D)
@@ -18,7 +18,7 @@ export function pointSampling(r: Recorder, feature: Tensor<'stored'>, points: Te
     const share = r.tape!.gradient(feature);
     if (share) {
       r.dispatch(backwardKernel, { dy, points, dfeature: share.into }, { pointCount, grid, crop, width, accumulate: share.accumulate },
-        spread(Math.ceil(sizeOf(feature.shape) / 4 / 64)), 12 * grid ** 3 * pointCount);
+        vectorWorkgroups(feature), 12 * grid ** 3 * pointCount);
     }
   });
   return y;

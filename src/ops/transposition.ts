@@ -1,7 +1,7 @@
 /** A weight with its channel axes exchanged: what the gradient of a layer's input is multiplied by. */
 import { transposition as kernel } from '../kernels/generated.ts';
-import { spread, type Recorder } from '../runtime/recorder.ts';
-import { sizeOf, type Tensor } from '../runtime/tensor.ts';
+import { vectorWorkgroups, type Recorder } from '../runtime/recorder.ts';
+import type { Tensor } from '../runtime/tensor.ts';
 
 type Stored = Tensor<'stored'>;
 
@@ -9,7 +9,7 @@ type Stored = Tensor<'stored'>;
 export function transposed(r: Recorder, weight: Stored): Stored {
   const [rowCount, columns] = weight.shape as [number, number];
   const y = r.tensor('stored', [columns, rowCount]);
-  r.dispatch(kernel, { x: weight, y }, { rowCount, columns }, spread(Math.ceil(sizeOf(y.shape) / 4 / 64)), 0);
+  r.dispatch(kernel, { x: weight, y }, { rowCount, columns }, vectorWorkgroups(y), 0);
   return y;
 }
 
@@ -17,6 +17,6 @@ export function transposed(r: Recorder, weight: Stored): Stored {
 export function adjointTaps(r: Recorder, weight: Stored): Stored {
   const [taps, rowCount, columns] = weight.shape as [number, number, number];
   const y = r.tensor('stored', [taps, columns, rowCount]);
-  r.dispatch(kernel, { x: weight, y }, { taps, rowCount, columns, reversed: true }, spread(Math.ceil(sizeOf(y.shape) / 4 / 64)), 0);
+  r.dispatch(kernel, { x: weight, y }, { taps, rowCount, columns, reversed: true }, vectorWorkgroups(y), 0);
   return y;
 }

@@ -3,7 +3,7 @@ import {
   windowAttention as portable, windowAttentionBackwardKey, windowAttentionBackwardQuery, windowAttentionBackwardKeySubgroup,
   windowAttentionBackwardQuerySubgroup, windowAttentionBackwardTable, windowAttentionSubgroup,
 } from '../kernels/generated.ts';
-import { spread, type Recorder } from '../runtime/recorder.ts';
+import { vectorWorkgroups, type Recorder } from '../runtime/recorder.ts';
 import { sizeOf, type Tensor } from '../runtime/tensor.ts';
 import { VolsamError } from '../runtime/errors.ts';
 import type { Channels } from './channels.ts';
@@ -91,7 +91,7 @@ const maxSubgroupHeadWidth = 64;
 type Overrides = Readonly<Record<'grid' | 'window' | 'shift' | 'firstRow' | 'heads' | 'headWidth' | 'qkvWidth' | 'outWidth' | 'scale', number>>;
 
 function backward(r: Recorder, qkv: Stored, { plane, depth }: PositionTables, overrides: Overrides, y: Stored, logSums: Tensor<'f32'>, dy: Stored): void {
-  const { grid, window, heads, headWidth, qkvWidth } = overrides;
+  const { window, heads, headWidth, qkvWidth } = overrides;
   const queries = window ** 3;
   const tokens = sizeOf(qkv.shape) / qkvWidth;
   const windows = tokens / queries;
@@ -113,8 +113,8 @@ function backward(r: Recorder, qkv: Stored, { plane, depth }: PositionTables, ov
   const tableShare = r.tape!.gradient(depth);
   if (tableShare) {
     const partials = r.tensor('f32', [Math.ceil(tokens / tableChunk), ...depth.shape]);
-    r.dispatch(windowAttentionBackwardTable, { qkv, queryTerms: terms, partials }, { ...overrides, grid, chunk: tableChunk },
-      spread(Math.ceil(sizeOf(partials.shape) / 4 / 64)), 2 * tokens * heads * window * headWidth);
+    r.dispatch(windowAttentionBackwardTable, { qkv, queryTerms: terms, partials }, { ...overrides, chunk: tableChunk },
+      vectorWorkgroups(partials), 2 * tokens * heads * window * headWidth);
     sumActivationChunks(r, partials, tableShare);
   }
 }

@@ -3,7 +3,7 @@ import type { Element, Kernel, Precision } from '../kernels/kernel.ts';
 import { VolsamError } from './errors.ts';
 import type { Gpu } from './gpu.ts';
 import type { Tape } from './tape.ts';
-import { bindingAlignmentBytes, tensorBytes, type Tensor } from './tensor.ts';
+import { bindingAlignmentBytes, sizeOf, tensorBytes, type Tensor } from './tensor.ts';
 
 export type Workgroups = readonly [x: number, y: number, z: number];
 
@@ -89,6 +89,11 @@ export const maxWorkgroups = 65535;
 export function spread(count: number): Workgroups {
   const y = Math.ceil(count / maxWorkgroups);
   return [Math.ceil(count / y), y, 1];
+}
+
+/** Workgroups of 64 for kernels with an invocation for each vec4 of a tensor, numbered as `spread` has it. */
+export function vectorWorkgroups({ shape }: Tensor): Workgroups {
+  return spread(Math.ceil(sizeOf(shape) / 4 / 64));
 }
 
 function checkDispatch(target: RecordingTarget, kernel: Kernel, bindings: Record<string, Tensor>, workgroups: Workgroups) {

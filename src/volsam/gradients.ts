@@ -75,8 +75,8 @@ export function createGradients(gpu: Gpu, { parameters }: Weights): Map<Paramete
   return new Map(parameters.map((parameter) => [parameter, createTensor(gpu, `gradient of ${parameter.name}`, 'f32', parameter.tensor.precision, parameter.tensor.shape)]));
 }
 
-/** In half precision, small gradients of activations would vanish without it. */
-const lossScale = { f32: 1, f16: 1024 } as const;
+/** What the loss is multiplied by, at first: in half precision, small gradients of activations would vanish without it. */
+export const lossScale = { f32: 1, f16: 1024 } as const;
 
 /** As `Sam3D.gradients`; inputs are checked there. */
 export async function gradientsOf(gpu: Gpu, target: RecordingTarget, c: Config, w: Weights, volume: Volume, points: readonly Point[] | null, labels: Uint8Array): Promise<Gradients> {

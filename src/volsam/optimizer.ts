@@ -6,7 +6,8 @@ import { gradientNorm, stateSize } from '../ops/gradient-norm.ts';
 import type { Gpu } from '../runtime/gpu.ts';
 import type { Recording } from '../runtime/plan.ts';
 import { createRecorder, type RecordingTarget } from '../runtime/recorder.ts';
-import { createTensor, destroyTensor, writeTensor, type Tensor } from '../runtime/tensor.ts';
+import { createTensor, destroyTensor, uploadTensor, writeTensor, type Tensor } from '../runtime/tensor.ts';
+import { lossScale } from './gradients.ts';
 
 type Floats = Tensor<'f32'>;
 
@@ -22,9 +23,6 @@ export interface Optimizer {
 /** Encoder, prompt encoder and decoder, whose gradients are clipped apart. */
 const groups = ['encoder.', 'prompt.', 'decoder.'];
 
-/** In half precision, small gradients of activations would vanish without it; it adapts as it goes. */
-const firstScale = { f32: 1, f16: 1024 } as const;
-
 const clipNorm = 1;
 
 /** @param values a parameter's first values, in the checkpoint's layout */
@@ -32,14 +30,15 @@ export function createOptimizer(gpu: Gpu, { precision }: RecordingTarget, parame
   const tensors = new Map(parameters.map((parameter) => {
     const { name, tensor } = parameter;
     const create = (what: string): Floats => createTensor(gpu, `${what} of ${name}`, 'f32', precision, tensor.shape);
-    // In f32 the weight that the kernels read is its own master.
-    const weight: Floats = precision === 'f32' ? { ...tensor, element: 'f32' } : create('master');
-    writeTensor(gpu, weight, parameter.pack(values(name)));
+    // In f32 the weight that the kernels read, uploaded already, is its own master.
+    const weight: Floats = precision === 'f32'
+      ? { ...tensor, element: 'f32' }
+      : uploadTensor(gpu, `master of ${name}`, 'f32', precision, tensor.shape, parameter.pack(values(name)));
     return [parameter, { weight, gradient: create('gradient'), first: create('first moment'), second: create('second moment') }];
   }));
   const state = createTensor(gpu, 'optimizer state', 'f32', precision, [stateSize]);
   const schedule = createTensor(gpu, 'schedule', 'f32', precision, [4]);
-  writeTensor(gpu, state, Float32Array.from({ length: stateSize }, (_, i) => (i === 0 ? firstScale[precision] : 0)));
+  writeTensor(gpu, state, Float32Array.from({ length: stateSize }, (_, i) => (i === 0 ? lossScale[precision] : 0)));
   return { tensors, state, schedule };
 }
 

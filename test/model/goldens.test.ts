@@ -9,11 +9,9 @@ import type { Gpu } from '../../src/runtime/gpu.ts';
 import { Sam3D } from '../../src/volsam/sam3d.ts';
 import type { Point } from '../../src/volsam/inputs.ts';
 import { distance } from '../ops/harness.ts';
+import { adapters } from './adapters.ts';
 
 const bounds = { f32: 1e-5, f16: 1e-2 } as const;
-
-/** As the adapter is, and without subgroups: the portable kernels in a whole network. */
-const adapters = { 'the device\'s own kernels': (gpu: Gpu): Gpu => gpu, 'portable kernels': (gpu: Gpu): Gpu => ({ ...gpu, adapter: { ...gpu.adapter, subgroupSize: undefined } }) };
 
 let gpu: Gpu;
 beforeAll(async () => {

@@ -3,20 +3,13 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseSafetensors } from '../../src/files/safetensors.ts';
 import { configNamed, isTrainable, parameterShapes } from '../../src/model/config.ts';
-import { syntheticWeights } from '../../src/model/synthetic.ts';
+import { syntheticTarget, syntheticWeights } from '../../src/model/synthetic.ts';
 import { openGpu } from '../../src/node/open-gpu.ts';
 import type { Gpu } from '../../src/runtime/gpu.ts';
 import { Sam3D } from '../../src/volsam/sam3d.ts';
 import type { Point } from '../../src/volsam/inputs.ts';
 import { distance } from '../ops/harness.ts';
-
-/** make_goldens.py's off-centre ellipsoid. */
-function targetOf(side: number): Uint8Array {
-  return Uint8Array.from({ length: side ** 3 }, (_, i) => {
-    const [d, h, w] = [Math.floor(i / side ** 2), Math.floor(i / side) % side, i % side].map((at) => (at + 0.5) / side) as [number, number, number];
-    return Number(((d - 0.45) / 0.25) ** 2 + ((h - 0.5) / 0.2) ** 2 + ((w - 0.55) / 0.3) ** 2 < 1);
-  });
-}
+import { adapters } from './adapters.ts';
 
 /**
  * Half precision rounds sums to 11 bits, some of which then change sign before a ReLU and switch whole terms of a gradient
@@ -26,8 +19,6 @@ const bounds = { f32: { gradient: 1e-4, loss: 1e-6 }, f16: { gradient: 0.15, los
 
 /** Tensors whose norm is below this are differences of rounding; they are compared absolutely. */
 const vanishing = { f32: 1e-8, f16: 1e-4 } as const;
-
-const adapters = { 'the device\'s own kernels': (gpu: Gpu): Gpu => gpu, 'portable kernels': (gpu: Gpu): Gpu => ({ ...gpu, adapter: { ...gpu.adapter, subgroupSize: undefined } }) };
 
 let gpu: Gpu;
 beforeAll(async () => {
@@ -56,7 +47,7 @@ for (const file of ['tiny', 'odd']) {
             context.skip('this device has no shader-f16');
           }
           const sam = await Sam3D.create(view(gpu), syntheticWeights(config), { precision });
-          const { loss, gradients } = await sam.gradients(volume, points, targetOf(side));
+          const { loss, gradients } = await sam.gradients(volume, points, syntheticTarget(side));
           expect(Math.abs(loss - goldens.read('loss')[0]!)).toBeLessThan(bounds[precision].loss);
           expect([...gradients.keys()].sort()).toEqual([...names].sort());
           for (const name of names) {
@@ -66,7 +57,7 @@ for (const file of ['tiny', 'odd']) {
             const [error, bound] = norm < vanishing[precision] ? [relative * (norm || 1), vanishing[precision]] : [relative, bounds[precision].gradient];
             expect(error, `${name}, norm ${norm}`).toBeLessThan(bound);
           }
-          const again = await sam.gradients(volume, points, targetOf(side));
+          const again = await sam.gradients(volume, points, syntheticTarget(side));
           expect(again.loss).toBe(loss);
           expect([...again.gradients].every(([name, values]) => Buffer.from(values.buffer).equals(Buffer.from(gradients.get(name)!.buffer)))).toBe(true);
           sam.dispose();

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parseSafetensors } from '../../src/files/safetensors.ts';
 import { configs } from '../../src/model/config.ts';
-import { syntheticWeights } from '../../src/model/synthetic.ts';
+import { syntheticTarget, syntheticWeights } from '../../src/model/synthetic.ts';
 import { openGpu } from '../../src/node/open-gpu.ts';
 import type { Gpu } from '../../src/runtime/gpu.ts';
 import { Trainer, type Example } from '../../src/volsam/trainer.ts';
@@ -12,11 +12,7 @@ const goldens = parseSafetensors(readFileSync(new URL('../goldens/tiny.safetenso
 const config = configs.tiny!;
 const rate = 4e-4;
 
-/** make_goldens.py's off-centre ellipsoid. */
-const target = Uint8Array.from({ length: 32 ** 3 }, (_, i) => {
-  const [d, h, w] = [Math.floor(i / 1024), Math.floor(i / 32) % 32, i % 32].map((at) => (at + 0.5) / 32) as [number, number, number];
-  return Number(((d - 0.45) / 0.25) ** 2 + ((h - 0.5) / 0.2) ** 2 + ((w - 0.55) / 0.3) ** 2 < 1);
-});
+const target = syntheticTarget(32);
 const example: Example = { volume: { data: goldens.read('volume'), shape: [32, 32, 32] }, points: [[10, 12, 20], [25, 3, 7]], target };
 
 let gpu: Gpu;

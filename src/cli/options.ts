@@ -1,0 +1,28 @@
+/** What several commands read from their options. */
+import { InvalidArgumentError } from 'commander';
+import type { Precision } from '../kernels/kernel.ts';
+import { readBytes } from '../node/files.ts';
+import { parsePreset, presets, type Preset } from '../volsam/preset.ts';
+
+/** @throws InputError where it is neither a preset's name nor a preset file */
+export async function presetOf(name: string): Promise<Preset> {
+  return Object.hasOwn(presets, name) ? presets[name]! : parsePreset(new TextDecoder().decode(await readBytes(name)), name);
+}
+
+export function parsePrecision(text: string): Precision {
+  if (text !== 'f32' && text !== 'f16') {
+    throw new InvalidArgumentError('accepted are f32 and f16');
+  }
+  return text;
+}
+
+/** A parser of numbers within bounds. */
+export function numberFrom(low: number, whole: boolean): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() === '' || !Number.isFinite(value) || value < low || (whole && !Number.isInteger(value))) {
+      throw new InvalidArgumentError(`accepted is a ${whole ? 'whole ' : ''}number from ${low} on`);
+    }
+    return value;
+  };
+}
