@@ -38,8 +38,14 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   let foreground = exp(logits[voxels + v] - largest) / total;
   for (var n = 0u; n < classes; n++) {
     let p = exp(logits[n * voxels + v] - largest) / total;
-    let ofDice = dice * foreground * (select(0.0, 1.0, n == 1u) - p);
-    let ofCrossEntropy = (p - select(0.0, 1.0, n == u32(label))) / f32(voxels);
+    // 1 - p, from the other classes: p is near 1 where the network is sure.
+    var rest = 0.0;
+    for (var m = 0u; m < classes; m++) {
+      rest += select(exp(logits[m * voxels + v] - largest), 0.0, m == n);
+    }
+    rest = rest / total;
+    let ofDice = dice * foreground * select(-p, rest, n == 1u);
+    let ofCrossEntropy = select(p, -rest, n == u32(label)) / f32(voxels);
     dlogits[n * voxels + v] = 0.5 * scale[0] * (ofDice + ofCrossEntropy);
   }
 }
