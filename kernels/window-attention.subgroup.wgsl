@@ -108,13 +108,13 @@ fn weigh(query: ptr<function, Query>, shares: ptr<function, Shares>, corner: vec
     largest = max(largest, logit);
   }
   let rescale = exp((*query).largest - largest);
-  var total = (*query).total * rescale;
+  var runTotal = 0.0;
   for (var r = 0u; r < lanes; r++) {
     (*shares)[r] = exp((*shares)[r] - largest);
-    total += (*shares)[r];
+    runTotal += (*shares)[r];
   }
   (*query).largest = largest;
-  (*query).total = total;
+  (*query).total = (*query).total * rescale + runTotal;
   return rescale;
 }
 
@@ -149,54 +149,54 @@ fn addRun(sums: ptr<function, Sums>, run: u32, column: u32, low: ptr<function, S
   let v5 = vec4<f32>(qkv[subgroupBroadcast(run, 5u) + at]);
   let v6 = vec4<f32>(qkv[subgroupBroadcast(run, 6u) + at]);
   let v7 = vec4<f32>(qkv[subgroupBroadcast(run, 7u) + at]);
-  (*sums)[0] = (*sums)[0] * subgroupBroadcast(rescaleLow, 0u) +
+  (*sums)[0] = (*sums)[0] * subgroupBroadcast(rescaleLow, 0u) + (
     subgroupBroadcast((*low)[0], 0u) * v0 + subgroupBroadcast((*low)[1], 0u) * v1 + subgroupBroadcast((*low)[2], 0u) * v2 + subgroupBroadcast((*low)[3], 0u) * v3 +
-    subgroupBroadcast((*low)[4], 0u) * v4 + subgroupBroadcast((*low)[5], 0u) * v5 + subgroupBroadcast((*low)[6], 0u) * v6 + subgroupBroadcast((*low)[7], 0u) * v7;
-  (*sums)[1] = (*sums)[1] * subgroupBroadcast(rescaleLow, 1u) +
+    subgroupBroadcast((*low)[4], 0u) * v4 + subgroupBroadcast((*low)[5], 0u) * v5 + subgroupBroadcast((*low)[6], 0u) * v6 + subgroupBroadcast((*low)[7], 0u) * v7);
+  (*sums)[1] = (*sums)[1] * subgroupBroadcast(rescaleLow, 1u) + (
     subgroupBroadcast((*low)[0], 1u) * v0 + subgroupBroadcast((*low)[1], 1u) * v1 + subgroupBroadcast((*low)[2], 1u) * v2 + subgroupBroadcast((*low)[3], 1u) * v3 +
-    subgroupBroadcast((*low)[4], 1u) * v4 + subgroupBroadcast((*low)[5], 1u) * v5 + subgroupBroadcast((*low)[6], 1u) * v6 + subgroupBroadcast((*low)[7], 1u) * v7;
-  (*sums)[2] = (*sums)[2] * subgroupBroadcast(rescaleLow, 2u) +
+    subgroupBroadcast((*low)[4], 1u) * v4 + subgroupBroadcast((*low)[5], 1u) * v5 + subgroupBroadcast((*low)[6], 1u) * v6 + subgroupBroadcast((*low)[7], 1u) * v7);
+  (*sums)[2] = (*sums)[2] * subgroupBroadcast(rescaleLow, 2u) + (
     subgroupBroadcast((*low)[0], 2u) * v0 + subgroupBroadcast((*low)[1], 2u) * v1 + subgroupBroadcast((*low)[2], 2u) * v2 + subgroupBroadcast((*low)[3], 2u) * v3 +
-    subgroupBroadcast((*low)[4], 2u) * v4 + subgroupBroadcast((*low)[5], 2u) * v5 + subgroupBroadcast((*low)[6], 2u) * v6 + subgroupBroadcast((*low)[7], 2u) * v7;
-  (*sums)[3] = (*sums)[3] * subgroupBroadcast(rescaleLow, 3u) +
+    subgroupBroadcast((*low)[4], 2u) * v4 + subgroupBroadcast((*low)[5], 2u) * v5 + subgroupBroadcast((*low)[6], 2u) * v6 + subgroupBroadcast((*low)[7], 2u) * v7);
+  (*sums)[3] = (*sums)[3] * subgroupBroadcast(rescaleLow, 3u) + (
     subgroupBroadcast((*low)[0], 3u) * v0 + subgroupBroadcast((*low)[1], 3u) * v1 + subgroupBroadcast((*low)[2], 3u) * v2 + subgroupBroadcast((*low)[3], 3u) * v3 +
-    subgroupBroadcast((*low)[4], 3u) * v4 + subgroupBroadcast((*low)[5], 3u) * v5 + subgroupBroadcast((*low)[6], 3u) * v6 + subgroupBroadcast((*low)[7], 3u) * v7;
-  (*sums)[4] = (*sums)[4] * subgroupBroadcast(rescaleLow, 4u) +
+    subgroupBroadcast((*low)[4], 3u) * v4 + subgroupBroadcast((*low)[5], 3u) * v5 + subgroupBroadcast((*low)[6], 3u) * v6 + subgroupBroadcast((*low)[7], 3u) * v7);
+  (*sums)[4] = (*sums)[4] * subgroupBroadcast(rescaleLow, 4u) + (
     subgroupBroadcast((*low)[0], 4u) * v0 + subgroupBroadcast((*low)[1], 4u) * v1 + subgroupBroadcast((*low)[2], 4u) * v2 + subgroupBroadcast((*low)[3], 4u) * v3 +
-    subgroupBroadcast((*low)[4], 4u) * v4 + subgroupBroadcast((*low)[5], 4u) * v5 + subgroupBroadcast((*low)[6], 4u) * v6 + subgroupBroadcast((*low)[7], 4u) * v7;
-  (*sums)[5] = (*sums)[5] * subgroupBroadcast(rescaleLow, 5u) +
+    subgroupBroadcast((*low)[4], 4u) * v4 + subgroupBroadcast((*low)[5], 4u) * v5 + subgroupBroadcast((*low)[6], 4u) * v6 + subgroupBroadcast((*low)[7], 4u) * v7);
+  (*sums)[5] = (*sums)[5] * subgroupBroadcast(rescaleLow, 5u) + (
     subgroupBroadcast((*low)[0], 5u) * v0 + subgroupBroadcast((*low)[1], 5u) * v1 + subgroupBroadcast((*low)[2], 5u) * v2 + subgroupBroadcast((*low)[3], 5u) * v3 +
-    subgroupBroadcast((*low)[4], 5u) * v4 + subgroupBroadcast((*low)[5], 5u) * v5 + subgroupBroadcast((*low)[6], 5u) * v6 + subgroupBroadcast((*low)[7], 5u) * v7;
-  (*sums)[6] = (*sums)[6] * subgroupBroadcast(rescaleLow, 6u) +
+    subgroupBroadcast((*low)[4], 5u) * v4 + subgroupBroadcast((*low)[5], 5u) * v5 + subgroupBroadcast((*low)[6], 5u) * v6 + subgroupBroadcast((*low)[7], 5u) * v7);
+  (*sums)[6] = (*sums)[6] * subgroupBroadcast(rescaleLow, 6u) + (
     subgroupBroadcast((*low)[0], 6u) * v0 + subgroupBroadcast((*low)[1], 6u) * v1 + subgroupBroadcast((*low)[2], 6u) * v2 + subgroupBroadcast((*low)[3], 6u) * v3 +
-    subgroupBroadcast((*low)[4], 6u) * v4 + subgroupBroadcast((*low)[5], 6u) * v5 + subgroupBroadcast((*low)[6], 6u) * v6 + subgroupBroadcast((*low)[7], 6u) * v7;
-  (*sums)[7] = (*sums)[7] * subgroupBroadcast(rescaleLow, 7u) +
+    subgroupBroadcast((*low)[4], 6u) * v4 + subgroupBroadcast((*low)[5], 6u) * v5 + subgroupBroadcast((*low)[6], 6u) * v6 + subgroupBroadcast((*low)[7], 6u) * v7);
+  (*sums)[7] = (*sums)[7] * subgroupBroadcast(rescaleLow, 7u) + (
     subgroupBroadcast((*low)[0], 7u) * v0 + subgroupBroadcast((*low)[1], 7u) * v1 + subgroupBroadcast((*low)[2], 7u) * v2 + subgroupBroadcast((*low)[3], 7u) * v3 +
-    subgroupBroadcast((*low)[4], 7u) * v4 + subgroupBroadcast((*low)[5], 7u) * v5 + subgroupBroadcast((*low)[6], 7u) * v6 + subgroupBroadcast((*low)[7], 7u) * v7;
-  (*sums)[8] = (*sums)[8] * subgroupBroadcast(rescaleHigh, 0u) +
+    subgroupBroadcast((*low)[4], 7u) * v4 + subgroupBroadcast((*low)[5], 7u) * v5 + subgroupBroadcast((*low)[6], 7u) * v6 + subgroupBroadcast((*low)[7], 7u) * v7);
+  (*sums)[8] = (*sums)[8] * subgroupBroadcast(rescaleHigh, 0u) + (
     subgroupBroadcast((*high)[0], 0u) * v0 + subgroupBroadcast((*high)[1], 0u) * v1 + subgroupBroadcast((*high)[2], 0u) * v2 + subgroupBroadcast((*high)[3], 0u) * v3 +
-    subgroupBroadcast((*high)[4], 0u) * v4 + subgroupBroadcast((*high)[5], 0u) * v5 + subgroupBroadcast((*high)[6], 0u) * v6 + subgroupBroadcast((*high)[7], 0u) * v7;
-  (*sums)[9] = (*sums)[9] * subgroupBroadcast(rescaleHigh, 1u) +
+    subgroupBroadcast((*high)[4], 0u) * v4 + subgroupBroadcast((*high)[5], 0u) * v5 + subgroupBroadcast((*high)[6], 0u) * v6 + subgroupBroadcast((*high)[7], 0u) * v7);
+  (*sums)[9] = (*sums)[9] * subgroupBroadcast(rescaleHigh, 1u) + (
     subgroupBroadcast((*high)[0], 1u) * v0 + subgroupBroadcast((*high)[1], 1u) * v1 + subgroupBroadcast((*high)[2], 1u) * v2 + subgroupBroadcast((*high)[3], 1u) * v3 +
-    subgroupBroadcast((*high)[4], 1u) * v4 + subgroupBroadcast((*high)[5], 1u) * v5 + subgroupBroadcast((*high)[6], 1u) * v6 + subgroupBroadcast((*high)[7], 1u) * v7;
-  (*sums)[10] = (*sums)[10] * subgroupBroadcast(rescaleHigh, 2u) +
+    subgroupBroadcast((*high)[4], 1u) * v4 + subgroupBroadcast((*high)[5], 1u) * v5 + subgroupBroadcast((*high)[6], 1u) * v6 + subgroupBroadcast((*high)[7], 1u) * v7);
+  (*sums)[10] = (*sums)[10] * subgroupBroadcast(rescaleHigh, 2u) + (
     subgroupBroadcast((*high)[0], 2u) * v0 + subgroupBroadcast((*high)[1], 2u) * v1 + subgroupBroadcast((*high)[2], 2u) * v2 + subgroupBroadcast((*high)[3], 2u) * v3 +
-    subgroupBroadcast((*high)[4], 2u) * v4 + subgroupBroadcast((*high)[5], 2u) * v5 + subgroupBroadcast((*high)[6], 2u) * v6 + subgroupBroadcast((*high)[7], 2u) * v7;
-  (*sums)[11] = (*sums)[11] * subgroupBroadcast(rescaleHigh, 3u) +
+    subgroupBroadcast((*high)[4], 2u) * v4 + subgroupBroadcast((*high)[5], 2u) * v5 + subgroupBroadcast((*high)[6], 2u) * v6 + subgroupBroadcast((*high)[7], 2u) * v7);
+  (*sums)[11] = (*sums)[11] * subgroupBroadcast(rescaleHigh, 3u) + (
     subgroupBroadcast((*high)[0], 3u) * v0 + subgroupBroadcast((*high)[1], 3u) * v1 + subgroupBroadcast((*high)[2], 3u) * v2 + subgroupBroadcast((*high)[3], 3u) * v3 +
-    subgroupBroadcast((*high)[4], 3u) * v4 + subgroupBroadcast((*high)[5], 3u) * v5 + subgroupBroadcast((*high)[6], 3u) * v6 + subgroupBroadcast((*high)[7], 3u) * v7;
-  (*sums)[12] = (*sums)[12] * subgroupBroadcast(rescaleHigh, 4u) +
+    subgroupBroadcast((*high)[4], 3u) * v4 + subgroupBroadcast((*high)[5], 3u) * v5 + subgroupBroadcast((*high)[6], 3u) * v6 + subgroupBroadcast((*high)[7], 3u) * v7);
+  (*sums)[12] = (*sums)[12] * subgroupBroadcast(rescaleHigh, 4u) + (
     subgroupBroadcast((*high)[0], 4u) * v0 + subgroupBroadcast((*high)[1], 4u) * v1 + subgroupBroadcast((*high)[2], 4u) * v2 + subgroupBroadcast((*high)[3], 4u) * v3 +
-    subgroupBroadcast((*high)[4], 4u) * v4 + subgroupBroadcast((*high)[5], 4u) * v5 + subgroupBroadcast((*high)[6], 4u) * v6 + subgroupBroadcast((*high)[7], 4u) * v7;
-  (*sums)[13] = (*sums)[13] * subgroupBroadcast(rescaleHigh, 5u) +
+    subgroupBroadcast((*high)[4], 4u) * v4 + subgroupBroadcast((*high)[5], 4u) * v5 + subgroupBroadcast((*high)[6], 4u) * v6 + subgroupBroadcast((*high)[7], 4u) * v7);
+  (*sums)[13] = (*sums)[13] * subgroupBroadcast(rescaleHigh, 5u) + (
     subgroupBroadcast((*high)[0], 5u) * v0 + subgroupBroadcast((*high)[1], 5u) * v1 + subgroupBroadcast((*high)[2], 5u) * v2 + subgroupBroadcast((*high)[3], 5u) * v3 +
-    subgroupBroadcast((*high)[4], 5u) * v4 + subgroupBroadcast((*high)[5], 5u) * v5 + subgroupBroadcast((*high)[6], 5u) * v6 + subgroupBroadcast((*high)[7], 5u) * v7;
-  (*sums)[14] = (*sums)[14] * subgroupBroadcast(rescaleHigh, 6u) +
+    subgroupBroadcast((*high)[4], 5u) * v4 + subgroupBroadcast((*high)[5], 5u) * v5 + subgroupBroadcast((*high)[6], 5u) * v6 + subgroupBroadcast((*high)[7], 5u) * v7);
+  (*sums)[14] = (*sums)[14] * subgroupBroadcast(rescaleHigh, 6u) + (
     subgroupBroadcast((*high)[0], 6u) * v0 + subgroupBroadcast((*high)[1], 6u) * v1 + subgroupBroadcast((*high)[2], 6u) * v2 + subgroupBroadcast((*high)[3], 6u) * v3 +
-    subgroupBroadcast((*high)[4], 6u) * v4 + subgroupBroadcast((*high)[5], 6u) * v5 + subgroupBroadcast((*high)[6], 6u) * v6 + subgroupBroadcast((*high)[7], 6u) * v7;
-  (*sums)[15] = (*sums)[15] * subgroupBroadcast(rescaleHigh, 7u) +
+    subgroupBroadcast((*high)[4], 6u) * v4 + subgroupBroadcast((*high)[5], 6u) * v5 + subgroupBroadcast((*high)[6], 6u) * v6 + subgroupBroadcast((*high)[7], 6u) * v7);
+  (*sums)[15] = (*sums)[15] * subgroupBroadcast(rescaleHigh, 7u) + (
     subgroupBroadcast((*high)[0], 7u) * v0 + subgroupBroadcast((*high)[1], 7u) * v1 + subgroupBroadcast((*high)[2], 7u) * v2 + subgroupBroadcast((*high)[3], 7u) * v3 +
-    subgroupBroadcast((*high)[4], 7u) * v4 + subgroupBroadcast((*high)[5], 7u) * v5 + subgroupBroadcast((*high)[6], 7u) * v6 + subgroupBroadcast((*high)[7], 7u) * v7;
+    subgroupBroadcast((*high)[4], 7u) * v4 + subgroupBroadcast((*high)[5], 7u) * v5 + subgroupBroadcast((*high)[6], 7u) * v6 + subgroupBroadcast((*high)[7], 7u) * v7);
 }
 
 fn storeRow(index: u32, token: u32, column: u32, head: u32, value: vec4<f32>) {
