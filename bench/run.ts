@@ -1,27 +1,36 @@
-// Times every op with Benchmark.js and prints a table:
-//   npm run bench [-- --filter linear --precision f16 --grid 32 --save]
-// --save writes bench/results/ADAPTER-DATE.json.
-import { readdirSync, writeFileSync } from 'node:fs';
+// Times every op, the network's parts and its whole with Benchmark.js, and prints a table:
+//   npm run bench [-- --filter linear --precision f16 --grid 32 --save --out FOLDER]
+// --save writes ADAPTER-PRECISION-DATE.json into bench/results/, or into FOLDER.
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import Benchmark from 'benchmark';
 import type { Precision } from '../src/kernels/kernel.ts';
+import { kernelsVersion } from '../src/kernels/version.ts';
 import { openGpu } from '../src/node/open-gpu.ts';
-import { finishPlan } from '../src/runtime/plan.ts';
-import { profile } from '../src/runtime/profiler.ts';
+import type { Gpu } from '../src/runtime/gpu.ts';
+import { finishPlan, type Plan } from '../src/runtime/plan.ts';
 import { createRecorder, targetOf } from '../src/runtime/recorder.ts';
+import { bytesOf } from '../src/runtime/traffic.ts';
 import type { BenchEntry } from './entry.ts';
+import { eachPart, eachWhole, type Timed } from './model.ts';
 
-const { values: { filter, precision, grid, save } } = parseArgs({
-  options: { filter: { type: 'string', default: '' }, precision: { type: 'string', default: 'f32' }, grid: { type: 'string' }, save: { type: 'boolean' } },
+const { values: { filter, precision: precisionText, grid, save, out } } = parseArgs({
+  options: { filter: { type: 'string', default: '' }, precision: { type: 'string', default: 'f32' }, grid: { type: 'string' }, save: { type: 'boolean' }, out: { type: 'string' } },
 });
+const precision = precisionText as Precision;
 
-interface Row { name: string; kernel: string; milliseconds: number; marginPercent: number; runs: number; gflops: number; gBps: number }
+interface Row { name: string; kernels: string; milliseconds: number; marginPercent: number; runs: number; scriptMilliseconds: number; gflops: number; gBps: number }
 
-/** Milliseconds of a replay, submission and waiting included, by Benchmark.js. */
-function timeReplay(replay: () => Promise<void>): Promise<Benchmark> {
+/** What takes longer than this is run once after its warm-up: a software adapter's whole network. */
+const longSeconds = 5;
+
+/** Seconds of a replay, submission and waiting included, by Benchmark.js. */
+function timeReplay(replay: () => Promise<void>, minSamples: number): Promise<Benchmark> {
   return new Promise((resolve, reject) => {
     const bench: Benchmark = new Benchmark({
-      defer: true, minSamples: 5, maxTime: 3,
+      defer: true, minSamples, maxTime: 3, initCount: 1,
       fn: (deferred: { resolve(): void }) => void replay().then(() => deferred.resolve(), reject),
       onComplete: () => resolve(bench),
     });
@@ -29,33 +38,82 @@ function timeReplay(replay: () => Promise<void>): Promise<Benchmark> {
   });
 }
 
-const gpu = await openGpu();
+/** Milliseconds that JavaScript takes of a replay: encoding and submitting, from each encoder's birth to its submission. */
+async function scriptTime({ device }: Gpu, replay: () => Promise<void>): Promise<number> {
+  const { queue } = device;
+  const [createCommandEncoder, submit] = [device.createCommandEncoder.bind(device), queue.submit.bind(queue)];
+  let [begun, total] = [0, 0];
+  device.createCommandEncoder = (descriptor) => {
+    begun = performance.now();
+    return createCommandEncoder(descriptor);
+  };
+  queue.submit = (buffers) => {
+    submit(buffers);
+    total += performance.now() - begun;
+    return undefined;
+  };
+  await replay();
+  Object.assign(device, { createCommandEncoder });
+  Object.assign(queue, { submit });
+  return total;
+}
+
+async function replayAll(plans: readonly Plan[]): Promise<void> {
+  for (const plan of plans) {
+    await plan.replay();
+  }
+}
+
+const gpu = await openGpu({ report: console.log });
 const side = Number(grid ?? (gpu.adapter.software ? 16 : 32));
 console.log(`${gpu.adapter.name}, ${precision}, grid ${side}`);
-const files = readdirSync(new URL('ops/', import.meta.url)).filter((file) => file.endsWith('.bench.ts') && file.includes(filter)).sort();
 const rows: Row[] = [];
+
+async function time({ name, plans }: Timed): Promise<void> {
+  const replay = () => replayAll(plans);
+  const started = performance.now();
+  await replay();
+  const scriptMilliseconds = await scriptTime(gpu, replay);
+  const isLong = (performance.now() - started) / 2e3 > longSeconds;
+  const { stats } = await timeReplay(replay, isLong ? 1 : 5);
+  const dispatches = plans.flatMap(({ commands }) => commands.filter((command) => command.kind === 'dispatch'));
+  const sum = (value: (dispatch: (typeof dispatches)[0]) => number) => dispatches.reduce((total, dispatch) => total + value(dispatch), 0);
+  const names = [...new Set(dispatches.map(({ kernel }) => kernel.name))];
+  const row: Row = {
+    name, kernels: names.length > 4 ? `${dispatches.length} dispatches of ${names.length} kernels` : names.join(' + '), milliseconds: stats.mean * 1e3, marginPercent: stats.rme, runs: stats.sample.length,
+    scriptMilliseconds, gflops: sum(({ operations }) => operations) / stats.mean / 1e9, gBps: sum(bytesOf) / stats.mean / 1e9,
+  };
+  rows.push(row);
+  console.log(`${name.padEnd(72)} ${row.milliseconds.toFixed(2).padStart(9)} ms +-${row.marginPercent.toFixed(0).padStart(3)} % ${row.gflops.toFixed(1).padStart(8)} GFLOP/s ${row.gBps.toFixed(1).padStart(7)} GB/s, JavaScript ${scriptMilliseconds.toFixed(2)} ms`);
+}
+
+const files = readdirSync(new URL('ops/', import.meta.url)).filter((file) => /\.bench\.[jt]s$/.test(file) && file.includes(filter)).sort();
 for (const file of files) {
   const { entry } = await import(new URL(`ops/${file}`, import.meta.url).href) as { entry: BenchEntry };
-  const r = createRecorder(targetOf(gpu, precision as Precision));
+  const r = createRecorder(targetOf(gpu, precision));
   entry.record(r, side);
   const plan = await finishPlan(gpu, r);
-  await plan.replay();
-  const { stats } = await timeReplay(() => plan.replay());
-  const { timings } = await profile(gpu, plan);
-  const bytes = timings.reduce((sum, timing) => sum + timing.bytes, 0);
-  rows.push({
-    name: entry.name, kernel: [...new Set(timings.map(({ kernel }) => kernel))].join(' + '), milliseconds: stats.mean * 1e3, marginPercent: stats.rme, runs: stats.sample.length,
-    gflops: plan.operations / stats.mean / 1e9, gBps: bytes / stats.mean / 1e9,
-  });
-  const { milliseconds, marginPercent, gflops, gBps } = rows.at(-1)!;
-  console.log(`${entry.name.padEnd(72)} ${milliseconds.toFixed(2).padStart(9)} ms +-${marginPercent.toFixed(0).padStart(3)} % ${gflops.toFixed(1).padStart(8)} GFLOP/s ${gBps.toFixed(1).padStart(7)} GB/s`);
+  await time({ name: entry.name, plans: [plan] });
   plan.dispose();
+}
+const matching = async (part: Timed) => {
+  if (part.name.includes(filter)) {
+    await time(part);
+  }
+};
+if (filter === '' || 'part: mlp attention-mlp block neck decoder'.includes(filter)) {
+  await eachPart(gpu, side, precision, matching);
+}
+if (filter === '' || filter.startsWith('ViT-B')) {
+  await eachWhole(gpu, side, precision, matching);
 }
 if (save) {
   const date = new Date().toISOString().slice(0, 10);
   const adapter = (gpu.adapter.device || gpu.adapter.vendor).replace(/[^a-z0-9]+/gi, '-').replace(/-$/, '').toLowerCase();
-  const file = new URL(`results/${adapter}-${precision}-${date}.json`, import.meta.url);
-  writeFileSync(file, `${JSON.stringify({ date, adapter: gpu.adapter, node: process.version, precision, grid: side, rows }, undefined, 2)}\n`);
-  console.log(`written to ${file.pathname}`);
+  const folder = out ?? fileURLToPath(new URL('results/', import.meta.url));
+  mkdirSync(folder, { recursive: true });
+  const file = join(folder, `${adapter}-${precision}-${date}.json`);
+  writeFileSync(file, `${JSON.stringify({ date, adapter: gpu.adapter, node: process.version, kernels: kernelsVersion, precision, grid: side, rows }, undefined, 2)}\n`);
+  console.log(`written to ${file}`);
 }
 gpu.close();

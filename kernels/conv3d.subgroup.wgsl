@@ -7,6 +7,7 @@
 // column of all 16 tokens. A lane loads x of two tokens only; the others get them by broadcast (see linear.subgroup.wgsl).
 // 54 * tokens * inWidth * outWidth operations; reads weight once for every 16 tokens, and x 27 times for every
 // 32 columns, mostly from cache.
+// suits software adapters
 
 enable subgroups;
 
@@ -20,7 +21,8 @@ override outWidth: u32;
 override accumulate: bool = false;
 
 const tileTokens = 16u;
-const lanes = 8u;
+const tileColumns = 32u;
+const subgroupLanes = 8u;
 
 alias Sums = array<vec4<f32>, 16>;
 
@@ -67,7 +69,7 @@ fn addSums(total: ptr<function, Sums>, sum: ptr<function, Sums>) {
   (*total)[15] += (*sum)[15];
 }
 
-@compute @workgroup_size(lanes)
+@compute @workgroup_size(subgroupLanes)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
         @builtin(local_invocation_id) local: vec3<u32>) {
   let tokens = height * gridWidth * depth;
@@ -75,7 +77,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   let outWidth4 = outWidth / 4u;
   let lane = local.x;
   let firstToken = (group.y + group.z * groups.y) * tileTokens;
-  let column = group.x * lanes + lane;
+  let column = group.x * subgroupLanes + lane;
   let readColumn = min(column, outWidth4 - 1u);
 
   var total: Sums;
@@ -83,7 +85,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     // A tap is summed by itself before it joins the total, for the sake of its rounding.
     var sum = Sums();
     let lowSource = source(firstToken + lane, tap);
-    let highSource = source(firstToken + lanes + lane, tap);
+    let highSource = source(firstToken + subgroupLanes + lane, tap);
     for (var c = 0u; c < inWidth4; c++) {
       let at = (tap * inWidth + c * 4u) * outWidth4 + readColumn;
       let w = mat4x4<f32>(vec4<f32>(weight[at]), vec4<f32>(weight[at + outWidth4]),

@@ -2,6 +2,8 @@
 //   y[t,c] = (x[t,c] - mean_t) / sqrt(variance_t + epsilon) * weight[c] + bias[c] + residual[t,c]
 // x, residual, y  (tokens, width)  stored, width fastest, width a multiple of 4
 // weight, bias    (width)          stored, zero in the padding beyond `channels`
+// tokenStatistics (tokens, 2)      f32: mean and 1 / standard deviation, which `statistics` makes instead of y, for an op
+//                 that normalises what it loads
 // channels        the true number of channels; x is zero from there to width
 // lanes           a workgroup's invocations, a power of 2 up to 32
 // addResidual     whether `residual` is read; otherwise any tensor may be bound there
@@ -17,12 +19,12 @@ override epsilon: f32;
 override lanes: u32 = 32u;
 override addResidual: bool = false;
 
-
 @group(0) @binding(0) var<storage, read> x: array<vec4<stored>>;
 @group(0) @binding(1) var<storage, read> weight: array<vec4<stored>>;
 @group(0) @binding(2) var<storage, read> bias: array<vec4<stored>>;
 @group(0) @binding(3) var<storage, read> residual: array<vec4<stored>>;
 @group(0) @binding(4) var<storage, read_write> y: array<vec4<stored>>;
+@group(0) @binding(5) var<storage, read_write> tokenStatistics: array<vec2<f32>>;
 
 var<workgroup> partial: array<f32, 32>;
 
@@ -41,17 +43,9 @@ fn workgroupSum(lane: u32, value: f32) -> f32 {
   return total;
 }
 
-@compute @workgroup_size(lanes)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
-        @builtin(local_invocation_id) local: vec3<u32>) {
-  let token = group.x + group.y * groups.x;
-  if (token >= tokens) {
-    return;
-  }
+// Mean, and 1 / standard deviation, of a token.
+fn statisticsOf(row: u32, lane: u32) -> vec2<f32> {
   let width4 = width / 4u;
-  let row = token * width4;
-  let lane = local.x;
-
   var sum = vec4<f32>(0.0);
   for (var c = lane; c < width4; c += lanes) {
     sum += vec4<f32>(x[row + c]);
@@ -65,13 +59,37 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   }
   // Each padded channel is zero and has added mean^2.
   let total = workgroupSum(lane, squares) - f32(width - channels) * mean * mean;
-  let scale = 1.0 / sqrt(max(total, 0.0) / f32(channels) + epsilon);
+  return vec2<f32>(mean, 1.0 / sqrt(max(total, 0.0) / f32(channels) + epsilon));
+}
 
-  for (var c = lane; c < width4; c += lanes) {
-    var value = (vec4<f32>(x[row + c]) - vec4<f32>(mean)) * scale * vec4<f32>(weight[c]) + vec4<f32>(bias[c]);
+@compute @workgroup_size(lanes)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
+        @builtin(local_invocation_id) local: vec3<u32>) {
+  let token = group.x + group.y * groups.x;
+  if (token >= tokens) {
+    return;
+  }
+  let width4 = width / 4u;
+  let row = token * width4;
+  let own = statisticsOf(row, local.x);
+  for (var c = local.x; c < width4; c += lanes) {
+    var value = (vec4<f32>(x[row + c]) - vec4<f32>(own.x)) * own.y * vec4<f32>(weight[c]) + vec4<f32>(bias[c]);
     if (addResidual) {
       value += vec4<f32>(residual[row + c]);
     }
     y[row + c] = vec4<stored>(value);
+  }
+}
+
+@compute @workgroup_size(lanes)
+fn statistics(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
+              @builtin(local_invocation_id) local: vec3<u32>) {
+  let token = group.x + group.y * groups.x;
+  if (token >= tokens) {
+    return;
+  }
+  let own = statisticsOf(token * (width / 4u), local.x);
+  if (local.x == 0u) {
+    tokenStatistics[token] = own;
   }
 }

@@ -10,6 +10,7 @@
 // Tokens come in runs of 8. A lane loads the 16 channels of one of them, and the others get them by broadcast (see
 // linear.subgroup.wgsl); of dy it loads its own column of all 8. Workgroups: column tiles x (taps x row tiles) x chunks.
 // 2 * taps * tokens * inWidth * outWidth operations; reads dy once for every 16 rows and x once for every 32 columns.
+// suits software adapters
 
 enable subgroups;
 
@@ -23,7 +24,9 @@ override outWidth: u32;
 override taps: u32 = 1u;
 override chunk: u32;
 
-const lanes = 8u;
+const subgroupLanes = 8u;
+const tileRows = 16u;
+const tileColumns = 32u;
 
 alias Rows = array<vec4<f32>, 16>;
 
@@ -48,7 +51,7 @@ fn source(token: u32, tap: u32) -> Source {
   return Source(select(0u, (h * gridWidth + w) * depth + d, inside), inside);
 }
 
-// Adds one token's share: its 16 channels, the same in all lanes, times this lane's column of dy.
+// Adds one token's share: its 16 channels, the same in all subgroupLanes, times this lane's column of dy.
 fn add(sums: ptr<function, Rows>, a: vec4<f32>, b: vec4<f32>, c: vec4<f32>, d: vec4<f32>, g: vec4<f32>) {
   (*sums)[0] += a.x * g;
   (*sums)[1] += a.y * g;
@@ -68,7 +71,7 @@ fn add(sums: ptr<function, Rows>, a: vec4<f32>, b: vec4<f32>, c: vec4<f32>, d: v
   (*sums)[15] += d.w * g;
 }
 
-@compute @workgroup_size(lanes)
+@compute @workgroup_size(subgroupLanes)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>) {
   let inWidth4 = inWidth / 4u;
   let outWidth4 = outWidth / 4u;
@@ -76,12 +79,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
   let tap = group.y / rowTiles;
   let k = (group.y % rowTiles) * 4u;
   let lane = local.x;
-  let column = group.x * lanes + lane;
+  let column = group.x * subgroupLanes + lane;
   let readColumn = min(column, outWidth4 - 1u);
   let end = min((group.z + 1u) * chunk, height * gridWidth * depth);
 
   var sums = Rows();
-  for (var t = group.z * chunk; t < end; t += lanes) {
+  for (var t = group.z * chunk; t < end; t += subgroupLanes) {
     let origin = source(min(t + lane, end - 1u), tap);
     let inside = origin.inside && t + lane < end;
     let at = origin.token * inWidth4;

@@ -21,6 +21,8 @@ override taps: u32 = 1u;
 override chunk: u32;
 
 const lanes = 8u;
+const tileRows = 32u;
+const tileColumns = 64u;
 
 @group(0) @binding(0) var<storage, read> x: array<vec4<stored>>;
 @group(0) @binding(1) var<storage, read> dy: array<vec4<stored>>;

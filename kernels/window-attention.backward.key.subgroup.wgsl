@@ -12,6 +12,7 @@
 // and p a lane has two of the 16 (low and high) and gets the others by broadcast; for the sums over shares a lane has
 // one vec4 column of every 8 of the head (see window-attention.subgroup.wgsl).
 // Workgroups: tiles x heads x windows. 8 * s^3 * headWidth operations a token and head.
+// suits software adapters
 
 enable subgroups;
 
@@ -27,7 +28,9 @@ override qkvWidth: u32;
 override outWidth: u32;
 override scale: f32;
 
-const lanes = 8u;
+const subgroupLanes = 8u;
+const tileQueries = 16u;
+const tileHead = 64u;
 
 @group(0) @binding(0) var<storage, read> qkv: array<vec4<stored>>;
 @group(0) @binding(1) var<storage, read> dy: array<vec4<stored>>;
@@ -235,15 +238,15 @@ fn storeColumn(sums: ptr<function, Sums>, low: Own, high: Own, lowAt: u32, highA
   storeRow(subgroupBroadcast(high.index, 7u), subgroupBroadcast(highAt, 7u), column, (*sums)[15]);
 }
 
-@compute @workgroup_size(lanes)
+@compute @workgroup_size(subgroupLanes)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>) {
   let headWidth4 = headWidth / 4u;
   let qkvWidth4 = qkvWidth / 4u;
   let lane = local.x;
   let head = group.y;
   let corner = cornerOf(group.z);
-  let low = ownOf(group.x * 2u * lanes + lane, corner);
-  let high = ownOf(group.x * 2u * lanes + lanes + lane, corner);
+  let low = ownOf(group.x * 2u * subgroupLanes + lane, corner);
+  let high = ownOf(group.x * 2u * subgroupLanes + subgroupLanes + lane, corner);
   let lowKey = low.token * qkvWidth4 + (heads + head) * headWidth4;
   let highKey = high.token * qkvWidth4 + (heads + head) * headWidth4;
   let lowValue = lowKey + heads * headWidth4;
@@ -255,7 +258,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
   var values0 = Sums();
   var values1 = Sums();
   for (var run = 0u; run < window * window; run++) {
-    for (var firstD = 0u; firstD < window; firstD += lanes) {
+    for (var firstD = 0u; firstD < window; firstD += subgroupLanes) {
       let first = vec3<u32>(run / window, run % window, firstD);
       let query = tokenIndex(corner + vec3<u32>(first.xy, min(firstD + lane, window - 1u)));
       let ownQuery = query * qkvWidth4 + head * headWidth4;
@@ -324,16 +327,16 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
       weigh(high, &highShares, &highGradients, corner, first, query, head);
       addRun(&keys0, ownQuery, lane, &lowGradients, &highGradients);
       addGradients(&values0, ownOut, lane, &lowShares, &highShares);
-      if (headWidth4 > lanes) {
-        addRun(&keys1, ownQuery, lanes + lane, &lowGradients, &highGradients);
-        addGradients(&values1, ownOut, lanes + lane, &lowShares, &highShares);
+      if (headWidth4 > subgroupLanes) {
+        addRun(&keys1, ownQuery, subgroupLanes + lane, &lowGradients, &highGradients);
+        addGradients(&values1, ownOut, subgroupLanes + lane, &lowShares, &highShares);
       }
     }
   }
   storeColumn(&keys0, low, high, lowKey, highKey, lane);
   storeColumn(&values0, low, high, lowValue, highValue, lane);
-  if (headWidth4 > lanes) {
-    storeColumn(&keys1, low, high, lowKey, highKey, lanes + lane);
-    storeColumn(&values1, low, high, lowValue, highValue, lanes + lane);
+  if (headWidth4 > subgroupLanes) {
+    storeColumn(&keys1, low, high, lowKey, highKey, subgroupLanes + lane);
+    storeColumn(&values1, low, high, lowValue, highValue, subgroupLanes + lane);
   }
 }

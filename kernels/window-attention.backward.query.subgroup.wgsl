@@ -12,6 +12,7 @@
 // and p a lane has two of the 16 (low and high) and gets the others by broadcast; for the sums over shares a lane has
 // one vec4 column of every 8 of the head (see window-attention.subgroup.wgsl).
 // Workgroups: tiles x heads x windows. 6 * s^3 * headWidth operations a token and head.
+// suits software adapters
 
 enable subgroups;
 
@@ -27,7 +28,9 @@ override qkvWidth: u32;
 override outWidth: u32;
 override scale: f32;
 
-const lanes = 8u;
+const subgroupLanes = 8u;
+const tileQueries = 16u;
+const tileHead = 64u;
 
 @group(0) @binding(0) var<storage, read> qkv: array<vec4<stored>>;
 @group(0) @binding(1) var<storage, read> tables: array<vec4<stored>>;
@@ -38,8 +41,8 @@ const lanes = 8u;
 @group(0) @binding(6) var<storage, read_write> terms: array<f32>;
 @group(0) @binding(7) var<storage, read_write> dqkv: array<vec4<stored>>;
 
-// Sums of g over keys by their place along each axis, of each query: (2 lanes, 3, window).
-var<workgroup> marginals: array<f32, 6u * lanes * window>;
+// Sums of g over keys by their place along each axis, of each query: (2 subgroupLanes, 3, window).
+var<workgroup> marginals: array<f32, 6u * subgroupLanes * window>;
 
 alias Shares = array<f32, 8>;
 alias Sums = array<vec4<f32>, 16>;
@@ -121,7 +124,7 @@ fn begin(query: Own, slot: u32, head: u32) -> f32 {
 fn differentiate(query: Own, products: ptr<function, Shares>, ofValues: ptr<function, Shares>, corner: vec3<u32>, key: vec3<u32>, at: u32, slot: u32, logSum: f32, delta: f32) {
   let biasHW = terms[at + key.x] + terms[at + window + key.y];
   var sum = 0.0;
-  for (var r = 0u; r < lanes; r++) {
+  for (var r = 0u; r < subgroupLanes; r++) {
     let place = key + vec3<u32>(0u, 0u, r);
     let kd = min(place.z, window - 1u);
     var logit = scale * (*products)[r] + (biasHW + terms[at + 2u * window + kd]);
@@ -244,17 +247,17 @@ fn storePadding(query: Own) {
   }
 }
 
-@compute @workgroup_size(lanes)
+@compute @workgroup_size(subgroupLanes)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>) {
   let headWidth4 = headWidth / 4u;
   let qkvWidth4 = qkvWidth / 4u;
   let lane = local.x;
   let head = group.y;
   let corner = cornerOf(group.z);
-  let low = ownOf(group.x * 2u * lanes + lane, corner);
-  let high = ownOf(group.x * 2u * lanes + lanes + lane, corner);
+  let low = ownOf(group.x * 2u * subgroupLanes + lane, corner);
+  let high = ownOf(group.x * 2u * subgroupLanes + subgroupLanes + lane, corner);
   let lowSlot = lane * 3u * window;
-  let highSlot = (lanes + lane) * 3u * window;
+  let highSlot = (subgroupLanes + lane) * 3u * window;
   let lowDelta = begin(low, lowSlot, head);
   let highDelta = begin(high, highSlot, head);
   let lowTerms = termsAt(low.token, head);
@@ -270,7 +273,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
   var sums0 = Sums();
   var sums1 = Sums();
   for (var run = 0u; run < window * window; run++) {
-    for (var firstD = 0u; firstD < window; firstD += lanes) {
+    for (var firstD = 0u; firstD < window; firstD += subgroupLanes) {
       let key = vec3<u32>(run / window, run % window, firstD);
       let ownKey = tokenIndex(corner + vec3<u32>(key.xy, min(firstD + lane, window - 1u))) * qkvWidth4 + (heads + head) * headWidth4;
       let ownValue = ownKey + heads * headWidth4;
@@ -337,8 +340,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
       differentiate(low, &lowShares, &lowValues, corner, key, lowTerms, lowSlot, lowSum, lowDelta);
       differentiate(high, &highShares, &highValues, corner, key, highTerms, highSlot, highSum, highDelta);
       addRun(&sums0, ownKey, lane, &lowShares, &highShares);
-      if (headWidth4 > lanes) {
-        addRun(&sums1, ownKey, lanes + lane, &lowShares, &highShares);
+      if (headWidth4 > subgroupLanes) {
+        addRun(&sums1, ownKey, subgroupLanes + lane, &lowShares, &highShares);
       }
     }
   }
@@ -349,9 +352,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
   workgroupBarrier();
   addTables(&sums0, low, high, lane);
   storeColumn(&sums0, low, high, lowAt, highAt, lane);
-  if (headWidth4 > lanes) {
-    addTables(&sums1, low, high, lanes + lane);
-    storeColumn(&sums1, low, high, lowAt, highAt, lanes + lane);
+  if (headWidth4 > subgroupLanes) {
+    addTables(&sums1, low, high, subgroupLanes + lane);
+    storeColumn(&sums1, low, high, lowAt, highAt, subgroupLanes + lane);
   }
   if (head == heads - 1u) {
     storePadding(low);

@@ -12,8 +12,9 @@
 // partials     (chunks, 2 s - 1, headWidth)   f32: sums over chunks of tokens, for chunk-sums
 // chunk        tokens a chunk; the last one may have fewer
 // query: one invocation makes one head of one query. key: one invocation makes one head of one key. Both: workgroups are
-// tiles of `lanes` x heads x windows, and the other side comes in runs of 8 along depth. table: one invocation makes four
+// tiles of `tileQueries` queries, or as many keys, x heads x windows, and the other side comes in runs of 8 along depth. table: one invocation makes four
 // channels of one row of a chunk. 14 * s^3 * headWidth operations a token and head.
+// suits software adapters
 
 alias stored = f32;
 
@@ -26,7 +27,7 @@ override headWidth: u32;
 override qkvWidth: u32;
 override outWidth: u32;
 override scale: f32;
-override lanes: u32 = 64u;
+const tileQueries = 64u;
 override chunk: u32 = 256u;
 
 const maxHeadWidth4 = 32u;
@@ -97,11 +98,11 @@ fn makeTerms(at: u32, queryAt: u32, gradientAt: u32, place: vec3<u32>) -> f32 {
   return delta;
 }
 
-@compute @workgroup_size(lanes)
+@compute @workgroup_size(tileQueries)
 fn query(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>) {
   let headWidth4 = headWidth / 4u;
   let qkvWidth4 = qkvWidth / 4u;
-  let index = group.x * lanes + local.x;
+  let index = group.x * tileQueries + local.x;
   let head = group.y;
   if (index >= window * window * window) {
     return;
@@ -176,11 +177,11 @@ fn query(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) 
   }
 }
 
-@compute @workgroup_size(lanes)
+@compute @workgroup_size(tileQueries)
 fn key(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>) {
   let headWidth4 = headWidth / 4u;
   let qkvWidth4 = qkvWidth / 4u;
-  let index = group.x * lanes + local.x;
+  let index = group.x * tileQueries + local.x;
   let head = group.y;
   if (index >= window * window * window) {
     return;

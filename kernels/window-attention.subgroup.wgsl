@@ -16,6 +16,7 @@
 // of every 8 of the head, and gets the 16 queries' shares by broadcast. Private arrays are indexed by constants only:
 // a CPU keeps an array in registers no other way. Workgroups: query tiles x heads x windows.
 // 4 * s^3 * headWidth operations a query and head, and 6 * s * headWidth for its biases; no logit reaches memory.
+// suits software adapters
 
 enable subgroups;
 
@@ -31,7 +32,8 @@ override qkvWidth: u32;
 override outWidth: u32;
 override scale: f32;
 
-const lanes = 8u;
+const subgroupLanes = 8u;
+const tileQueries = 16u;
 
 @group(0) @binding(0) var<storage, read> qkv: array<vec4<stored>>;
 @group(0) @binding(1) var<storage, read> tables: array<vec4<stored>>;
@@ -39,8 +41,8 @@ const lanes = 8u;
 @group(0) @binding(3) var<storage, read_write> y: array<vec4<stored>>;
 @group(0) @binding(4) var<storage, read_write> logSums: array<f32>;
 
-// Biases of each query against each place along each axis: (2 lanes, 3, window). A lane reads and writes its own only.
-var<workgroup> biases: array<f32, 6u * lanes * window>;
+// Biases of each query against each place along each axis: (2 subgroupLanes, 3, window). A lane reads and writes its own only.
+var<workgroup> biases: array<f32, 6u * subgroupLanes * window>;
 
 // A lane's query, and its softmax so far.
 struct Query {
@@ -97,7 +99,7 @@ fn begin(index: u32, slot: u32, corner: vec3<u32>, head: u32) -> Query {
 fn weigh(query: ptr<function, Query>, shares: ptr<function, Shares>, corner: vec3<u32>, key: vec3<u32>) -> f32 {
   let biasHW = biases[(*query).slot + key.x] + biases[(*query).slot + window + key.y];
   var largest = (*query).largest;
-  for (var r = 0u; r < lanes; r++) {
+  for (var r = 0u; r < subgroupLanes; r++) {
     let place = key + vec3<u32>(0u, 0u, r);
     var logit = scale * (*shares)[r] + (biasHW + biases[(*query).slot + 2u * window + min(place.z, window - 1u)]);
     if (shift > 0u) {
@@ -109,7 +111,7 @@ fn weigh(query: ptr<function, Query>, shares: ptr<function, Shares>, corner: vec
   }
   let rescale = exp((*query).largest - largest);
   var runTotal = 0.0;
-  for (var r = 0u; r < lanes; r++) {
+  for (var r = 0u; r < subgroupLanes; r++) {
     (*shares)[r] = exp((*shares)[r] - largest);
     runTotal += (*shares)[r];
   }
@@ -118,7 +120,7 @@ fn weigh(query: ptr<function, Query>, shares: ptr<function, Shares>, corner: vec
   return rescale;
 }
 
-// Multiplies the 16 queries' sums by a number of each: `low` has those of the first 8 in its lanes, `high` the others'.
+// Multiplies the 16 queries' sums by a number of each: `low` has those of the first 8 in its subgroupLanes, `high` the others'.
 fn scaleSums(sums: ptr<function, Sums>, low: f32, high: f32) {
   (*sums)[0] *= subgroupBroadcast(low, 0u);
   (*sums)[1] *= subgroupBroadcast(low, 1u);
@@ -239,16 +241,16 @@ fn storePadding(query: Query) {
   }
 }
 
-@compute @workgroup_size(lanes)
+@compute @workgroup_size(subgroupLanes)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>) {
   let headWidth4 = headWidth / 4u;
   let lane = local.x;
   let head = group.y;
   let side = grid / window;
   let corner = vec3<u32>(group.z / (side * side), (group.z / side) % side, group.z % side) * window;
-  let first = group.x * 2u * lanes + lane;
+  let first = group.x * 2u * subgroupLanes + lane;
   var low = begin(first, lane * 3u * window, corner, head);
-  var high = begin(first + lanes, (lanes + lane) * 3u * window, corner, head);
+  var high = begin(first + subgroupLanes, (subgroupLanes + lane) * 3u * window, corner, head);
   let lowAt = low.token * (qkvWidth / 4u) + head * headWidth4;
   let highAt = high.token * (qkvWidth / 4u) + head * headWidth4;
 
@@ -258,7 +260,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
   var sums2: Sums;
   var sums3: Sums;
   for (var run = 0u; run < window * window; run++) {
-    for (var firstD = 0u; firstD < window; firstD += lanes) {
+    for (var firstD = 0u; firstD < window; firstD += subgroupLanes) {
       let key = vec3<u32>(run / window, run % window, firstD);
       let own = tokenIndex(corner + vec3<u32>(key.xy, min(firstD + lane, window - 1u))) * (qkvWidth / 4u);
       let ownKey = own + (heads + head) * headWidth4;
@@ -297,26 +299,26 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
       let rescaleLow = weigh(&low, &lowShares, corner, key);
       let rescaleHigh = weigh(&high, &highShares, corner, key);
       addRun(&sums0, ownValue, lane, &lowShares, &highShares, rescaleLow, rescaleHigh);
-      if (headWidth4 > lanes) {
-        addRun(&sums1, ownValue, lanes + lane, &lowShares, &highShares, rescaleLow, rescaleHigh);
+      if (headWidth4 > subgroupLanes) {
+        addRun(&sums1, ownValue, subgroupLanes + lane, &lowShares, &highShares, rescaleLow, rescaleHigh);
       }
-      if (headWidth4 > 2u * lanes) {
-        addRun(&sums2, ownValue, 2u * lanes + lane, &lowShares, &highShares, rescaleLow, rescaleHigh);
+      if (headWidth4 > 2u * subgroupLanes) {
+        addRun(&sums2, ownValue, 2u * subgroupLanes + lane, &lowShares, &highShares, rescaleLow, rescaleHigh);
       }
-      if (headWidth4 > 3u * lanes) {
-        addRun(&sums3, ownValue, 3u * lanes + lane, &lowShares, &highShares, rescaleLow, rescaleHigh);
+      if (headWidth4 > 3u * subgroupLanes) {
+        addRun(&sums3, ownValue, 3u * subgroupLanes + lane, &lowShares, &highShares, rescaleLow, rescaleHigh);
       }
     }
   }
   storeColumn(&sums0, lane, head, low, high);
-  if (headWidth4 > lanes) {
-    storeColumn(&sums1, lanes + lane, head, low, high);
+  if (headWidth4 > subgroupLanes) {
+    storeColumn(&sums1, subgroupLanes + lane, head, low, high);
   }
-  if (headWidth4 > 2u * lanes) {
-    storeColumn(&sums2, 2u * lanes + lane, head, low, high);
+  if (headWidth4 > 2u * subgroupLanes) {
+    storeColumn(&sums2, 2u * subgroupLanes + lane, head, low, high);
   }
-  if (headWidth4 > 3u * lanes) {
-    storeColumn(&sums3, 3u * lanes + lane, head, low, high);
+  if (headWidth4 > 3u * subgroupLanes) {
+    storeColumn(&sums3, 3u * subgroupLanes + lane, head, low, high);
   }
   storeLogSum(low, head);
   storeLogSum(high, head);

@@ -1,8 +1,9 @@
 // Reads every kernel with wgsl_reflect and writes src/kernels/generated.ts: the sources, with typed bindings and
 // overrides, so that host code that forgets a binding or gives one of the wrong element type does not compile.
+import { createHash } from 'node:crypto';
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { WgslReflect, type ArrayInfo, type FunctionInfo, type TemplateInfo, type TypeInfo } from 'wgsl_reflect/wgsl_reflect.module.js';
-import { specialised, type Binding, type Element } from '../src/kernels/kernel.ts';
+import { specialised, type Binding, type Element, type Needs, type Tile } from '../src/kernels/kernel.ts';
 
 const folder = new URL('../kernels/', import.meta.url);
 
@@ -32,34 +33,116 @@ function overridesOf(source: string, reflected: WgslReflect) {
   }));
 }
 
+const featureOf: Record<string, string> = { subgroups: 'subgroups', chromium_experimental_subgroup_matrix: 'chromium-experimental-subgroup-matrix' };
+
+function needsOf(file: string, source: string): Needs {
+  const extensions = [...source.matchAll(/^enable (\w+);/gm)].map(([, name]) => name!);
+  const features = extensions.filter((name) => name !== 'f16').map((name) => {
+    if (!featureOf[name]) {
+      throw new Error(`kernels/${file}: enable ${name}; accepted are f16, ${Object.keys(featureOf).join(', ')}`);
+    }
+    return featureOf[name];
+  });
+  const lanes = /^const subgroupLanes = (\d+)u;/m.exec(source)?.[1];
+  const subgroupLanes = lanes ? Number(lanes) : /^override subgroupLanes: u32;/m.test(source) ? 'fixed' : undefined;
+  return { features, ...(subgroupLanes && { subgroupLanes }), halfPrecision: extensions.includes('f16') };
+}
+
+/** From the constants and overrides `tileX`, and the head's line `tuned tileX x tileY: 64 x 64, 128 x 64`. */
+function tileOf(file: string, source: string): { tile: Tile; settings: Record<string, number>[] } {
+  const declared = [...source.matchAll(/^(const|override) (tile(\w)(\w*))(?:: u32)? = (\d+)u;/gm)];
+  const tile = Object.fromEntries(declared.map(([, , , initial, rest, value]) => [initial!.toLowerCase() + rest!, Number(value)]));
+  const tuned = /^\/\/ tuned +(.*): (.*)$/m.exec(source);
+  if (!tuned) {
+    return { tile, settings: [{}] };
+  }
+  const names = tuned[1]!.split(' x ');
+  const settings = tuned[2]!.split(', ').map((values) => Object.fromEntries(values.split(' x ').map((value, i) => [names[i]!, Number(value)])));
+  const overrides = declared.filter(([, kind]) => kind === 'override').map(([, , name]) => name);
+  if (names.some((name) => !overrides.includes(name)) || settings.some((values) => Object.values(values).length !== names.length || !Object.values(values).every(Number.isInteger))) {
+    throw new Error(`kernels/${file}: "${tuned[0]}"; accepted are whole numbers for overrides of the tile, which are ${overrides.join(', ')}`);
+  }
+  return { tile, settings };
+}
+
+/**
+ * `NAME.IDEA` is another form of `NAME`, and must be exchangeable for it: bindings of the same names, at any index.
+ * @throws Error where it has others, or asks for overrides that `NAME` is not given
+ */
+function checkVariant(base: Reflected, variant: Reflected): void {
+  const given = ['subgroupLanes', ...base.overrides.map(({ name }) => name)];
+  const describe = ({ bindings }: Reflected) => bindings.map(({ name, element, written }) => `${name} (${element}${written ? ', written' : ''})`).sort().join(', ');
+  if (describe(base) !== describe(variant)) {
+    throw new Error(`kernels/${variant.name}.wgsl: bindings ${describe(variant)}; as a form of ${base.name} it takes ${describe(base)}`);
+  }
+  const asked = variant.overrides.find(({ name, optional }) => !optional && !given.includes(name));
+  if (asked) {
+    throw new Error(`kernels/${variant.name}.wgsl: override ${asked.name} has no default; as a form of ${base.name} it is given ${given.join(', ')}`);
+  }
+}
+
 function camelCase(name: string): string {
   return name.replace(/[-.](\w)/g, (_, letter: string) => letter.toUpperCase());
 }
 
-function generate(file: string): string {
+/** Matrix types, which wgsl_reflect does not know, stand for no binding. */
+function reflect(source: string): WgslReflect {
+  return new WgslReflect(source.replace(/<subgroup_matrix_\w+<[^>]*>>/g, '').replace(/subgroup_matrix_\w+<[^>]*>/g, 'f32'));
+}
+
+interface Reflected {
+  readonly name: string;
+  readonly bindings: readonly Binding[];
+  readonly overrides: ReturnType<typeof overridesOf>;
+  readonly text: string;
+}
+
+function kernelsIn(file: string): Reflected[] {
   const source = readFileSync(new URL(file, folder), 'utf8');
-  const reflected = new WgslReflect(source);
-  const half = new WgslReflect(specialised(source, 'f16'));
+  const reflected = reflect(source);
+  const half = reflect(specialised(source, 'f16'));
   const overrides = overridesOf(source, reflected);
   const stem = file.replace(/\.wgsl$/, '');
-  const sourceName = `${camelCase(stem)}Source`;
-  const kernels = reflected.entry.compute.map((entry, i) => {
+  const { tile, settings } = tileOf(file, source);
+  return reflected.entry.compute.map((entry, i) => {
     const bindings = bindingsOf(file, entry, half.entry.compute[i]!);
     const name = entry.name === 'main' ? stem : `${stem}.${entry.name}`;
-    const bindingTypes = bindings.map((b) => `${b.name}: '${b.element}'`).join('; ');
-    const overrideTypes = overrides.map((o) => `${o.name}${o.optional ? '?' : ''}: ${o.type}`).join('; ');
-    const required = overrides.filter((o) => !o.optional).map((o) => o.name);
-    return `export const ${camelCase(name)}: Kernel<{ ${bindingTypes} }, { ${overrideTypes} }> = {
+    const text = `export const ${camelCase(name)}: ${typeOf(bindings, overrides)} = {
   name: '${name}',
   entryPoint: '${entry.name}',
-  source: ${sourceName},
+  source: ${camelCase(stem)}Source,
   bindings: ${JSON.stringify(bindings)},
-  required: ${JSON.stringify(required)},
+  required: ${JSON.stringify(overrides.filter((o) => !o.optional).map((o) => o.name))},
+  needs: ${JSON.stringify(needsOf(file, source))},
+  suitsSoftware: ${/^\/\/ suits +software adapters/m.test(source)},
+  tile: ${JSON.stringify(tile)},
+  settings: ${JSON.stringify(settings)},
 };`;
+    return { name, bindings, overrides, text };
   });
-  return [`const ${sourceName} = ${JSON.stringify(source)};`, ...kernels].join('\n\n');
+}
+
+function typeOf(bindings: readonly Binding[], overrides: Reflected['overrides']): string {
+  const bindingTypes = bindings.map((b) => `${b.name}: '${b.element}'`).join('; ');
+  const overrideTypes = overrides.map((o) => `${o.name}${o.optional ? '?' : ''}: ${o.type}`).join('; ');
+  return `Kernel<{ ${bindingTypes} }, { ${overrideTypes} }>`;
+}
+
+/** Lists of the kernels that come in several forms, the plain one first. */
+function variantLists(all: readonly Reflected[]): string[] {
+  return all.flatMap((base) => {
+    const variants = all.filter(({ name }) => name.startsWith(`${base.name}.`) && !/\.|^backward$/.test(name.slice(base.name.length + 1)) && files.includes(`${name}.wgsl`));
+    variants.forEach((variant) => checkVariant(base, variant));
+    const names = [base, ...variants].map(({ name }) => camelCase(name));
+    return variants.length > 0 ? [`export const ${names[0]}Variants: readonly ${typeOf(base.bindings, base.overrides)}[] = [${names.join(', ')}];`] : [];
+  });
 }
 
 const files = readdirSync(folder).filter((file) => file.endsWith('.wgsl')).sort();
 const head = '// Made by scripts/generate-kernels.ts from kernels/*.wgsl; changes here are lost.\nimport type { Kernel } from \'./kernel.ts\';';
-writeFileSync(new URL('../src/kernels/generated.ts', import.meta.url), [head, ...files.map(generate)].join('\n\n') + '\n');
+const sources = files.map((file) => `const ${camelCase(file.replace(/\.wgsl$/, ''))}Source = ${JSON.stringify(readFileSync(new URL(file, folder), 'utf8'))};`);
+const all = files.flatMap(kernelsIn);
+// Measured choices hold for these kernels only.
+const version = createHash('sha256').update(sources.join('')).digest('hex').slice(0, 16);
+writeFileSync(new URL('../src/kernels/version.ts', import.meta.url), `// Made by scripts/generate-kernels.ts from all kernels' sources.\nexport const kernelsVersion = '${version}';\n`);
+writeFileSync(new URL('../src/kernels/generated.ts', import.meta.url), [head, ...sources, ...all.map(({ text }) => text), ...variantLists(all)].join('\n\n') + '\n');

@@ -95,7 +95,7 @@ async function verifyStep(gpu: Gpu): Promise<readonly Plan[]> {
   return trainer.plans;
 }
 
-const gpu = await openGpu();
+const gpu = await openGpu({ tune: false });
 console.log(`ViT-B, crop 128, ${precision}, on ${gpu.adapter.name}`);
 const plans = await (grad ? verifyStep(gpu) : verifyForward(gpu));
 const seconds = (performance.now() - started) / 1e3;

@@ -11,3 +11,4 @@ export { formatSafetensors, parseSafetensors, type TensorFile } from './files/sa
 export { profile, type DispatchTiming, type Profile } from './runtime/profiler.ts';
 export { AdapterError, DeviceLostError, GpuError, InputError, VolsamError } from './runtime/errors.ts';
 export type { Gpu } from './runtime/gpu.ts';
+export type { OpenOptions } from './runtime/tuner.ts';

@@ -5,7 +5,7 @@
 import { expect, test } from 'vitest';
 import { detectRaces } from 'wgsl_reflect/wgsl_reflect.module.js';
 import * as kernels from '../src/kernels/generated.ts';
-import type { Element, Kernel } from '../src/kernels/kernel.ts';
+import type { Element } from '../src/kernels/kernel.ts';
 import { adamw } from '../src/ops/adamw.ts';
 import { channelsOf } from '../src/ops/channels.ts';
 import { convert } from '../src/ops/conversion.ts';
@@ -15,7 +15,7 @@ import { depthwiseConv3d } from '../src/ops/depthwise-conv3d.ts';
 import { enlargedConvolution } from '../src/ops/enlarged-convolution.ts';
 import { gradientNorm } from '../src/ops/gradient-norm.ts';
 import { instanceNormRelu } from '../src/ops/instance-norm.ts';
-import { layerNorm } from '../src/ops/layer-norm.ts';
+import { layerNorm, layerNormStatistics } from '../src/ops/layer-norm.ts';
 import { linear } from '../src/ops/linear.ts';
 import { patchEmbedding } from '../src/ops/patch-embedding.ts';
 import { pointSampling } from '../src/ops/point-sampling.ts';
@@ -33,13 +33,13 @@ import type { Tensor } from '../src/runtime/tensor.ts';
  * lanes share.
  */
 const withSubgroups = [
-  'conv3d.subgroup', 'linear.subgroup', 'weight-gradient.subgroup', 'window-attention.backward.key.subgroup', 'window-attention.backward.query.subgroup', 'window-attention.subgroup',
+  'conv3d.subgroup', 'linear.subgroup', 'linear.subgroup-matrix', 'weight-gradient.subgroup', 'window-attention.backward.key.subgroup', 'window-attention.backward.query.subgroup', 'window-attention.subgroup',
 ];
 const beyondTheInterpreter = [
-  ...withSubgroups, 'window-attention', 'window-attention.backward.query', 'window-attention.backward.key', 'window-attention.backward.table', 'enlarged-convolution.backward.mixed',
+  ...withSubgroups, 'window-attention', 'window-attention.registers', 'window-attention.backward.query', 'window-attention.backward.key', 'window-attention.backward.table', 'enlarged-convolution.backward.mixed',
 ];
 
-const target = { precision: 'f32', software: true, subgroupSize: undefined, bindingBytes: 128 * 2 ** 20 } as const;
+const target = { precision: 'f32', software: false, bindingBytes: 128 * 2 ** 20 } as const;
 const gradients = new Map<Tensor['storage'], Tensor<'f32'>>();
 const r = createTapedRecorder(target, gradients);
 const axis = (stride: number) => ({ inSide: 2, outSide: 3, stride });
@@ -63,6 +63,7 @@ function backward<E extends Element>(y: Tensor<E>): void {
 
 backward(linear(r, stored(3, 4), { weight: trained(4, 8), bias: trained(8) }, { activation: 'gelu', residual: stored(3, 8) }));
 backward(layerNorm(r, stored(2, 8), { weight: trained(8), bias: trained(8), channels: 6 }, { epsilon: 1e-6 }));
+layerNormStatistics(r, stored(2, 8), { weight: stored(8), bias: stored(8), channels: 6 }, 1e-6);
 backward(depthwiseConv3d(r, stored(2, 1, 3, 4), { weight: trained(27, 4), bias: trained(4) }));
 backward(conv3d(r, stored(1, 2, 3, 4), trained(27, 4, 4)));
 backward(tokenAttention(r, stored(2, 4), stored(3, 4), stored(3, 4), channelsOf(4)));
@@ -87,15 +88,22 @@ gradientNorm(r, [[own.gradient], [floats(4)], [floats(4)]], floats(16), 1, true)
 adamw(r, own, floats(16), floats(4), 0);
 convert(r, own.weight, r.tensor('stored', [8]));
 
-const dispatches = r.commands.filter((command): command is Dispatch => command.kind === 'dispatch');
+const dispatches = r.commands.filter((command): command is Dispatch => command.kind === 'dispatch').flatMap(formsOf);
 
+/** Each of a kernel's forms, with the settings that it is safe with. */
+function formsOf(dispatch: Dispatch): Dispatch[] {
+  const { forms } = dispatch;
+  return forms ? forms.variants.map((kernel) => ({ ...dispatch, kernel, workgroups: forms.workgroups(kernel.tile) })) : [dispatch];
+}
+
+const everyKernel = Object.values(kernels).filter((value): value is Exclude<typeof value, readonly unknown[]> => 'source' in value);
 const unique = [...new Map(dispatches.map((dispatch) => [dispatch.kernel.name, dispatch])).values()];
 
 test('every kernel is here, or is named as beyond the interpreter', () => {
-  const all = Object.values(kernels).map((kernel) => (kernel as Kernel).name);
+  const all = everyKernel.map(({ name }) => name);
   const here = [...dispatches.map(({ kernel }) => kernel.name), ...beyondTheInterpreter];
   expect(new Set(here)).toEqual(new Set(all));
-  expect(Object.values(kernels).filter((kernel) => kernel.source.includes('enable subgroups')).map(({ name }) => name).sort()).toEqual(withSubgroups);
+  expect(everyKernel.filter(({ needs }) => needs.features.length > 0).map(({ name }) => name).sort()).toEqual(withSubgroups);
 });
 
 function racesOf({ kernel, bindings, overrides, workgroups }: Dispatch, source: string) {

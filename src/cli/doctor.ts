@@ -1,50 +1,8 @@
 /** `volsam doctor`: what this machine has, what volsam will use of it, how fast it is, and what is missing. */
-import { linear } from '../ops/linear.ts';
 import { openGpu } from '../node/open-gpu.ts';
 import type { Gpu } from '../runtime/gpu.ts';
-import { finishPlan } from '../runtime/plan.ts';
-import { createRecorder, targetOf, type RecordingTarget } from '../runtime/recorder.ts';
-import { createTensor, destroyTensor } from '../runtime/tensor.ts';
-
-/** Runs `work` a few times after a warm-up. @returns the fastest, in seconds */
-async function fastest(work: () => Promise<void>): Promise<number> {
-  await work();
-  let best = Infinity;
-  for (let run = 0; run < 3; run++) {
-    const started = performance.now();
-    await work();
-    best = Math.min(best, (performance.now() - started) / 1e3);
-  }
-  return best;
-}
-
-/** GFLOP/s of a ViT-B-sized linear layer, in f32. */
-async function gemmRate(gpu: Gpu, target: RecordingTarget): Promise<number> {
-  const [tokens, width] = gpu.adapter.software ? [2048, 768] : [32768, 768];
-  const tensors = [[tokens, width], [width, width], [tokens, width]].map((shape) => createTensor(gpu, 'doctor', 'stored', 'f32', shape));
-  const [x, weight, into] = tensors as [(typeof tensors)[0], (typeof tensors)[0], (typeof tensors)[0]];
-  const r = createRecorder(target);
-  linear(r, x, { weight }, { into });
-  const plan = await finishPlan(gpu, r);
-  const seconds = await fastest(() => plan.replay());
-  plan.dispose();
-  tensors.forEach((tensor) => destroyTensor(gpu, tensor));
-  return plan.operations / seconds / 1e9;
-}
-
-/** GB/s that a buffer copy reads and writes. */
-async function copyRate(gpu: Gpu): Promise<number> {
-  const bytes = 64 * 2 ** 20;
-  const [source, target] = ['copy source', 'copy target'].map((label) => gpu.createBuffer(label, bytes, GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST)) as [GPUBuffer, GPUBuffer];
-  const seconds = await fastest(() => gpu.checked('copy', async () => {
-    const encoder = gpu.device.createCommandEncoder();
-    encoder.copyBufferToBuffer(source, 0, target, 0, bytes);
-    gpu.device.queue.submit([encoder.finish()]);
-    await gpu.device.queue.onSubmittedWorkDone();
-  }));
-  [source, target].forEach((buffer) => gpu.destroyBuffer(buffer));
-  return (2 * bytes) / seconds / 1e9;
-}
+import { targetOf } from '../runtime/recorder.ts';
+import { measureCeilings } from '../volsam/ceilings.ts';
 
 /** Sentences on what would make this machine faster. */
 function missing({ adapter, features }: Gpu): string[] {
@@ -57,8 +15,9 @@ function missing({ adapter, features }: Gpu): string[] {
 }
 
 export async function doctor({ json }: { json?: boolean }): Promise<void> {
-  const gpu = await openGpu();
+  const gpu = await openGpu({ tune: false });
   const target = targetOf(gpu, 'f32');
+  const ceilings = await measureCeilings(gpu, 'f32');
   const limitNames = ['maxBufferSize', 'maxStorageBufferBindingSize', 'maxComputeWorkgroupStorageSize', 'maxComputeInvocationsPerWorkgroup', 'maxStorageBuffersPerShaderStage'] as const;
   const report = {
     adapter: { vendor: gpu.adapter.vendor, architecture: gpu.adapter.architecture, device: gpu.adapter.device },
@@ -67,13 +26,13 @@ export async function doctor({ json }: { json?: boolean }): Promise<void> {
     features: [...gpu.features].sort(),
     limits: Object.fromEntries(limitNames.map((name) => [name, gpu.limits[name]])),
     uses: {
-      kernels: target.subgroupSize === 8 ? 'subgroups of 8' : 'portable',
+      kernels: gpu.adapter.subgroupSize === 8 ? 'subgroups of 8' : gpu.adapter.software ? 'plain' : 'tiled',
       precisions: gpu.features.has('shader-f16') ? ['f32', 'f16'] : ['f32'],
       bindingBytes: target.bindingBytes,
       profiler: gpu.features.has('timestamp-query') ? 'timestamp-query' : 'submission',
     },
-    gemmGflops: Number((await gemmRate(gpu, target)).toFixed(1)),
-    copyGBps: Number((await copyRate(gpu)).toFixed(1)),
+    gemmGflops: Number(ceilings.gflops.toFixed(1)),
+    copyGBps: Number(ceilings.gBps.toFixed(1)),
     missing: missing(gpu),
   };
   gpu.close();

@@ -7,12 +7,11 @@ import { readDataset, splits, type DatasetCase, type Split } from '../node/datas
 import { formatComparisonPage, formatCsv, formatEvaluationPage, metricNames, describeSummary } from '../node/evaluation-report.ts';
 import { filePredictor, modelPredictor, runEvaluation, type EvaluatedCase } from '../node/evaluation-run.ts';
 import { readBytes, readSafetensors, writeWhole } from '../node/files.ts';
-import { openGpu } from '../node/open-gpu.ts';
 import { InputError } from '../runtime/errors.ts';
 import { compare, metrics, summariesOf, type Evaluation } from '../volsam/evaluation.ts';
 import type { Preset } from '../volsam/preset.ts';
 import { Sam3D } from '../volsam/sam3d.ts';
-import { numberFrom, parsePrecision, presetOf } from './options.ts';
+import { addTuning, numberFrom, openTuned, parsePrecision, presetOf } from './options.ts';
 
 interface EvaluateArguments {
   readonly data: string;
@@ -26,6 +25,7 @@ interface EvaluateArguments {
   readonly precision: Precision;
   readonly seed: string;
   readonly out: string;
+  readonly tune: boolean;
 }
 
 function report(total: number): (done: number, scores: { case: string; dice: number }) => void {
@@ -37,7 +37,7 @@ async function scored(cases: readonly DatasetCase[], preset: Preset, given: Eval
     return runEvaluation(cases, preset, given.tolerance, filePredictor(given.predictions, given.predictionLabel), report(cases.length));
   }
   const weights = await readSafetensors(given.weights!);
-  const gpu = await openGpu();
+  const gpu = await openTuned(given);
   try {
     const model = await Sam3D.create(gpu, weights, { precision: given.precision });
     return await runEvaluation(cases, preset, given.tolerance, modelPredictor(model, preset, given.clicks), report(cases.length));
@@ -102,7 +102,7 @@ function parseSplit(text: string): Split {
 }
 
 export function addEvaluate(program: Command): void {
-  program.command('evaluate')
+  addTuning(program.command('evaluate'))
     .description('Dice, surface Dice, HD95 and volume error on a dataset\'s cases')
     .requiredOption('--data <file>', 'dataset.json of the Medical Segmentation Decathlon, or a CSV of image and label')
     .option('--split <name>', splits.join(', '), parseSplit, 'test')

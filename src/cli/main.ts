@@ -5,6 +5,7 @@ import { VolsamError } from '../runtime/errors.ts';
 import { doctor } from './doctor.ts';
 import { addEvaluate } from './evaluate.ts';
 import { addExport } from './export.ts';
+import { addProfile } from './profile.ts';
 import { addSegment } from './segment.ts';
 import { addTrain } from './train.ts';
 
@@ -16,6 +17,7 @@ addSegment(program);
 addTrain(program);
 addExport(program);
 addEvaluate(program);
+addProfile(program);
 program.command('doctor').description('what volsam finds on this machine, how fast it is, and what is missing').option('--json', 'one JSON object').action(doctor);
 
 try {

@@ -1,7 +1,9 @@
 /** What several commands read from their options. */
-import { InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, type Command } from 'commander';
 import type { Precision } from '../kernels/kernel.ts';
 import { readBytes } from '../node/files.ts';
+import { openGpu } from '../node/open-gpu.ts';
+import type { Gpu } from '../runtime/gpu.ts';
 import { parsePreset, presets, type Preset } from '../volsam/preset.ts';
 
 /** @throws InputError where it is neither a preset's name nor a preset file */
@@ -25,4 +27,14 @@ export function numberFrom(low: number, whole: boolean): (text: string) => numbe
     }
     return value;
   };
+}
+
+/** Adds `--no-tune`, for `openTuned`. */
+export function addTuning(command: Command): Command {
+  return command.option('--no-tune', 'a safe form of each kernel, instead of timing them on this device once');
+}
+
+/** @throws AdapterError as `openGpu` */
+export function openTuned({ tune }: { readonly tune: boolean }): Promise<Gpu> {
+  return openGpu({ tune, report: (text) => console.error(text) });
 }

@@ -5,7 +5,6 @@ import { configOf } from '../model/config.ts';
 import { formatNifti, type NiftiImage } from '../files/nifti.ts';
 import type { Precision } from '../kernels/kernel.ts';
 import { formatPng, readNifti, readSafetensors, writeWhole } from '../node/files.ts';
-import { openGpu } from '../node/open-gpu.ts';
 import { InputError } from '../runtime/errors.ts';
 import { cropRound } from '../volsam/crop.ts';
 import { worldToVoxel } from '../volsam/orientation.ts';
@@ -13,7 +12,7 @@ import { drawOverlay } from '../volsam/overlay.ts';
 import { presets } from '../volsam/preset.ts';
 import { Sam3D } from '../volsam/sam3d.ts';
 import { segmentImage } from '../volsam/segment.ts';
-import { parsePrecision, presetOf } from './options.ts';
+import { addTuning, openTuned, parsePrecision, presetOf } from './options.ts';
 
 export interface SegmentOptions {
   readonly image: string;
@@ -26,6 +25,7 @@ export interface SegmentOptions {
   readonly overlay?: string;
   readonly precision?: Precision;
   readonly json?: boolean;
+  readonly tune: boolean;
 }
 
 export interface SegmentSummary {
@@ -64,7 +64,7 @@ export async function segment(options: SegmentOptions): Promise<SegmentSummary> 
   const [image, weights, preset] = await Promise.all([readNifti(options.image), readSafetensors(options.weights), presetOf(options.preset)]);
   const clicks = clicksIn(image, options);
   cropRound(image, clicks, preset, configOf(weights).crop); // bad clicks and weights are refused before a GPU is opened
-  const gpu = await openGpu();
+  const gpu = await openTuned(options);
   const bar = progressBar(process.stderr.isTTY && !options.json);
   try {
     const sam = await Sam3D.create(gpu, weights, { precision: options.precision ?? 'f32' });
@@ -97,7 +97,7 @@ function parseClick(text: string, before: number[][] = []): number[][] {
 }
 
 export function addSegment(program: Command): void {
-  program.command('segment')
+  addTuning(program.command('segment'))
     .description('segment the lesion round one or more clicks in a NIfTI volume')
     .requiredOption('--image <file>', 'CT or MR volume, .nii or .nii.gz')
     .requiredOption('--click <i,j,k>', 'voxel of the file as stored, as viewers show it; may be given again', parseClick)

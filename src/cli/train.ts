@@ -7,12 +7,11 @@ import { configNamed, partialConfigOf } from '../model/config.ts';
 import { completedWeights } from '../model/initial-weights.ts';
 import { readDataset } from '../node/dataset.ts';
 import { readBytes, readSafetensors } from '../node/files.ts';
-import { openGpu } from '../node/open-gpu.ts';
 import { runTraining, type TrainingEvents, type TrainingOptions } from '../node/training-run.ts';
 import { InputError } from '../runtime/errors.ts';
 import type { Gpu } from '../runtime/gpu.ts';
 import { defaultRecipe, paperRecipe, type ClickRecipe } from '../volsam/augmentation.ts';
-import { numberFrom, parsePrecision, presetOf } from './options.ts';
+import { addTuning, numberFrom, openTuned, parsePrecision, presetOf } from './options.ts';
 
 interface TrainArguments {
   readonly data: string;
@@ -31,6 +30,7 @@ interface TrainArguments {
   readonly seed: string;
   readonly validateEvery: number;
   readonly resume?: boolean;
+  readonly tune: boolean;
 }
 
 function recipeOf({ clicks, promptRecipe }: TrainArguments): ClickRecipe {
@@ -89,7 +89,7 @@ function showProgress(gpu: Gpu, stopping: () => boolean): { events: TrainingEven
 
 async function train(given: TrainArguments): Promise<void> {
   const options = await optionsOf(given);
-  const gpu = await openGpu();
+  const gpu = await openTuned(given);
   let interrupted = false;
   const interrupt = () => {
     interrupted = true;
@@ -117,7 +117,7 @@ function parseRecipe(text: string): string {
 }
 
 export function addTrain(program: Command): void {
-  program.command('train')
+  addTuning(program.command('train'))
     .description('fine-tune the adapters, necks, prompt encoder and decoder on a dataset')
     .requiredOption('--data <file>', 'dataset.json of the Medical Segmentation Decathlon, or a CSV of image and label')
     .option('--weights <file>', 'safetensors: SAM\'s encoder, converted, or a whole model')

@@ -23,13 +23,33 @@ export interface Kernel<Bindings extends Record<string, Element> = Record<string
   readonly bindings: readonly Binding[];
   /** Overrides without a default, which every dispatch has to give. */
   readonly required: readonly string[];
+  readonly needs: Needs;
+  /** Its file says `suits software adapters`: what they take where nothing has been measured. */
+  readonly suitsSoftware: boolean;
+  /** What a workgroup makes: the source's constants and overrides `tileTokens`, `tileColumns` and so on, by `tokens`, `columns`. */
+  readonly tile: Tile;
+  /** Values of the tile's overrides that are worth measuring, the safe ones first. */
+  readonly settings: readonly Readonly<Record<string, number>>[];
   /** For the type checker alone: never set. */
   readonly types?: { bindings: Bindings; overrides: Overrides };
 }
 
-/** WGSL for a precision: `alias stored = f32;` is the one line that half precision changes. */
-export function specialised(source: string, precision: Precision): string {
-  return precision === 'f32' ? source : `enable f16;\n${source.replace('alias stored = f32;', 'alias stored = f16;')}`;
+export type Tile = Readonly<Record<string, number>>;
+
+/** What a device must have for a kernel to run, as read from its source. */
+export interface Needs {
+  /** WebGPU features, from `enable`. */
+  readonly features: readonly string[];
+  /** `const subgroupLanes`: subgroups are exactly that wide. An override of the name takes any one width. */
+  readonly subgroupLanes?: number | 'fixed';
+  /** `enable f16`: values are stored in half precision. */
+  readonly halfPrecision: boolean;
+}
+
+/** WGSL for a precision and a matrix unit: `alias stored = f32;` and `const matrixSide = 8u;` are the lines that change. */
+export function specialised(source: string, precision: Precision, matrixSide = 8): string {
+  const sized = source.replace('const matrixSide = 8u;', `const matrixSide = ${matrixSide}u;`);
+  return precision === 'f32' ? sized : `enable f16;\n${sized.replace('alias stored = f32;', 'alias stored = f16;')}`;
 }
 
 export type Precision = 'f32' | 'f16';

@@ -50,17 +50,16 @@ function adapter(r: Recorder, c: Config, w: BlockWeights['adapter'], x: Stored):
 }
 
 /** Norm, windowed attention, projection; residual. Bands of windows keep q, k and v small and make the roll along H. */
-function attention(r: Recorder, c: Config, w: BlockWeights, x: Stored, shifted: boolean): Stored {
-  const { heads, qkv: { width: qkvWidth }, embed } = widthsOf(c, r.precision);
+export function attention(r: Recorder, c: Config, w: BlockWeights, x: Stored, shifted: boolean): Stored {
+  const { heads, qkv: { width: qkvWidth } } = widthsOf(c, r.precision);
   const shift = shifted ? Math.floor(c.window / 2) : 0;
   const tables = { plane: w.attention.planeTables, depth: linear(r, w.attention.depthResizing, { weight: w.attention.depthTable }) };
   const y = r.tensor('stored', x.shape);
   for (const { firstRow, rowCount, pieces } of windowBands(c.grid, c.window, shift, rowBytes(r, c, qkvWidth), r.bindingBytes)) {
-    const normed = r.tensor('stored', [rowCount, c.grid, c.grid, embed.width]);
+    const qkv = r.tensor('stored', [rowCount, c.grid, c.grid, qkvWidth]);
     for (const { from, at, count } of pieces) {
-      layerNorm(r, rows(x, from, count), w.norm1, { epsilon, into: rows(normed, at, count) });
+      linear(r, rows(x, from, count), w.attention.qkv, { norm: { weights: w.norm1, epsilon }, into: rows(qkv, at, count) });
     }
-    const qkv = linear(r, normed, w.attention.qkv);
     const shape = { grid: c.grid, window: c.window, shift, channels: heads };
     const attended = windowAttention(r, qkv, tables, shape, firstRow, heads.width);
     for (const { from, at, count } of pieces) {
@@ -71,20 +70,20 @@ function attention(r: Recorder, c: Config, w: BlockWeights, x: Stored, shifted: 
 }
 
 /** Norm, two linear layers round a GELU; residual. */
-function mlp(r: Recorder, c: Config, w: BlockWeights, x: Stored, into?: Stored): Stored {
+export function mlp(r: Recorder, c: Config, w: BlockWeights, x: Stored, into?: Stored): Stored {
   const y = into ?? r.tensor('stored', x.shape);
   for (const { first, count } of gridSlices(r, c, widthsOf(c, r.precision).mlp.width)) {
     const part = rows(x, first, count);
     // A block's backward needs what its MLP was given, but not what it made.
     checkpointed(r, (target?: Stored) => {
-      const hidden = linear(r, layerNorm(r, part, w.norm2, { epsilon }), w.mlp.linear1, { activation: 'gelu' });
+      const hidden = linear(r, part, w.mlp.linear1, { norm: { weights: w.norm2, epsilon }, activation: 'gelu' });
       return linear(r, hidden, w.mlp.linear2, { residual: part, into: target });
     }, rows(y, first, count));
   }
   return y;
 }
 
-function block(r: Recorder, c: Config, w: BlockWeights, index: number, x: Stored, into?: Stored): Stored {
+export function block(r: Recorder, c: Config, w: BlockWeights, index: number, x: Stored, into?: Stored): Stored {
   const name = `blocks.${index}`;
   const adapted = r.within('adapter', () => adapter(r, c, w.adapter, x));
   r.tap(`${name}.adapter`, adapted);
@@ -96,7 +95,7 @@ function block(r: Recorder, c: Config, w: BlockWeights, index: number, x: Stored
 }
 
 /** Width to the neck's, a 3x3x3 convolution, and a norm over channels after each. */
-function neck(r: Recorder, c: Config, w: NeckWeights, x: Stored, into?: Stored): Stored {
+export function neck(r: Recorder, c: Config, w: NeckWeights, x: Stored, into?: Stored): Stored {
   const mixed = gridLinear(r, gridSlices(r, c, x.shape.at(-1)!), x, w.mix, {});
   const convolved = conv3d(r, layerNorm(r, mixed, w.norm1, { epsilon }), w.conv);
   return layerNorm(r, convolved, w.norm2, { epsilon, into });

@@ -1,5 +1,6 @@
 /** Dense 3x3x3 convolution over a token grid, zero padding, no bias: `torch.nn.functional.conv3d`. */
-import { conv3d as portable, conv3dSubgroup } from '../kernels/generated.ts';
+import { conv3dVariants } from '../kernels/generated.ts';
+import type { Tile } from '../kernels/kernel.ts';
 import type { Recorder } from '../runtime/recorder.ts';
 import type { Share } from '../runtime/tape.ts';
 import type { Tensor } from '../runtime/tensor.ts';
@@ -27,15 +28,10 @@ export function conv3d(r: Recorder, x: Stored, weight: Stored, share?: Share): S
   const tokens = height * gridWidth * depth;
   const overrides = { height, gridWidth, depth, inWidth, outWidth, accumulate: share?.accumulate ?? false };
   const operations = 54 * tokens * inWidth * outWidth;
-  if (r.subgroupSize === 8) {
-    r.dispatch(conv3dSubgroup, { x, weight, y }, overrides, tileWorkgroups(Math.ceil(outWidth / 32), Math.ceil(tokens / 16)), operations);
-  } else {
-    const columnLanes = Math.min(8, outWidth / 4);
-    const runLanes = Math.floor((r.software ? 8 : 64) / columnLanes);
-    const runs = height * gridWidth * Math.ceil(depth / 8);
-    r.dispatch(portable, { x, weight, y }, { ...overrides, columnLanes, runLanes },
-      tileWorkgroups(Math.ceil(outWidth / (4 * columnLanes)), Math.ceil(runs / runLanes)), operations);
-  }
+  // Some forms make tokens that are consecutive in memory, others a run along depth.
+  const tokenTiles = (tile: Tile) => (tile.depth ? height * gridWidth * Math.ceil(depth / tile.depth) : Math.ceil(tokens / tile.tokens!));
+  r.dispatchForm(conv3dVariants, `${inWidth} x ${outWidth}`, { x, weight, y }, overrides,
+    (tile) => tileWorkgroups(Math.ceil(outWidth / tile.columns!), tokenTiles(tile)), operations);
   r.tape?.record(y, [x, weight], (dy) => {
     const [weightShare, inputShare] = [r.tape!.parameter(weight), r.tape!.gradient(x)];
     if (weightShare) {

@@ -1,10 +1,11 @@
 /** Fully connected layer over tokens: `torch.nn.functional.linear`, with activation and residual in the same kernel. */
-import { linear as portable, linearSubgroup } from '../kernels/generated.ts';
+import { linearVariants } from '../kernels/generated.ts';
 import { maxWorkgroups, type Recorder, type Workgroups } from '../runtime/recorder.ts';
 import { sizeOf, type Tensor } from '../runtime/tensor.ts';
 import { VolsamError } from '../runtime/errors.ts';
 import { activate, activationBackward, activationCodes, type Activation } from './activation.ts';
 import { columnSums } from './column-sums.ts';
+import { layerNorm, layerNormStatistics, type NormWeights } from './layer-norm.ts';
 import { transposed } from './transposition.ts';
 import { linearWeightGradient } from './weight-gradient.ts';
 
@@ -18,6 +19,8 @@ export interface LinearWeights {
 }
 
 export interface LinearOptions {
+  /** x is normalised first: as it is loaded, or by an op of its own on a CPU and under a tape. */
+  readonly norm?: { readonly weights: NormWeights; readonly epsilon: number } | undefined;
   readonly activation?: Activation | undefined;
   /** (…, outWidth), added after the activation. */
   readonly residual?: Stored | undefined;
@@ -31,6 +34,11 @@ export interface LinearOptions {
 export function tileWorkgroups(columnTiles: number, tokenTiles: number): Workgroups {
   const slabs = Math.ceil(tokenTiles / maxWorkgroups);
   return [columnTiles, Math.ceil(tokenTiles / slabs), slabs];
+}
+
+/** A CPU computes more than it moves; and the norm's backward wants to be on the tape. */
+function normalisesApart(r: Recorder): boolean {
+  return r.software || r.tape !== undefined;
 }
 
 function checkShapes(x: Stored, weight: Stored, others: Record<string, Stored | undefined>): void {
@@ -72,14 +80,17 @@ function recordBackward(r: Recorder, x: Stored, { weight, bias }: LinearWeights,
 }
 
 /**
- * y = activation(x W + b) + residual.
+ * y = activation(norm(x) W + b) + residual.
  * @param x (…, inWidth)
  * @returns (…, outWidth)
  * @throws VolsamError where the shapes do not fit together
  */
 export function linear(r: Recorder, x: Stored, weights: LinearWeights, options: LinearOptions = {}): Stored {
   const { weight, bias } = weights;
-  const { activation, residual, into, accumulate = false } = options;
+  const { norm, activation, residual, into, accumulate = false } = options;
+  if (norm && normalisesApart(r)) {
+    return linear(r, layerNorm(r, x, norm.weights, norm), weights, { ...options, norm: undefined });
+  }
   if (r.tape?.recording && (activation === 'gelu' || (activation && residual))) {
     return activate(r, linear(r, x, weights), activation, { residual, into });
   }
@@ -88,19 +99,17 @@ export function linear(r: Recorder, x: Stored, weights: LinearWeights, options: 
   const tokens = sizeOf(outer);
   const y = into ?? r.tensor('stored', [...outer, outWidth]);
   checkShapes(x, weight, { y, residual });
-  const bindings = { x, weight, bias: bias ?? weight, residual: residual ?? weight, y };
+  const statistics = norm ? layerNormStatistics(r, x, norm.weights, norm.epsilon) : r.tensor('f32', [2]);
+  const bindings = {
+    x, weight, bias: bias ?? weight, residual: residual ?? weight, y, statistics, normWeight: norm?.weights.weight ?? weight, normBias: norm?.weights.bias ?? weight,
+  };
   const overrides = {
-    tokens, inWidth, outWidth, activation: activation ? activationCodes[activation] : 0, hasBias: Boolean(bias), hasResidual: Boolean(residual), accumulate,
+    tokens, inWidth, outWidth, normalise: Boolean(norm), activation: activation ? activationCodes[activation] : 0, hasBias: Boolean(bias),
+    hasResidual: Boolean(residual), accumulate,
   };
   const operations = 2 * tokens * inWidth * outWidth;
-  if (r.subgroupSize === 8) {
-    r.dispatch(linearSubgroup, bindings, overrides, tileWorkgroups(Math.ceil(outWidth / 32), Math.ceil(tokens / 16)), operations);
-  } else {
-    const columnLanes = Math.min(8, Math.ceil(outWidth / 8));
-    const tokenLanes = Math.floor((r.software ? 8 : 64) / columnLanes);
-    const workgroups = tileWorkgroups(Math.ceil(outWidth / (8 * columnLanes)), Math.ceil(tokens / (8 * tokenLanes)));
-    r.dispatch(portable, bindings, { ...overrides, columnLanes, tokenLanes }, workgroups, operations);
-  }
+  r.dispatchForm(linearVariants, `${inWidth} x ${outWidth}`, bindings, overrides,
+    (tile) => tileWorkgroups(Math.ceil(outWidth / tile.columns!), Math.ceil(tokens / tile.tokens!)), operations);
   recordBackward(r, x, weights, options, y);
   return y;
 }

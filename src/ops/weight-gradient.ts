@@ -1,5 +1,5 @@
 /** The gradient of a weight that mixes channels: a linear layer's, or a dense 3x3x3 convolution's by tap. */
-import { weightGradient as portable, weightGradientSubgroup } from '../kernels/generated.ts';
+import { weightGradientVariants } from '../kernels/generated.ts';
 import type { Recorder } from '../runtime/recorder.ts';
 import type { Share } from '../runtime/tape.ts';
 import { sizeOf, type Tensor } from '../runtime/tensor.ts';
@@ -23,11 +23,8 @@ function record(r: Recorder, x: Stored, dy: Stored, grid: { height: number; grid
   const partials = r.tensor('f32', [chunks, taps, inWidth, outWidth]);
   const overrides = { ...grid, inWidth, outWidth, chunk };
   const operations = 2 * tokens * weightSize;
-  if (r.subgroupSize === 8) {
-    r.dispatch(weightGradientSubgroup, { x, dy, partials }, overrides, [Math.ceil(outWidth / 32), taps * Math.ceil(inWidth / 16), chunks], operations);
-  } else {
-    r.dispatch(portable, { x, dy, partials }, overrides, [Math.ceil(outWidth / 64), taps * Math.ceil(inWidth / 32), chunks], operations);
-  }
+  r.dispatchForm(weightGradientVariants, `${taps} x ${inWidth} x ${outWidth}`, { x, dy, partials }, overrides,
+    (tile) => [Math.ceil(outWidth / tile.columns!), taps * Math.ceil(inWidth / tile.rows!), chunks], operations);
   sumChunks(r, partials, share);
 }
 

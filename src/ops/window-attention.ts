@@ -1,9 +1,7 @@
 /** Shifted cubic-window self attention with decomposed relative position biases (SAM's, with a third axis). */
-import {
-  windowAttention as portable, windowAttentionBackwardKey, windowAttentionBackwardQuery, windowAttentionBackwardKeySubgroup,
-  windowAttentionBackwardQuerySubgroup, windowAttentionBackwardTable, windowAttentionSubgroup,
-} from '../kernels/generated.ts';
-import { vectorWorkgroups, type Recorder } from '../runtime/recorder.ts';
+import { windowAttentionBackwardKeyVariants, windowAttentionBackwardQueryVariants, windowAttentionBackwardTable, windowAttentionVariants } from '../kernels/generated.ts';
+import type { Tile } from '../kernels/kernel.ts';
+import { vectorWorkgroups, type Recorder, type Workgroups } from '../runtime/recorder.ts';
 import { sizeOf, type Tensor } from '../runtime/tensor.ts';
 import { VolsamError } from '../runtime/errors.ts';
 import type { Channels } from './channels.ts';
@@ -85,10 +83,12 @@ const maxWindow = 64;
 
 const tableChunk = 256;
 
-/** Two groups of eight vec4 columns: more sums than that would leave a CPU's registers. */
-const maxSubgroupHeadWidth = 64;
-
 type Overrides = Readonly<Record<'grid' | 'window' | 'shift' | 'firstRow' | 'heads' | 'headWidth' | 'qkvWidth' | 'outWidth' | 'scale', number>>;
+
+/** Forms whose registers and workgroup memory hold such a head and window: `tileHead` and `tileWindow` are the most they take. */
+function fitting<K extends { readonly tile: Tile }>(variants: readonly K[], { headWidth, window }: Pick<Overrides, 'headWidth' | 'window'>): K[] {
+  return variants.filter(({ tile }) => headWidth <= (tile.head ?? maxHeadWidth) && window <= (tile.window ?? maxWindow));
+}
 
 function backward(r: Recorder, qkv: Stored, { plane, depth }: PositionTables, overrides: Overrides, y: Stored, logSums: Tensor<'f32'>, dy: Stored): void {
   const { window, heads, headWidth, qkvWidth } = overrides;
@@ -100,16 +100,10 @@ function backward(r: Recorder, qkv: Stored, { plane, depth }: PositionTables, ov
   const share = 2 * tokens * heads * queries * headWidth;
   const queryBindings = { qkv, tables: plane, depthTable: depth, y, dy, logSums, terms, dqkv };
   const keyBindings = { qkv, dy, logSums, queryTerms: terms, dqkv };
-  if (r.subgroupSize === 8 && headWidth <= maxSubgroupHeadWidth) {
-    const workgroups = [Math.ceil(queries / 16), heads, windows] as const;
-    r.dispatch(windowAttentionBackwardQuerySubgroup, queryBindings, overrides, workgroups, 3 * share);
-    r.dispatch(windowAttentionBackwardKeySubgroup, keyBindings, overrides, workgroups, 4 * share);
-  } else {
-    const lanes = r.software ? 8 : 64;
-    const workgroups = [Math.ceil(queries / lanes), heads, windows] as const;
-    r.dispatch(windowAttentionBackwardQuery, queryBindings, { ...overrides, lanes }, workgroups, 3 * share);
-    r.dispatch(windowAttentionBackwardKey, keyBindings, { ...overrides, lanes }, workgroups, 4 * share);
-  }
+  const workgroups = ({ queries: tileQueries }: Tile): Workgroups => [Math.ceil(queries / tileQueries!), heads, windows];
+  const shape = `${window}^3 x ${headWidth}`;
+  r.dispatchForm(fitting(windowAttentionBackwardQueryVariants, overrides), shape, queryBindings, overrides, workgroups, 3 * share);
+  r.dispatchForm(fitting(windowAttentionBackwardKeyVariants, overrides), shape, keyBindings, overrides, workgroups, 4 * share);
   const tableShare = r.tape!.gradient(depth);
   if (tableShare) {
     const partials = r.tensor('f32', [Math.ceil(tokens / tableChunk), ...depth.shape]);
@@ -140,12 +134,8 @@ export function windowAttention(r: Recorder, qkv: Stored, tables: PositionTables
   const overrides = { grid, window, shift, firstRow: shift ? firstRow : 0, heads, headWidth, qkvWidth, outWidth, scale: (count / heads) ** -0.5 };
   const bindings = { qkv, tables: tables.plane, depthTable: tables.depth, y, logSums };
   const operations = windows * heads * queries * headWidth * (4 * queries + 6 * window);
-  if (r.subgroupSize === 8) {
-    r.dispatch(windowAttentionSubgroup, bindings, overrides, [Math.ceil(queries / 16), heads, windows], operations);
-  } else {
-    const lanes = r.software ? 8 : 64;
-    r.dispatch(portable, bindings, { ...overrides, lanes }, [Math.ceil(queries / lanes), heads, windows], operations);
-  }
+  r.dispatchForm(fitting(windowAttentionVariants, overrides), `${window}^3 x ${headWidth}`, bindings, overrides,
+    (tile) => [Math.ceil(queries / tile.queries!), heads, windows], operations);
   r.tape?.record(y, [qkv, tables.depth], (dy) => backward(r, qkv, tables, overrides, y, logSums, dy));
   return y;
 }

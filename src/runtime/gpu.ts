@@ -1,5 +1,7 @@
 /** A WebGPU device with the account of its memory: the one place where buffers are made and destroyed. */
+import { safeChoice, type Choose } from '../kernels/variants.ts';
 import { createPipelines, type Pipelines } from './pipelines.ts';
+import type { Tuning } from './tuner.ts';
 import { AdapterError, DeviceLostError, GpuError } from './errors.ts';
 
 export interface AdapterDescription {
@@ -13,6 +15,8 @@ export interface AdapterDescription {
   readonly software: boolean;
   /** Lanes of a subgroup, where the device has subgroups and all have one width. */
   readonly subgroupSize: number | undefined;
+  /** Side of the square matrices that subgroups multiply, f16 by f16 to f32; undefined where they do not. */
+  readonly matrixSide: number | undefined;
 }
 
 /** Bytes of every live buffer that volsam made, and the most there has been. */
@@ -30,6 +34,10 @@ export interface Gpu {
   readonly limits: GPUSupportedLimits;
   readonly memory: MemoryAccount;
   readonly pipelines: Pipelines;
+  /** Takes a kernel's form where nothing is measured. */
+  readonly choose: Choose;
+  /** Measures kernels' forms and takes the fastest; undefined where the safe ones are to be taken. */
+  readonly tuning?: Tuning | undefined;
   /** @throws GpuError where the device cannot give the memory, by name and size */
   createBuffer(label: string, bytes: number, usage: number): GPUBuffer;
   destroyBuffer(buffer: GPUBuffer): void;
@@ -39,14 +47,30 @@ export interface Gpu {
   close(): void;
 }
 
-const wantedFeatures = ['shader-f16', 'timestamp-query', 'subgroups'] as const;
+/** The last one is Dawn's experiment: typed as a name that WebGPU does not know yet. */
+const wantedFeatures = ['shader-f16', 'timestamp-query', 'subgroups', 'chromium-experimental-subgroup-matrix' as GPUFeatureName] as const;
 const wantedLimits = ['maxStorageBufferBindingSize', 'maxBufferSize', 'maxComputeWorkgroupStorageSize'] as const;
+
+/** Of Dawn's experiment, not in WebGPU's types. */
+interface SubgroupMatrixConfig {
+  readonly componentType: string;
+  readonly resultComponentType: string;
+  readonly M: number;
+  readonly N: number;
+  readonly K: number;
+}
+
+/** What the kernels are written for. */
+const matrixSides = [8, 16];
 
 function describe({ info, features }: GPUAdapter): AdapterDescription {
   const software = info.architecture === 'software' || /swiftshader|llvmpipe/i.test(`${info.architecture} ${info.device} ${info.description}`);
   const subgroupSize = features.has('subgroups') && info.subgroupMinSize === info.subgroupMaxSize ? info.subgroupMinSize : undefined;
+  const configs = [...(info as GPUAdapterInfo & { subgroupMatrixConfigs?: Iterable<SubgroupMatrixConfig> }).subgroupMatrixConfigs ?? []];
+  const square = configs.filter(({ componentType, resultComponentType, M, N, K }) => componentType === 'f16' && resultComponentType === 'f32' && M === N && N === K);
+  const matrixSide = square.map(({ M }) => M).filter((side) => matrixSides.includes(side)).sort((a, b) => b - a)[0];
   const name = info.description || `${info.vendor} ${info.architecture}`;
-  return { name, vendor: info.vendor, architecture: info.architecture, device: info.device, description: info.description, software, subgroupSize };
+  return { name, vendor: info.vendor, architecture: info.architecture, device: info.device, description: info.description, software, subgroupSize, matrixSide };
 }
 
 function accountOf() {
@@ -82,8 +106,12 @@ function lossGuard(device: GPUDevice): <T>(promise: Promise<T>) => Promise<T> {
   });
 }
 
-/** Takes the device of a WebGPU entry point (`navigator.gpu`, or Dawn's in Node). @throws AdapterError where there is none */
-export async function openDevice(entry: GPU): Promise<Gpu> {
+/**
+ * Takes the device of a WebGPU entry point (`navigator.gpu`, or Dawn's in Node).
+ * @param tuning where kernels are to be measured; else a safe form of each runs
+ * @throws AdapterError where there is none
+ */
+export async function openDevice(entry: GPU, tuning?: Tuning): Promise<Gpu> {
   const adapter = await entry.requestAdapter({ powerPreference: 'high-performance' });
   if (!adapter) {
     throw new AdapterError('WebGPU found no adapter: no GPU driver that it can use is installed');
@@ -127,13 +155,16 @@ export async function openDevice(entry: GPU): Promise<Gpu> {
     }
   }
 
+  const description = describe(adapter);
   const gpu: Gpu = {
     device,
-    adapter: describe(adapter),
+    adapter: description,
     features: new Set(device.features),
     limits: device.limits,
     memory: account,
-    pipelines: createPipelines(device),
+    pipelines: createPipelines(device, description.matrixSide),
+    choose: safeChoice,
+    tuning,
     createBuffer(label, bytes, usage) {
       if (bytes > device.limits.maxBufferSize) {
         throw new GpuError(`buffer ${label} needs ${bytes} bytes; this device gives at most ${device.limits.maxBufferSize}`);

@@ -6,7 +6,7 @@ export interface Pipelines {
   bindGroupLayout(kernel: Kernel): GPUBindGroupLayout;
 }
 
-export function createPipelines(device: GPUDevice): Pipelines {
+export function createPipelines(device: GPUDevice, matrixSide: number | undefined): Pipelines {
   const layouts = new Map<string, GPUBindGroupLayout>();
   const modules = new Map<string, GPUShaderModule>();
   const pipelines = new Map<string, Promise<GPUComputePipeline>>();
@@ -29,7 +29,7 @@ export function createPipelines(device: GPUDevice): Pipelines {
     const key = `${kernel.name} ${precision}`;
     let module = modules.get(key);
     if (!module) {
-      module = device.createShaderModule({ label: `${kernel.name} ${precision}`, code: specialised(kernel.source, precision) });
+      module = device.createShaderModule({ label: `${kernel.name} ${precision}`, code: specialised(kernel.source, precision, matrixSide) });
       modules.set(key, module);
     }
     return module;

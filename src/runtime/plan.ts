@@ -1,9 +1,11 @@
 /** A finished recording: compiled pipelines, bind groups and an arena, replayed without allocating on the GPU. */
 import type { Gpu } from './gpu.ts';
 import { placeTensors, type Lifetime } from './arena.ts';
-import type { Clear, Command, Copy, Dispatch, Recorder, Tap } from './recorder.ts';
+import type { Clear, Command, Copy, Dispatch, Forms, Recorder, Tap } from './recorder.ts';
 import { readRange, type ArenaStorage, type Tensor } from './tensor.ts';
 import { VolsamError } from './errors.ts';
+import type { Precision } from '../kernels/kernel.ts';
+import { candidatesOf, type Candidate, type Traits } from '../kernels/variants.ts';
 
 export interface CompiledDispatch extends Dispatch {
   readonly pipeline: GPUComputePipeline;
@@ -47,8 +49,8 @@ export interface Plan {
 /** A block stays within the smallest buffer that every device has. */
 const blockBytes = 256 * 2 ** 20;
 
-/** A submission's share of work: about a second on a software adapter, milliseconds on a GPU. */
-const submissionOperations = 10e9;
+/** A submission's share of work: a second or less, on a software adapter and on a slow GPU. */
+const submissionOperations = { software: 10e9, gpu: 200e9 } as const;
 
 /** Submissions that may wait on the GPU at once. */
 const submissionsInFlight = 2;
@@ -112,8 +114,27 @@ function bindGroupOf(gpu: Gpu, blocks: readonly GPUBuffer[], dispatch: Dispatch)
   });
 }
 
+export function traitsOf({ adapter, features }: Gpu, precision: Precision): Traits {
+  return { precision, features, software: adapter.software, subgroupSize: adapter.subgroupSize, matrixSide: adapter.matrixSide };
+}
+
+/** A dispatch with one of its forms taken. */
+export function inForm(dispatch: Dispatch, { workgroups }: Forms, { kernel, settings, tile }: Candidate): Dispatch {
+  return { ...dispatch, kernel, overrides: { ...dispatch.overrides, ...settings }, workgroups: workgroups(tile) };
+}
+
+/** Where a kernel comes in several forms, takes the device's. */
+function withForms(gpu: Gpu, { commands, precision }: Recording): Command[] {
+  const traits = traitsOf(gpu, precision);
+  const choose = gpu.tuning?.choose ?? gpu.choose;
+  return commands.map((command) => {
+    const forms = command.kind === 'dispatch' ? command.forms : undefined;
+    return forms ? inForm(command as Dispatch, forms, choose(forms.shape, candidatesOf(forms.variants, traits), traits)) : command;
+  });
+}
+
 async function compile(gpu: Gpu, recorder: Recording, blocks: readonly GPUBuffer[]): Promise<CompiledCommand[]> {
-  return Promise.all(recorder.commands.map(async (command): Promise<CompiledCommand> => {
+  return Promise.all(withForms(gpu, recorder).map(async (command): Promise<CompiledCommand> => {
     if (command.kind === 'dispatch') {
       const what = describeDispatch(command);
       const pipeline = await gpu.checked(what, () => gpu.pipelines.get(command.kernel, command.overrides, recorder.precision));
@@ -164,13 +185,13 @@ function encode(encoder: GPUCommandEncoder, commands: readonly CompiledCommand[]
 }
 
 /** Ends of the submissions: after enough work, and after each tap that is read. */
-function submissionEnds(commands: readonly CompiledCommand[], taps: ReplayOptions['taps']): number[] {
+function submissionEnds(commands: readonly CompiledCommand[], most: number, taps: ReplayOptions['taps']): number[] {
   const ends: number[] = [];
   let operations = 0;
   commands.forEach((command, index) => {
     operations += command.kind === 'dispatch' ? command.operations : 0;
     const tapped = command.kind === 'tap' && taps?.has(command.name);
-    if (operations >= submissionOperations || tapped || index === commands.length - 1) {
+    if (operations >= most || tapped || index === commands.length - 1) {
       ends.push(index + 1);
       operations = 0;
     }
@@ -193,6 +214,7 @@ export async function finishPlan(gpu: Gpu, recording: Recording): Promise<Plan> 
 
 /** Plans that never run at once, over one arena. The last one that is disposed of frees it. @throws as `finishPlan` */
 export async function finishPlans(gpu: Gpu, recordings: readonly Recording[]): Promise<Plan[]> {
+  await gpu.tuning?.measure(gpu, recordings);
   const sizes: number[] = [];
   for (const { commands } of recordings) {
     placeTensors(lifetimesOf(commands), blockBytes).forEach((bytes, i) => {
@@ -225,7 +247,8 @@ export async function finishPlans(gpu: Gpu, recordings: readonly Recording[]): P
 
 function planOf(gpu: Gpu, commands: readonly CompiledCommand[], blocks: readonly GPUBuffer[], arenaBytes: number, dispose: () => void): Plan {
   const operations = operationsOf(commands);
-  const plainEnds = submissionEnds(commands, undefined);
+  const most = submissionOperations[gpu.adapter.software ? 'software' : 'gpu'];
+  const plainEnds = submissionEnds(commands, most, undefined);
   const tapNames = new Set(commands.flatMap((command) => (command.kind === 'tap' ? [command.name] : [])));
 
   async function submit(first: number, end: number): Promise<void> {
@@ -242,7 +265,7 @@ function planOf(gpu: Gpu, commands: readonly CompiledCommand[], blocks: readonly
     if (unknown) {
       throw new VolsamError(`no intermediate is named ${unknown}; there are ${[...tapNames].join(', ')}`);
     }
-    const ends = taps?.size ? submissionEnds(commands, taps) : plainEnds;
+    const ends = taps?.size ? submissionEnds(commands, most, taps) : plainEnds;
     const waiting: Promise<void>[] = [];
     let [first, operationsDone] = [0, 0];
     for (const end of ends) {

@@ -1,5 +1,6 @@
 /** Times each dispatch of a plan: by GPU timestamps where the device has them, else by submitting each alone. */
 import type { Gpu } from './gpu.ts';
+import { bytesOf } from './traffic.ts';
 import { encodeDispatch, encodeTransfer, type CompiledDispatch, type Plan } from './plan.ts';
 
 export interface DispatchTiming {
@@ -20,8 +21,7 @@ export interface Profile {
 const queriesPerSet = 4096;
 
 function timing(dispatch: CompiledDispatch, milliseconds: number): DispatchTiming {
-  const bytes = Object.values(dispatch.bindings).reduce((sum, tensor) => sum + tensor.bytes, 0);
-  return { kernel: dispatch.kernel.name, layer: dispatch.layer, milliseconds, operations: dispatch.operations, bytes };
+  return { kernel: dispatch.kernel.name, layer: dispatch.layer, milliseconds, operations: dispatch.operations, bytes: bytesOf(dispatch) };
 }
 
 /** One dispatch in a pass of its own. */

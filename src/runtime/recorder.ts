@@ -1,5 +1,5 @@
 /** Records a model call once, as a list of commands over tensors; `finishPlan` turns the list into a plan. */
-import type { Element, Kernel, Precision } from '../kernels/kernel.ts';
+import type { Element, Kernel, Precision, Tile } from '../kernels/kernel.ts';
 import { VolsamError } from './errors.ts';
 import type { Gpu } from './gpu.ts';
 import type { Tape } from './tape.ts';
@@ -17,6 +17,15 @@ export interface Dispatch {
   readonly layer: string;
   /** Floating-point operations, a multiplication and an addition counted as two. */
   readonly operations: number;
+  /** Where the kernel comes in several forms; `kernel` is then the plain one, and the plan takes one for the device. */
+  readonly forms?: Forms;
+}
+
+export interface Forms {
+  readonly variants: readonly Kernel[];
+  /** What the best form depends on besides the device: sizes, but not how many tokens there are. */
+  readonly shape: string;
+  readonly workgroups: (tile: Tile) => Workgroups;
 }
 
 export interface Copy {
@@ -48,16 +57,14 @@ export interface RecordingTarget {
   /** The adapter computes on the CPU: one SIMD register is a workgroup's best width. */
   readonly software: boolean;
   readonly bindingBytes: number;
-  /** Lanes of a subgroup, where the device has subgroups of one width only. */
-  readonly subgroupSize: number | undefined;
 }
 
 /** The least buffer binding of any device; plans never need more. */
 const bindingBytes = 128 * 2 ** 20;
 
 /** How plans are recorded for a device. */
-export function targetOf({ adapter: { software, subgroupSize } }: Gpu, precision: Precision): RecordingTarget {
-  return { precision, software, subgroupSize, bindingBytes };
+export function targetOf({ adapter: { software } }: Gpu, precision: Precision): RecordingTarget {
+  return { precision, software, bindingBytes };
 }
 
 export interface Recorder extends RecordingTarget {
@@ -67,6 +74,14 @@ export interface Recorder extends RecordingTarget {
   /** @throws VolsamError where a binding is missing, misaligned or over the device's limit */
   dispatch<B extends Record<string, Element>, O extends object>(
     kernel: Kernel<B, O>, bindings: { [Name in keyof B]: Tensor<B[Name]> }, overrides: O, workgroups: Workgroups, operations: number): void;
+  /**
+   * A dispatch of whichever of a kernel's forms the device takes.
+   * @param shape sizes that the best form depends on
+   * @param workgroups from what a workgroup makes
+   * @throws as `dispatch`
+   */
+  dispatchForm<B extends Record<string, Element>, O extends object>(
+    variants: readonly Kernel<B, O>[], shape: string, bindings: { [Name in keyof B]: Tensor<B[Name]> }, overrides: O, workgroups: Forms['workgroups'], operations: number): void;
   /** Copies all bytes of one tensor to another of the same size. */
   copy(from: Tensor, to: Tensor): void;
   /** Writes zeros over all bytes of a tensor. */
@@ -130,6 +145,14 @@ export function createRecorder(target: RecordingTarget): Recorder {
       checkDispatch(target, plain, bindings, workgroups);
       commands.push({
         kind: 'dispatch', kernel: plain, bindings, overrides: { ...overrides } as Dispatch['overrides'], workgroups, layer: layers.join('.'), operations,
+      });
+    },
+    dispatchForm(variants, shape, bindings, overrides, workgroups, operations) {
+      const [plain] = variants as unknown as readonly Kernel[];
+      checkDispatch(target, plain!, bindings, workgroups(plain!.tile));
+      commands.push({
+        kind: 'dispatch', kernel: plain!, bindings, overrides: { ...overrides } as Dispatch['overrides'], workgroups: workgroups(plain!.tile), layer: layers.join('.'), operations,
+        forms: { variants: variants as unknown as readonly Kernel[], shape: `${plain!.name} ${shape} ${target.precision}`, workgroups },
       });
     },
     copy(from, to) {

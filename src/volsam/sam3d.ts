@@ -201,6 +201,12 @@ export class Sam3D {
     this.#dropClickPlan();
   }
 
+  /** Records what `predict` runs, without running it: for profiling. @throws as `predict` */
+  async record(points: readonly Point[] | null): Promise<readonly Plan[]> {
+    checkPoints(points, this.config.crop);
+    return this.#inTurn(async () => [await this.#encodePlanned(), (await this.#clickPlanned(points)).plan]);
+  }
+
   /** The plans recorded so far, for profiling. */
   get plans(): readonly Plan[] {
     return [this.#encodePlan, this.#clickPlan?.plan].filter((plan) => plan !== undefined);

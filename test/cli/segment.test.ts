@@ -25,7 +25,7 @@ function volsam(...args: string[]) {
 }
 
 function segment(...args: string[]) {
-  return volsam('segment', '--weights', weights, ...args);
+  return volsam('segment', '--weights', weights, '--no-tune', ...args);
 }
 
 function read(path: string) {

@@ -38,7 +38,7 @@ function volsam(...args: string[]) {
   return spawnSync(process.execPath, ['dist/cli.js', ...args], { encoding: 'utf8' });
 }
 
-const training = (out: string, ...more: string[]) => ['train', '--data', at('dataset.json'), '--config', 'tiny', '--preset', 'kits', '--out', at(out), '--cache', at('cache'), '--epochs', '2', '--crops-per-case', '6', ...more];
+const training = (out: string, ...more: string[]) => ['train', '--data', at('dataset.json'), '--config', 'tiny', '--preset', 'kits', '--out', at(out), '--cache', at('cache'), '--no-tune', '--epochs', '2', '--crops-per-case', '6', ...more];
 
 /** A run's log without what the clock tells. */
 function logOf(out: string): Record<string, unknown>[] {
@@ -86,7 +86,7 @@ test('export: the trained tensors alone, or everything merged; evaluate and comp
     const merged = volsam('export', '--checkpoint', at('whole', 'best.safetensors'), '--random-encoder', '--precision', type, '-o', at(`${type}.safetensors`));
     expect(merged.status, merged.stderr).toBe(0);
     expect([...parseSafetensors(readFileSync(at(`${type}.safetensors`))).shapes.keys()].sort()).toEqual([...names].sort());
-    const evaluated = volsam('evaluate', '--data', at('dataset.json'), '--weights', at(`${type}.safetensors`), '--preset', 'kits', '--out', at(`scores-${type}`));
+    const evaluated = volsam('evaluate', '--data', at('dataset.json'), '--weights', at(`${type}.safetensors`), '--preset', 'kits', '--out', at(`scores-${type}`), '--no-tune');
     expect(evaluated.status, evaluated.stderr).toBe(0);
     expect(evaluated.stdout).toMatch(/^Dice +\d\.\d{4} \(\d\.\d{4} to \d\.\d{4}\)$/m);
   }

@@ -1,4 +1,21 @@
+import { safeChoice } from '../../src/kernels/variants.ts';
 import type { Gpu } from '../../src/runtime/gpu.ts';
 
-/** As the adapter is, and without subgroups: the portable kernels in a whole network. */
-export const adapters = { 'the device\'s own kernels': (gpu: Gpu): Gpu => gpu, 'portable kernels': (gpu: Gpu): Gpu => ({ ...gpu, adapter: { ...gpu.adapter, subgroupSize: undefined } }) };
+/** As on a GPU, wherever there is a form of the given idea; the plain one is the tiled one. */
+const asGpu = (idea: string) => (gpu: Gpu): Gpu => ({
+  ...gpu, adapter: { ...gpu.adapter, software: false },
+  choose: (shape, candidates, traits) => candidates.find(({ kernel }) => idea !== '' && kernel.name.endsWith(idea)) ?? safeChoice(shape, candidates, traits),
+});
+
+/** Ways in which a whole network runs here: as the adapter does by itself, and with each other form of its kernels. */
+export const adapters = {
+  'the device\'s own kernels': (gpu: Gpu): Gpu => gpu,
+  'tiled kernels': asGpu(''),
+  'kernels straight from memory': asGpu('.registers'),
+  'matrix units': asGpu('.subgroup-matrix'),
+};
+
+/** Where there is nothing to run that way. */
+export function isMissing(kernels: string, gpu: Gpu): boolean {
+  return kernels === 'matrix units' && gpu.adapter.matrixSide === undefined;
+}

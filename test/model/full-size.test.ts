@@ -22,7 +22,7 @@ for (const name of ['vit_b', 'vit_l', 'vit_h'] as const) {
   for (const precision of ['f32', 'f16'] as const) {
     test(`${name} in ${precision}`, () => {
       const c = configs[name]!;
-      const target = { precision, software: false, subgroupSize: undefined, bindingBytes: 128 * 2 ** 20 };
+      const target = { precision, software: false, bindingBytes: 128 * 2 ** 20 };
       const config = { ...c, depth: 4, globalBlocks: [3] }; // every further block is recorded alike
       const shapes = parameterShapes(config);
       const file = { metadata: {}, shapes, read: (tensor: string) => new Float32Array(sizeOf(shapes.get(tensor)!)) };

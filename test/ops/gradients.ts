@@ -1,13 +1,13 @@
 /** Runs one op forward and backward on the device and compares with derivatives of its float64 statement. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Precision } from '../../src/kernels/kernel.ts';
+import type { Kernel, Precision } from '../../src/kernels/kernel.ts';
 import { openGpu } from '../../src/node/open-gpu.ts';
 import type { Gpu } from '../../src/runtime/gpu.ts';
 import { finishPlan } from '../../src/runtime/plan.ts';
 import type { Recorder, RecordingTarget } from '../../src/runtime/recorder.ts';
 import { createTapedRecorder } from '../../src/runtime/tape.ts';
 import { destroyTensor, readTensor, uploadTensor, type Tensor } from '../../src/runtime/tensor.ts';
-import { random, runs, targets, type Input } from './harness.ts';
+import { random, waysOf, withForm, type Input } from './harness.ts';
 
 /** An input as mathematics has it, and how it lies on the device. */
 export interface GradientInput {
@@ -115,24 +115,23 @@ async function check<Names extends string>(gpu: Gpu, target: RecordingTarget, gi
   }
 }
 
-/** The subgroup kernels and the portable ones, and half precision. */
-const gradientTargets = targets.filter(({ name }) => ['f32, subgroups of 8', 'f32, portable on a GPU', 'f16, portable on a GPU'].includes(name));
-
-/** A suite of gradient checks, by case and target. @param make fresh random inputs for a case */
-export function gradientSuite<Case extends { name: string }, Names extends string>(op: string, cases: readonly Case[], make: (size: Case, precision: Precision) => GradientCheck<Names>): void {
+/** A suite of gradient checks, by case and way. @param make fresh random inputs for a case @param variants forms of the op's kernels */
+export function gradientSuite<Case extends { name: string }, Names extends string>(op: string, cases: readonly Case[], make: (size: Case, precision: Precision) => GradientCheck<Names>, variants: readonly Kernel[] = []): void {
   describe(`${op}, backward`, () => {
     let gpu: Gpu;
     beforeAll(async () => {
-      gpu = await openGpu();
+      gpu = await openGpu({ tune: false });
     });
     afterAll(() => gpu.close());
-    for (const target of gradientTargets) {
+    // In half precision the plain form: gradients take minutes to compile on a software driver.
+    for (const way of waysOf(variants).filter(({ target, form }) => target.precision === 'f32' || !form)) {
       for (const size of cases) {
-        test(`${size.name}: ${target.name}`, async (context) => {
-          if (!runs(gpu, target)) {
-            context.skip(`this device cannot run ${target.name}`);
+        test(`${size.name}: ${way.name}`, async (context) => {
+          const view = withForm(gpu, way, variants);
+          if (!view) {
+            return context.skip(`this device cannot run ${way.name}`);
           }
-          await check(gpu, target, make(size, target.precision));
+          await check(view, way.target, make(size, way.target.precision));
         });
       }
     }

@@ -1,10 +1,11 @@
 /** Runs one op on the device in every variant, over poisoned memory, and compares with float64. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Element, Precision } from '../../src/kernels/kernel.ts';
+import type { Element, Kernel, Precision } from '../../src/kernels/kernel.ts';
+import { candidatesOf, safeChoice, type Candidate } from '../../src/kernels/variants.ts';
 import { openGpu } from '../../src/node/open-gpu.ts';
 import { floatsToHalves, halvesToFloats } from '../../src/runtime/float16.ts';
 import type { Gpu } from '../../src/runtime/gpu.ts';
-import { finishPlan } from '../../src/runtime/plan.ts';
+import { finishPlan, traitsOf } from '../../src/runtime/plan.ts';
 import { createRecorder, type Recorder, type RecordingTarget } from '../../src/runtime/recorder.ts';
 import { destroyTensor, sizeOf, uploadTensor, type Tensor } from '../../src/runtime/tensor.ts';
 
@@ -17,18 +18,43 @@ export interface Input<E extends Element = Element> {
 
 const bindingBytes = 128 * 2 ** 20;
 
-/** Every way that an op may be recorded here: precision, and the kernels for subgroups, for CPUs and for GPUs. */
-export const targets: readonly (RecordingTarget & { name: string })[] = [
-  { name: 'f32, subgroups of 8', precision: 'f32', software: true, subgroupSize: 8, bindingBytes },
-  { name: 'f32, portable on a CPU', precision: 'f32', software: true, subgroupSize: undefined, bindingBytes },
-  { name: 'f32, portable on a GPU', precision: 'f32', software: false, subgroupSize: undefined, bindingBytes },
-  { name: 'f16, subgroups of 8', precision: 'f16', software: true, subgroupSize: 8, bindingBytes },
-  { name: 'f16, portable on a GPU', precision: 'f16', software: false, subgroupSize: undefined, bindingBytes },
-];
+/** A way that an op may run: the precision, whether it is recorded for a CPU, and the form of its kernels. */
+export interface Way {
+  readonly name: string;
+  readonly target: RecordingTarget;
+  /** What a candidate's name adds to the plain kernel's, such as `.subgroup` or ` 128x128`; without one the device's own choice. */
+  readonly form?: string;
+}
 
-export function runs(gpu: Gpu, target: RecordingTarget): boolean {
-  return (target.precision === 'f32' || gpu.features.has('shader-f16'))
-    && (target.subgroupSize === undefined || gpu.adapter.subgroupSize === target.subgroupSize);
+const precisions = ['f32', 'f16'] as const;
+
+function recordedFor(kind: 'CPU' | 'GPU', precision: Precision): Way {
+  return { name: `${precision}, for a ${kind}`, target: { precision, software: kind === 'CPU', bindingBytes } };
+}
+
+/** Every form of the given kernels in both precisions; of an op whose kernels have one form, what it records for CPUs and GPUs. */
+export function waysOf(variants: readonly Kernel[] = []): Way[] {
+  if (variants.length === 0) {
+    return [recordedFor('CPU', 'f32'), recordedFor('GPU', 'f32'), recordedFor('GPU', 'f16')];
+  }
+  const everything = variants.flatMap((kernel) => candidatesOf([kernel], {
+    precision: 'f16', software: false, features: new Set(kernel.needs.features), matrixSide: 8, subgroupSize: typeof kernel.needs.subgroupLanes === 'number' ? kernel.needs.subgroupLanes : 8,
+  }));
+  return precisions.flatMap((precision) => everything.filter(({ kernel }) => precision === 'f16' || !kernel.needs.halfPrecision)
+    .map(({ name }): Way => ({ name: `${precision}, ${name}`, target: { precision, software: false, bindingBytes }, form: name.slice(variants[0]!.name.length) })));
+}
+
+const formOf = (shape: string, { name }: Candidate): string => name.slice(shape.split(' ')[0]!.length);
+
+/** The device, taking the given form wherever there is one of that name; undefined where it cannot run it. */
+export function withForm(gpu: Gpu, { target: { precision }, form }: Way, variants: readonly Kernel[] = []): Gpu | undefined {
+  if (precision === 'f16' && !gpu.features.has('shader-f16')) {
+    return undefined;
+  }
+  if (form !== undefined && !candidatesOf(variants, traitsOf(gpu, precision)).some((candidate) => formOf(variants[0]!.name, candidate) === form)) {
+    return undefined;
+  }
+  return { ...gpu, choose: (shape, candidates, traits) => candidates.find((candidate) => formOf(shape, candidate) === form) ?? safeChoice(shape, candidates, traits) };
 }
 
 function rounded(values: Float32Array, precision: Precision): Float32Array {
@@ -81,21 +107,24 @@ export function expectClose(found: ArrayLike<number>, expected: ArrayLike<number
   expect(distance(found, expected)).toBeLessThan(bound);
 }
 
-/** A suite over one device, with a test for each case and target that the device can run. */
-export function opSuite<Case extends { name: string }>(op: string, cases: readonly Case[], check: (gpu: Gpu, target: RecordingTarget, size: Case) => Promise<void>): void {
+/** A suite over one device, with a test for each case and way. @param variants forms of the op's kernel, each of which is run */
+export function opSuite<Case extends { name: string }>(
+  op: string, cases: readonly Case[], check: (gpu: Gpu, target: RecordingTarget, size: Case) => Promise<void>, variants: readonly Kernel[] = [],
+): void {
   describe(op, () => {
     let gpu: Gpu;
     beforeAll(async () => {
-      gpu = await openGpu();
+      gpu = await openGpu({ tune: false });
     });
     afterAll(() => gpu.close());
-    for (const target of targets) {
+    for (const way of waysOf(variants)) {
       for (const size of cases) {
-        test(`${size.name}: ${target.name}`, async (context) => {
-          if (!runs(gpu, target)) {
-            context.skip(`this device cannot run ${target.name}`);
+        test(`${size.name}: ${way.name}`, async (context) => {
+          const view = withForm(gpu, way, variants);
+          if (!view) {
+            return context.skip(`this device cannot run ${way.name}`);
           }
-          await check(gpu, target, size);
+          await check(view, way.target, size);
         });
       }
     }

@@ -1,5 +1,6 @@
 import { channelsOf, padChannels } from '../../src/ops/channels.ts';
 import { layerNorm } from '../../src/ops/layer-norm.ts';
+import { layerNormStatement } from './layer-norm.statement.ts';
 import { expectClose, opSuite, random, runOp } from './harness.ts';
 
 const cases = [
@@ -21,16 +22,7 @@ opSuite('layerNorm', cases, async (gpu, target, { tokens, channels, offset, resi
   const pad = (input: typeof x) => ({ ...input, shape: [...input.shape.slice(0, -1), padded.width], values: padChannels(input.values, padded) });
   const found = await runOp(gpu, target, { x: pad(x), weight: pad(weight), bias: pad(bias), residual: pad(added) }, (r, t) =>
     layerNorm(r, t.x, { weight: t.weight, bias: t.bias, channels }, { epsilon, ...(residual && { residual: t.residual }) }));
-  const expected = new Float32Array(tokens * channels);
-  for (let t = 0; t < tokens; t++) {
-    const row = Array.from(x.values.subarray(t * channels, (t + 1) * channels));
-    const mean = row.reduce((sum, v) => sum + v, 0) / channels;
-    const variance = row.reduce((sum, v) => sum + (v - mean) ** 2, 0) / channels;
-    row.forEach((v, c) => {
-      const normed = ((v - mean) / Math.sqrt(variance + epsilon)) * weight.values[c]! + bias.values[c]!;
-      expected[t * channels + c] = normed + (residual ? added.values[t * channels + c]! : 0);
-    });
-  }
+  const expected = Float32Array.from(layerNormStatement(x.values, weight.values, bias.values, channels, epsilon), (v, i) => v + (residual ? added.values[i]! : 0));
   // An offset of 60 standard deviations costs f32 as many units in the last place.
   expectClose(found, padChannels(expected, padded), target.precision, target.precision === 'f32' ? 2e-6 * (1 + offset / 10) : 1e-3);
 });

@@ -1,3 +1,4 @@
+import { windowAttentionBackwardQueryVariants } from '../../src/kernels/generated.ts';
 import { channelsOf, padChannels } from '../../src/ops/channels.ts';
 import { windowAttention } from '../../src/ops/window-attention.ts';
 import { gradientSuite } from './gradients.ts';
@@ -14,6 +15,7 @@ const cases = [
   { name: 'a wide head', grid: 2, window: 2, shift: 1, heads: 1, headWidth: 80, bands: 1 },
 ];
 
+// The kernels of queries and keys have the same forms, and take the same one.
 gradientSuite('windowAttention', cases, (size, precision) => {
   const { grid, window, shift, heads, headWidth, bands, firstRow = 0, samples = 12 } = size;
   const [one, all, head] = [channelsOf(heads * headWidth, heads), channelsOf(3 * heads * headWidth, 3 * heads, 8), channelsOf(headWidth)];
@@ -33,4 +35,4 @@ gradientSuite('windowAttention', cases, (size, precision) => {
     once: true,
     samples,
   };
-});
+}, windowAttentionBackwardQueryVariants);

@@ -1,3 +1,4 @@
+import { windowAttentionVariants } from '../../src/kernels/generated.ts';
 import { expect, test } from 'vitest';
 import { channelsOf, padChannels, unpadChannels } from '../../src/ops/channels.ts';
 import { resizedTable, windowAttention, windowBands } from '../../src/ops/window-attention.ts';
@@ -12,6 +13,7 @@ const cases = [
   { name: 'odd window and head width', grid: 6, window: 3, shift: 1, heads: 3, headWidth: 5, bands: 2 },
   { name: 'one token', grid: 1, window: 1, shift: 0, heads: 1, headWidth: 4, bands: 1 },
   { name: 'more than one run of keys', grid: 9, window: 9, shift: 4, heads: 1, headWidth: 4, bands: 1 },
+  { name: 'the widest head that the tiled form takes', grid: 4, window: 4, shift: 0, heads: 1, headWidth: 80, bands: 1 },
   { name: 'a wide head', grid: 4, window: 2, shift: 1, heads: 1, headWidth: 128, bands: 2 },
 ];
 
@@ -33,7 +35,7 @@ opSuite('windowAttention', cases, async (gpu, target, c) => {
   const expected = windowAttentionStatement(qkv.values, tables.values, c, firstRow);
   expectClose(unpadChannels(found, { ...one, width: outWidth }), expected, target.precision);
   expect(found.every((v, i) => i % outWidth < one.width || v === 0)).toBe(true);
-});
+}, windowAttentionVariants);
 
 test('windowBands covers every row once, in rolled order, at whatever limit', () => {
   for (const [grid, window, shift, limitBytes] of [[32, 8, 4, 8], [32, 8, 0, 16], [6, 3, 1, 1], [8, 4, 2, 1000]] as const) {

@@ -5,7 +5,7 @@ import { lifetimesOf } from '../../src/runtime/plan.ts';
 import { createRecorder, maxWorkgroups, spread } from '../../src/runtime/recorder.ts';
 import { rows, type ArenaStorage, type Tensor } from '../../src/runtime/tensor.ts';
 
-const target = { precision: 'f32', software: true, subgroupSize: undefined, bindingBytes: 2 ** 27 } as const;
+const target = { precision: 'f32', software: true, bindingBytes: 2 ** 27 } as const;
 
 /** A chain of layers with residuals over random widths, as the plan sees it. */
 function randomChain(layers: number) {

@@ -7,7 +7,7 @@ import type { Command, Dispatch } from '../../src/runtime/recorder.ts';
 import { checkpointed, createTapedRecorder } from '../../src/runtime/tape.ts';
 import { rows, type Tensor } from '../../src/runtime/tensor.ts';
 
-const target = { precision: 'f32', software: false, subgroupSize: undefined, bindingBytes: 128 * 2 ** 20 } as const;
+const target = { precision: 'f32', software: false, bindingBytes: 128 * 2 ** 20 } as const;
 
 function recording() {
   const gradients = new Map<Tensor['storage'], Tensor<'f32'>>();

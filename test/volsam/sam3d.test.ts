@@ -15,7 +15,7 @@ const points: Point[] = [[10, 12, 20], [25, 3, 7]];
 let gpu: Gpu;
 let sam: Sam3D;
 beforeAll(async () => {
-  gpu = await openGpu();
+  gpu = await openGpu({ tune: false });
   sam = await Sam3D.create(gpu, syntheticWeights(config));
 });
 afterAll(() => gpu.close());
@@ -103,7 +103,7 @@ test('bad inputs are refused by the argument\'s name, before any GPU work', asyn
 });
 
 test('an embedding of another model is refused, and a lost device rejects the pending call by name', async () => {
-  const own = await openGpu();
+  const own = await openGpu({ tune: false });
   const lost = await Sam3D.create(own, syntheticWeights(config));
   const { feature, shared, dispose } = await sam.embed(volume);
   await expect(sam.decode({ feature: { ...feature, bytes: 4 }, shared, dispose }, null)).rejects.toThrow(/embedding: made by a model of another configuration/);

@@ -17,7 +17,7 @@ const example: Example = { volume: { data: goldens.read('volume'), shape: [32, 3
 
 let gpu: Gpu;
 beforeAll(async () => {
-  gpu = await openGpu();
+  gpu = await openGpu({ tune: false });
 });
 afterAll(() => gpu.close());
 

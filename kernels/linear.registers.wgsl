@@ -1,0 +1,129 @@
+// linear.wgsl straight from memory, for adapters whose memory and caches are one, as a CPU's are.
+// Fully connected layer over tokens, with bias, activation and residual in its epilogue.
+//   y[t,n] = activation(bias[n] + sum_k x'[t,k] * weight[k,n]) + residual[t,n], added to what y holds where accumulate
+//   x'[t,k] = (x[t,k] - mean[t]) * scale[t] * normWeight[k] + normBias[k] where normalise, else x[t,k]
+// x            (tokens, inWidth)    stored, inWidth fastest, a multiple of 4
+// weight       (inWidth, outWidth)  stored, outWidth fastest, a multiple of 4
+// bias         (outWidth)           stored, read where hasBias; otherwise any tensor may be bound there
+// residual     (tokens, outWidth)   stored, read where hasResidual; otherwise any tensor may be bound there
+// y            (tokens, outWidth)   stored
+// statistics   (tokens, 2)          f32: mean and 1 / standard deviation, read where normalise
+// normWeight, normBias  (inWidth)   stored, read where normalise; otherwise any tensors may be bound there
+// activation   0 none, 1 ReLU, 2 GELU by the error function
+// tileTokens, tileColumns  what a workgroup makes. Of 8 tokens, a software adapter's SIMD register lies along the
+//              columns, and x is one address for all of it.
+// tuned tileTokens x tileColumns: 8 x 64, 64 x 64
+// suits software adapters
+// One invocation makes 8 tokens x 2 vec4 columns in registers, straight from memory: no workgroup memory, no barrier.
+// The two vec4s lie columnLanes apart, so that a workgroup's loads of weight are contiguous.
+// 2 * tokens * inWidth * outWidth operations; reads weight once for every 8 tokens and x once for every
+// tileColumns columns, the rest from cache.
+
+alias stored = f32;
+
+override tokens: u32;
+override inWidth: u32;
+override outWidth: u32;
+override normalise: bool = false;
+override hasBias: bool = false;
+override activation: u32 = 0u;
+override hasResidual: bool = false;
+override accumulate: bool = false;
+override tileTokens: u32 = 8u;
+override tileColumns: u32 = 64u;
+override tokenLanes: u32 = tileTokens / 8u;
+override columnLanes: u32 = tileColumns / 8u;
+
+const laneTokens = 8u;
+
+@group(0) @binding(0) var<storage, read> x: array<vec4<stored>>;
+@group(0) @binding(1) var<storage, read> weight: array<vec4<stored>>;
+@group(0) @binding(2) var<storage, read> bias: array<vec4<stored>>;
+@group(0) @binding(3) var<storage, read> residual: array<vec4<stored>>;
+@group(0) @binding(4) var<storage, read_write> y: array<vec4<stored>>;
+@group(0) @binding(5) var<storage, read> statistics: array<vec2<f32>>;
+@group(0) @binding(6) var<storage, read> normWeight: array<vec4<stored>>;
+@group(0) @binding(7) var<storage, read> normBias: array<vec4<stored>>;
+
+// The error function to 1.4e-7 (our own least-squares fits: a polynomial in a^2, and in 1/(1 + a/2) for the tail).
+fn erf(a: f32) -> f32 {
+  let m = abs(a);
+  let z = m * m;
+  let near = m * (1.1283791 + z * (-0.37612626 + z * (0.11283597 + z * (-0.026854329 + z * (0.0051893122 + z * (-0.00080188555 + z * 7.8824974e-5))))));
+  let t = 1.0 / (1.0 + 0.5 * m);
+  let tail = t * (0.28281003 + t * (0.27216569 + t * (0.30567172 + t * (-0.01500806 + t * (0.44428283 + t * (-0.37142771 + t * (0.071517251 + t * 0.0100532)))))));
+  let far = 1.0 - exp(-min(z, 17.0)) * tail;
+  return sign(a) * select(far, near, m < 1.0);
+}
+
+fn gelu(v: vec4<f32>) -> vec4<f32> {
+  let u = v * 0.70710678;
+  return 0.5 * v * (vec4<f32>(1.0) + vec4<f32>(erf(u.x), erf(u.y), erf(u.z), erf(u.w)));
+}
+
+fn store(token: u32, column: u32, sum: vec4<f32>) {
+  if (token >= tokens || column >= outWidth / 4u) {
+    return;
+  }
+  var value = sum;
+  if (hasBias) {
+    value += vec4<f32>(bias[column]);
+  }
+  if (activation == 1u) {
+    value = max(value, vec4<f32>(0.0));
+  } else if (activation == 2u) {
+    value = gelu(value);
+  }
+  let at = token * (outWidth / 4u) + column;
+  if (hasResidual) {
+    value += vec4<f32>(residual[at]);
+  }
+  if (accumulate) {
+    value += vec4<f32>(y[at]);
+  }
+  y[at] = vec4<stored>(value);
+}
+
+// A vec4 of inputs.
+fn inputAt(token: u32, k4: u32) -> vec4<f32> {
+  let value = vec4<f32>(x[token * (inWidth / 4u) + k4]);
+  if (normalise) {
+    let own = statistics[token];
+    return (value - own.x) * own.y * vec4<f32>(normWeight[k4]) + vec4<f32>(normBias[k4]);
+  }
+  return value;
+}
+
+@compute @workgroup_size(columnLanes, tokenLanes)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
+        @builtin(local_invocation_id) local: vec3<u32>) {
+  let inWidth4 = inWidth / 4u;
+  let outWidth4 = outWidth / 4u;
+  let firstToken = (group.y + group.z * groups.y) * tileTokens + local.y * laneTokens;
+  let column = group.x * 2u * columnLanes + local.x;
+  let columnA = min(column, outWidth4 - 1u);
+  let columnB = min(column + columnLanes, outWidth4 - 1u);
+
+  var sumA: array<vec4<f32>, 8>;
+  var sumB: array<vec4<f32>, 8>;
+  for (var k = 0u; k < inWidth4; k++) {
+    let at = k * 4u * outWidth4;
+    let a0 = vec4<f32>(weight[at + columnA]);
+    let a1 = vec4<f32>(weight[at + outWidth4 + columnA]);
+    let a2 = vec4<f32>(weight[at + 2u * outWidth4 + columnA]);
+    let a3 = vec4<f32>(weight[at + 3u * outWidth4 + columnA]);
+    let b0 = vec4<f32>(weight[at + columnB]);
+    let b1 = vec4<f32>(weight[at + outWidth4 + columnB]);
+    let b2 = vec4<f32>(weight[at + 2u * outWidth4 + columnB]);
+    let b3 = vec4<f32>(weight[at + 3u * outWidth4 + columnB]);
+    for (var r = 0u; r < laneTokens; r++) {
+      let value = inputAt(min(firstToken + r, tokens - 1u), k);
+      sumA[r] += value.x * a0 + value.y * a1 + value.z * a2 + value.w * a3;
+      sumB[r] += value.x * b0 + value.y * b1 + value.z * b2 + value.w * b3;
+    }
+  }
+  for (var r = 0u; r < laneTokens; r++) {
+    store(firstToken + r, column, sumA[r]);
+    store(firstToken + r, column + columnLanes, sumB[r]);
+  }
+}

@@ -1,0 +1,175 @@
+// Fully connected layer over tokens: linear.wgsl on matrix units, f16 by f16 into f32.
+//   y[t,n] = activation(bias[n] + sum_k x'[t,k] * weight[k,n]) + residual[t,n], added to what y holds where accumulate
+//   x'[t,k] = (x[t,k] - mean[t]) * scale[t] * normWeight[k] + normBias[k] where normalise, else x[t,k]
+// x            (tokens, inWidth)    f16, inWidth fastest, a multiple of 4
+// weight       (inWidth, outWidth)  f16, outWidth fastest, a multiple of 4
+// bias, residual, y, statistics, normWeight, normBias, activation  as in linear.wgsl
+// matrixSide   8 or 16, by the device
+// subgroupLanes  the device's
+// A workgroup of 4 subgroups makes 64 tokens x 64 columns, each subgroup a quarter, in (32 / matrixSide)^2 matrices of
+// sums. 32 inputs of its tokens and columns at a time lie in workgroup memory, where what is outside of the tensors is
+// zero; the sums leave through it, a matrix a subgroup, so that lanes store whole vec4s.
+// 2 * tokens * inWidth * outWidth operations; reads weight once for every 64 tokens and x once for every 64 columns.
+
+enable f16;
+enable subgroups;
+enable chromium_experimental_subgroup_matrix;
+
+// That a subgroup's lanes agree on its number is more than the analysis can see.
+diagnostic(off, chromium.subgroup_matrix_uniformity);
+
+alias stored = f32;
+
+const matrixSide = 8u;
+
+override tokens: u32;
+override inWidth: u32;
+override outWidth: u32;
+override normalise: bool = false;
+override hasBias: bool = false;
+override activation: u32 = 0u;
+override hasResidual: bool = false;
+override accumulate: bool = false;
+override subgroupLanes: u32;
+override threads: u32 = 4u * subgroupLanes;
+
+const tileTokens = 64u;
+const tileColumns = 64u;
+
+// Inputs of a step.
+const stepInputs = 32u;
+const subgroupSide = 32u;
+const across = subgroupSide / matrixSide;
+
+@group(0) @binding(0) var<storage, read> x: array<vec4<stored>>;
+@group(0) @binding(1) var<storage, read> weight: array<vec4<stored>>;
+@group(0) @binding(2) var<storage, read> bias: array<vec4<stored>>;
+@group(0) @binding(3) var<storage, read> residual: array<vec4<stored>>;
+@group(0) @binding(4) var<storage, read_write> y: array<vec4<stored>>;
+@group(0) @binding(5) var<storage, read> statistics: array<vec2<f32>>;
+@group(0) @binding(6) var<storage, read> normWeight: array<vec4<stored>>;
+@group(0) @binding(7) var<storage, read> normBias: array<vec4<stored>>;
+
+// (tileTokens, stepInputs) and (stepInputs, tileColumns).
+var<workgroup> inputs: array<f16, tileTokens * stepInputs>;
+var<workgroup> weights: array<f16, stepInputs * tileColumns>;
+
+// A matrix of sums of each subgroup.
+var<workgroup> sums: array<f32, 4u * matrixSide * matrixSide>;
+
+// The error function to 1.4e-7 (our own least-squares fits: a polynomial in a^2, and in 1/(1 + a/2) for the tail).
+fn erf(a: f32) -> f32 {
+  let m = abs(a);
+  let z = m * m;
+  let near = m * (1.1283791 + z * (-0.37612626 + z * (0.11283597 + z * (-0.026854329 + z * (0.0051893122 + z * (-0.00080188555 + z * 7.8824974e-5))))));
+  let t = 1.0 / (1.0 + 0.5 * m);
+  let tail = t * (0.28281003 + t * (0.27216569 + t * (0.30567172 + t * (-0.01500806 + t * (0.44428283 + t * (-0.37142771 + t * (0.071517251 + t * 0.0100532)))))));
+  let far = 1.0 - exp(-min(z, 17.0)) * tail;
+  return sign(a) * select(far, near, m < 1.0);
+}
+
+fn gelu(v: vec4<f32>) -> vec4<f32> {
+  let u = v * 0.70710678;
+  return 0.5 * v * (vec4<f32>(1.0) + vec4<f32>(erf(u.x), erf(u.y), erf(u.z), erf(u.w)));
+}
+
+fn store(token: u32, column: u32, sum: vec4<f32>) {
+  if (token >= tokens || column >= outWidth / 4u) {
+    return;
+  }
+  var value = sum;
+  if (hasBias) {
+    value += vec4<f32>(bias[column]);
+  }
+  if (activation == 1u) {
+    value = max(value, vec4<f32>(0.0));
+  } else if (activation == 2u) {
+    value = gelu(value);
+  }
+  let at = token * (outWidth / 4u) + column;
+  if (hasResidual) {
+    value += vec4<f32>(residual[at]);
+  }
+  if (accumulate) {
+    value += vec4<f32>(y[at]);
+  }
+  y[at] = vec4<stored>(value);
+}
+
+fn inputAt(token: u32, k4: u32) -> vec4<f32> {
+  if (token >= tokens || k4 >= inWidth / 4u) {
+    return vec4<f32>(0.0);
+  }
+  let value = vec4<f32>(x[token * (inWidth / 4u) + k4]);
+  if (normalise) {
+    let own = statistics[token];
+    return (value - own.x) * own.y * vec4<f32>(normWeight[k4]) + vec4<f32>(normBias[k4]);
+  }
+  return value;
+}
+
+fn weightAt(k: u32, column: u32) -> vec4<f32> {
+  if (k >= inWidth || column >= outWidth / 4u) {
+    return vec4<f32>(0.0);
+  }
+  return vec4<f32>(weight[k * (outWidth / 4u) + column]);
+}
+
+// Puts a step's inputs and weights into workgroup memory.
+fn load(lane: u32, firstToken: u32, firstColumn: u32, firstInput: u32) {
+  for (var i = lane; i < tileTokens * stepInputs / 4u; i += threads) {
+    let value = vec4<f16>(inputAt(firstToken + i / (stepInputs / 4u), firstInput / 4u + i % (stepInputs / 4u)));
+    inputs[4u * i] = value.x;
+    inputs[4u * i + 1u] = value.y;
+    inputs[4u * i + 2u] = value.z;
+    inputs[4u * i + 3u] = value.w;
+  }
+  for (var i = lane; i < stepInputs * tileColumns / 4u; i += threads) {
+    let value = vec4<f16>(weightAt(firstInput + i / (tileColumns / 4u), firstColumn + i % (tileColumns / 4u)));
+    weights[4u * i] = value.x;
+    weights[4u * i + 1u] = value.y;
+    weights[4u * i + 2u] = value.z;
+    weights[4u * i + 3u] = value.w;
+  }
+}
+
+@compute @workgroup_size(threads)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
+        @builtin(local_invocation_index) lane: u32, @builtin(subgroup_invocation_id) subgroupLane: u32) {
+  let firstToken = (group.y + group.z * groups.y) * tileTokens;
+  let firstColumn = group.x * tileColumns / 4u;
+  let subgroup = lane / subgroupLanes;
+  let quarterToken = (subgroup / 2u) * subgroupSide;
+  let quarterColumn = (subgroup % 2u) * subgroupSide;
+
+  var products: array<subgroup_matrix_result<f32, matrixSide, matrixSide>, across * across>;
+  for (var firstInput = 0u; firstInput < inWidth; firstInput += stepInputs) {
+    load(lane, firstToken, firstColumn, firstInput);
+    workgroupBarrier();
+    for (var k = 0u; k < stepInputs; k += matrixSide) {
+      var right: array<subgroup_matrix_right<f16, matrixSide, matrixSide>, across>;
+      for (var j = 0u; j < across; j++) {
+        right[j] = subgroupMatrixLoad<subgroup_matrix_right<f16, matrixSide, matrixSide>>(&weights, k * tileColumns + quarterColumn + j * matrixSide, false, tileColumns);
+      }
+      for (var i = 0u; i < across; i++) {
+        let left = subgroupMatrixLoad<subgroup_matrix_left<f16, matrixSide, matrixSide>>(&inputs, (quarterToken + i * matrixSide) * stepInputs + k, false, stepInputs);
+        for (var j = 0u; j < across; j++) {
+          products[i * across + j] = subgroupMatrixMultiplyAccumulate(left, right[j], products[i * across + j]);
+        }
+      }
+    }
+    workgroupBarrier();
+  }
+  let own = subgroup * matrixSide * matrixSide;
+  for (var m = 0u; m < across * across; m++) {
+    subgroupMatrixStore(&sums, own, products[m], false, matrixSide);
+    workgroupBarrier();
+    for (var i = subgroupLane; i < matrixSide * matrixSide / 4u; i += subgroupLanes) {
+      let token = firstToken + quarterToken + (m / across) * matrixSide + i / (matrixSide / 4u);
+      let column = firstColumn + (quarterColumn + (m % across) * matrixSide) / 4u + i % (matrixSide / 4u);
+      let at = own + 4u * i;
+      store(token, column, vec4<f32>(sums[at], sums[at + 1u], sums[at + 2u], sums[at + 3u]));
+    }
+    workgroupBarrier();
+  }
+}

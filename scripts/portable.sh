@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# Packs node, volsam, its bench, Dawn's Linux binding and the Vulkan loader into one archive for a bare x86-64 Linux machine
+# with a GPU driver and no network:
+#   bash scripts/portable.sh [volsam-portable.tar.xz]
+# There: tar xf volsam-portable.tar.xz && volsam-portable/bench, which leaves its figures in volsam-portable/results;
+# volsam-portable/volsam is the command line.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+archive=$(realpath -m "${1:-volsam-portable.tar.xz}")
+stage=$(mktemp -d)
+trap 'rm -rf "$stage"' EXIT
+root="$stage/volsam-portable"
+mkdir -p "$root/bin" "$root/lib" "$root/app/node_modules/webgpu/dist"
+
+npm run -s build
+npx tsx scripts/bundle-portable.ts "$root/app"
+cp weights/demo/* "$root/app/"
+cp "$(command -v node)" "$root/bin/node"
+strip --strip-unneeded "$root/bin/node" 2>/dev/null || true
+cp node_modules/webgpu/package.json node_modules/webgpu/index.js "$root/app/node_modules/webgpu/"
+cp -r node_modules/webgpu/dist/linux-x64 "$root/app/node_modules/webgpu/dist/"
+loader=$(ldconfig -p | awk '/libvulkan\.so\.1 .*x86-64/ { print $NF; exit }')
+cp "${loader:?libvulkan.so.1 is missing: npm run adapter installs it}" "$root/lib/libvulkan.so.1"
+
+cat > "$root/run" <<'RUN'
+#!/bin/sh
+# Runs a script of app/ with the packed node and Vulkan loader.
+here=$(cd "$(dirname "$0")" && pwd)
+script=$1
+shift
+export LD_LIBRARY_PATH="$here/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
+# Containers often have NVIDIA's libraries without the file that tells the loader of them.
+if [ -z "$VK_DRIVER_FILES" ] && ldconfig -p 2>/dev/null | grep -q libGLX_nvidia.so.0 && ! ls /etc/vulkan/icd.d/nvidia* /usr/share/vulkan/icd.d/nvidia* >/dev/null 2>&1; then
+  printf '{"file_format_version":"1.0.0","ICD":{"library_path":"libGLX_nvidia.so.0","api_version":"1.3.0"}}' > "$here/lib/nvidia_icd.json"
+  export VK_DRIVER_FILES="$here/lib/nvidia_icd.json"
+fi
+exec "$here/bin/node" "$here/app/$script" "$@"
+RUN
+printf '#!/bin/sh\nhere=$(cd "$(dirname "$0")" && pwd)\nexec "$here/run" bench/run.js --save --out "$here/results" "$@"\n' > "$root/bench"
+printf '#!/bin/sh\nexec "$(cd "$(dirname "$0")" && pwd)/run" cli.js "$@"\n' > "$root/volsam"
+chmod +x "$root/run" "$root/bench" "$root/volsam"
+XZ_OPT='-6 -T0' tar -C "$stage" -cJf "$archive" volsam-portable
+bytes=$(stat -c %s "$archive")
+echo "$archive: $bytes bytes"
+if [ "$bytes" -ge 60000000 ]; then
+  echo "portable: over 60 MB" >&2
+  exit 1
+fi

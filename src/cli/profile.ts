@@ -1,0 +1,146 @@
+/** `volsam profile`: where the time of a forward pass or a training step goes, against what the device can do. */
+import { Argument, Option, type Command } from 'commander';
+import { configNamed, configs } from '../model/config.ts';
+import { syntheticWeights } from '../model/synthetic.ts';
+import type { Precision } from '../kernels/kernel.ts';
+import { readSafetensors, writeWhole } from '../node/files.ts';
+import { cellsOf, profileHead, writeProfileReport } from '../node/profile-report.ts';
+import { InputError } from '../runtime/errors.ts';
+import type { Gpu } from '../runtime/gpu.ts';
+import type { Plan } from '../runtime/plan.ts';
+import { profile, type DispatchTiming, type Profile } from '../runtime/profiler.ts';
+import { trafficOf } from '../runtime/traffic.ts';
+import { timeForms } from '../runtime/tuner.ts';
+import { measureCeilings } from '../volsam/ceilings.ts';
+import type { Point } from '../volsam/inputs.ts';
+import { formatTrace, outerLayer, summarise } from '../volsam/profile-summary.ts';
+import { Sam3D } from '../volsam/sam3d.ts';
+import { Trainer } from '../volsam/trainer.ts';
+import { addTuning, openTuned, parsePrecision } from './options.ts';
+
+interface ProfileArguments {
+  readonly config: string;
+  readonly weights?: string;
+  readonly precision: Precision;
+  readonly kernel?: string;
+  readonly sweep?: boolean;
+  readonly dispatches?: boolean;
+  readonly json?: boolean;
+  readonly trace?: string;
+  readonly html?: string;
+  readonly tune: boolean;
+}
+
+interface Recorded {
+  readonly plans: readonly Plan[];
+  dispose(): void;
+}
+
+/** Weights decide nothing about time: without a file they are synthetic. */
+async function record(gpu: Gpu, what: 'forward' | 'train', { config, weights, precision }: ProfileArguments): Promise<Recorded> {
+  const file = weights === undefined ? syntheticWeights(configNamed(config)) : await readSafetensors(weights);
+  if (what === 'train') {
+    const trainer = await Trainer.create(gpu, file, { precision, clickCounts: [1] });
+    return { plans: trainer.plans, dispose: () => trainer.dispose() };
+  }
+  const sam = await Sam3D.create(gpu, file, { precision });
+  const middle = Math.floor(sam.config.crop / 2);
+  return { plans: await sam.record([[middle, middle, middle] satisfies Point]), dispose: () => sam.dispose() };
+}
+
+async function profileAll(gpu: Gpu, plans: readonly Plan[], kernel: string | undefined): Promise<Profile> {
+  const profiles = [];
+  for (const plan of plans) {
+    await plan.replay(); // compiles, on drivers that do so at the first dispatch
+    profiles.push(await profile(gpu, plan));
+  }
+  const timings = profiles.flatMap((one) => one.timings).filter((timing) => kernel === undefined || timing.kernel === kernel || timing.kernel.startsWith(`${kernel}.`));
+  if (timings.length === 0) {
+    const names = [...new Set(profiles.flatMap((one) => one.timings.map((timing) => timing.kernel)))].sort();
+    throw new InputError(`--kernel ${kernel}: nothing of that name runs here; there are ${names.join(', ')}`);
+  }
+  return { clock: profiles[0]!.clock, timings };
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]!.length)));
+  const line = (cells: readonly string[]) => cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join('  ');
+  return [line(head), ...rows.map(line)].join('\n');
+}
+
+const mebibytes = (bytes: number) => (bytes / 2 ** 20).toFixed(1);
+
+async function sweep(gpu: Gpu, what: 'forward' | 'train', given: ProfileArguments): Promise<void> {
+  if (given.kernel === undefined) {
+    throw new InputError('--sweep goes with --kernel: the name of a kernel that comes in several forms, such as linear');
+  }
+  const recorded = await record({ ...gpu, tuning: undefined }, what, given);
+  const timings = await timeForms(gpu, recorded.plans.map(({ commands }) => ({ commands, precision: given.precision })), given.kernel);
+  recorded.dispose();
+  if (timings.length === 0) {
+    throw new InputError(`--kernel ${given.kernel}: no kernel of that name comes in several forms that run here and take a hundredth of the work`);
+  }
+  console.log(given.json ? JSON.stringify(timings) : table(['shape', 'form', 'ms', 'GFLOP/s'],
+    timings.map(({ shape, form, milliseconds, operations }) => [shape, form, milliseconds.toFixed(2), (operations / milliseconds / 1e6).toFixed(1)])));
+}
+
+/** Each dispatch in order, with what it moves at least. */
+function dispatchTable(timings: readonly DispatchTiming[]): string {
+  return table(['layer', 'kernel', 'MFLOP', 'MiB', 'ms'], timings.map(({ layer, kernel, operations, bytes, milliseconds }) =>
+    [layer, kernel, (operations / 1e6).toFixed(1), mebibytes(bytes), milliseconds.toFixed(3)]));
+}
+
+async function run(what: 'forward' | 'train', given: ProfileArguments): Promise<void> {
+  const gpu = await openTuned(given);
+  try {
+    if (given.sweep) {
+      await sweep(gpu, what, given);
+      return;
+    }
+    const recorded = await record(gpu, what, given);
+    const ceilings = await measureCeilings(gpu, given.precision);
+    const found = await profileAll(gpu, recorded.plans, given.kernel);
+    const [kernels, layers] = [summarise(found, ceilings, ({ kernel }) => kernel), summarise(found, ceilings, ({ layer }) => outerLayer(layer))];
+    const traffic = trafficOf(recorded.plans.flatMap(({ commands }) => commands));
+    const milliseconds = found.timings.reduce((sum, timing) => sum + timing.milliseconds, 0);
+    const title = `volsam profile: ${what}, ${given.weights ?? given.config}, ${given.precision}`;
+    const lines = [
+      `${gpu.adapter.name}; ${found.timings.length} dispatches in ${milliseconds.toFixed(1)} ms, timed by ${found.clock}${found.clock === 'submission' ? ', which adds what a submission costs' : ''}.`,
+      `Ceilings, measured: ${ceilings.gflops.toFixed(1)} GFLOP/s in a GEMM, ${ceilings.gBps.toFixed(1)} GB/s in a copy.`,
+      `Bytes moved at least: ${mebibytes(traffic.dispatchBytes)} MiB with each dispatch's tensors once; ${mebibytes(traffic.layerBytes)} MiB were each layer one kernel; ${mebibytes(traffic.leastBytes)} MiB for weights, inputs and outputs alone. ${traffic.moves} commands only move data.`,
+    ];
+    if (given.trace !== undefined) {
+      await writeWhole(given.trace, new TextEncoder().encode(formatTrace(found, title)));
+    }
+    if (given.html !== undefined) {
+      await writeProfileReport(given.html, title, lines, found, kernels, layers, ceilings);
+    }
+    if (given.json) {
+      console.log(JSON.stringify({ adapter: gpu.adapter, clock: found.clock, milliseconds, ceilings, traffic, kernels, layers, dispatches: found.timings }));
+    } else {
+      console.log([...lines, '', table(profileHead, kernels.map(cellsOf)), '', table(['layer', ...profileHead.slice(1)], layers.map(cellsOf))].join('\n'));
+      if (given.dispatches) {
+        console.log(`\n${dispatchTable(found.timings)}`);
+      }
+    }
+    recorded.dispose();
+  } finally {
+    gpu.close();
+  }
+}
+
+export function addProfile(program: Command): void {
+  addTuning(program.command('profile'))
+    .description('time every kernel of a forward pass or a training step, against this device\'s measured ceilings')
+    .addArgument(new Argument('[what]', 'what to profile').choices(['forward', 'train']).default('forward'))
+    .option('--config <name>', `${Object.keys(configs).join(', ')}, with synthetic weights`, 'tiny')
+    .option('--weights <file>', 'safetensors, instead')
+    .option('--precision <type>', 'f32 or f16', parsePrecision, 'f32')
+    .option('--kernel <name>', 'that kernel alone')
+    .addOption(new Option('--sweep', 'with --kernel: time its forms on each of the model\'s shapes'))
+    .option('--dispatches', 'also list every dispatch, with the bytes that it moves')
+    .option('--json', 'one JSON object instead of tables')
+    .option('--trace <file>', 'also a trace, for ui.perfetto.dev or chrome://tracing')
+    .option('--html <file>', 'also a page with roofline and timeline')
+    .action(run);
+}

@@ -1,0 +1,77 @@
+/** Forms are timed once a device, remembered, and computed with. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { linearVariants } from '../../src/kernels/generated.ts';
+import { candidatesOf, safeChoice, type Traits } from '../../src/kernels/variants.ts';
+import { openGpu } from '../../src/node/open-gpu.ts';
+import { linear } from '../../src/ops/linear.ts';
+import type { Gpu } from '../../src/runtime/gpu.ts';
+import { finishPlan } from '../../src/runtime/plan.ts';
+import { createRecorder, targetOf } from '../../src/runtime/recorder.ts';
+import { createTuning, type TuningStore } from '../../src/runtime/tuner.ts';
+
+let gpu: Gpu;
+beforeAll(async () => {
+  gpu = await openGpu({ tune: false });
+});
+afterAll(() => gpu.close());
+
+function memoryStore(): TuningStore & { writes: number; saved: Map<string, Readonly<Record<string, string>>> } {
+  const saved = new Map<string, Readonly<Record<string, string>>>();
+  const store = {
+    saved, writes: 0,
+    read: async (key: string) => saved.get(key) ?? {},
+    async write(key: string, choices: Readonly<Record<string, string>>) {
+      store.writes++;
+      saved.set(key, choices);
+    },
+  };
+  return store;
+}
+
+async function kernelOf(view: Gpu): Promise<string> {
+  const r = createRecorder(targetOf(view, 'f32'));
+  linear(r, r.tensor('stored', [256, 32]), { weight: r.tensor('stored', [32, 64]) });
+  const plan = await finishPlan(view, r);
+  const [command] = plan.commands;
+  plan.dispose();
+  return command?.kind === 'dispatch' ? command.kernel.name : '';
+}
+
+test('a shape is timed once, written down, and read back by the next process', async () => {
+  const store = memoryStore();
+  const reports: string[] = [];
+  const first = await kernelOf({ ...gpu, tuning: createTuning({ store, report: (text) => reports.push(text) }) });
+  expect(store.writes).toBe(1);
+  expect(reports.length).toBe(1);
+  const [choices] = [...store.saved.values()];
+  expect(Object.keys(choices!)).toEqual(['linear 32 x 64 f32']);
+  expect(choices!['linear 32 x 64 f32']!.startsWith(first)).toBe(true);
+  const again = createTuning({ store });
+  expect(await kernelOf({ ...gpu, tuning: again })).toBe(first);
+  expect(await kernelOf({ ...gpu, tuning: again })).toBe(first);
+  expect(store.writes).toBe(1);
+});
+
+test('what the store says is taken; a form that no longer exists falls back to the safe one', async () => {
+  const [safe, other] = ['linear.registers 8x64', 'a form of another version'];
+  for (const [said, expected] of [[safe, 'linear.registers'], [other, await kernelOf(gpu)]] as const) {
+    const store: TuningStore = { read: async () => ({ 'linear 32 x 64 f32': said }), write: async () => undefined };
+    expect(await kernelOf({ ...gpu, tuning: createTuning({ store }) })).toBe(expected);
+  }
+});
+
+test('candidates are what the device can run, and the safe one suits it', () => {
+  const bare: Traits = { precision: 'f32', software: false, features: new Set(), subgroupSize: undefined, matrixSide: undefined };
+  const names = (traits: Traits) => candidatesOf(linearVariants, traits).map(({ name }) => name);
+  const safe = (traits: Traits) => safeChoice('', candidatesOf(linearVariants, traits), traits).name;
+  expect(names(bare)).toEqual(['linear 64x64', 'linear 128x128', 'linear.registers 8x64', 'linear.registers 64x64']);
+  expect(safe(bare)).toBe('linear 64x64');
+  expect(safe({ ...bare, software: true })).toBe('linear.registers 8x64');
+  expect(safe({ ...bare, software: true, features: new Set(['subgroups']), subgroupSize: 8 })).toBe('linear.subgroup');
+  expect(names({ ...bare, features: new Set(['subgroups']), subgroupSize: 32 })).toEqual(names(bare));
+  const matrices: Traits = { ...bare, precision: 'f16', features: new Set(['subgroups', 'chromium-experimental-subgroup-matrix']), subgroupSize: 32, matrixSide: 16 };
+  expect(names(matrices)).toContain('linear.subgroup-matrix');
+  expect(names({ ...matrices, precision: 'f32' })).toEqual(names(bare));
+  expect(names({ ...matrices, matrixSide: undefined })).toEqual(names(bare));
+  expect(candidatesOf(linearVariants, matrices).find(({ name }) => name === 'linear.subgroup-matrix')!.settings).toEqual({ subgroupLanes: 32 });
+});
