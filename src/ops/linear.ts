@@ -99,7 +99,8 @@ export function linear(r: Recorder, x: Stored, weights: LinearWeights, options: 
   const tokens = sizeOf(outer);
   const y = into ?? r.tensor('stored', [...outer, outWidth]);
   checkShapes(x, weight, { y, residual });
-  const statistics = norm ? layerNormStatistics(r, x, norm.weights, norm.epsilon) : r.tensor('f32', [2]);
+  // What is not read has to be bound: the weight stands for it.
+  const statistics = norm ? layerNormStatistics(r, x, norm.weights, norm.epsilon) : { ...weight, element: 'f32' as const };
   const bindings = {
     x, weight, bias: bias ?? weight, residual: residual ?? weight, y, statistics, normWeight: norm?.weights.weight ?? weight, normBias: norm?.weights.bias ?? weight,
   };

@@ -39,8 +39,8 @@ interface TuningOptions {
 /** Work below this share of a plan is not worth the measuring. */
 const leastShare = 0.01;
 
-/** Operations of one timing: some milliseconds on a GPU, a quarter of a second on a software adapter. */
-const timedOperations = { gpu: 20e9, software: 0.5e9 } as const;
+/** Operations of one timing: some milliseconds on a GPU, a tenth of a second at most on a software adapter. */
+const timedOperations = { gpu: 20e9, software: 0.1e9 } as const;
 
 /** The whole of a measuring; shapes that are left then keep their safe form. */
 const budgetMilliseconds = 5000;
@@ -149,10 +149,14 @@ export async function timeForms(gpu: Gpu, recordings: readonly Recording[], kern
   return timings;
 }
 
-async function fastestForm(gpu: Gpu, job: Job): Promise<Candidate> {
+/** @param until a point of `performance.now()`, after which no further form is tried */
+async function fastestForm(gpu: Gpu, job: Job, until: number): Promise<Candidate> {
   const { candidates, safe } = formsOf(gpu, job);
   let [fastest, best] = [safe, await timed(gpu, job, safe, Infinity)];
   for (const candidate of candidates.filter((other) => other !== safe)) {
+    if (performance.now() > until) {
+      break;
+    }
     const time = await timed(gpu, job, candidate, best);
     if (time < best) {
       [fastest, best] = [candidate, time];
@@ -183,7 +187,7 @@ export function createTuning({ store, report }: TuningOptions): Tuning {
       for (const [shape, job] of jobs) {
         const isTime = performance.now() - started < budgetMilliseconds;
         // What there is no time for is settled as well: a later run shall compute the same bits.
-        choices.set(shape, (isTime ? await fastestForm(gpu, job) : formsOf(gpu, job).safe).name);
+        choices.set(shape, (isTime ? await fastestForm(gpu, job, started + budgetMilliseconds) : formsOf(gpu, job).safe).name);
         done += Number(isTime);
       }
       if (jobs.length > 0) {
