@@ -1,0 +1,65 @@
+/** `volsam profile` by running it. */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+
+const folder = mkdtempSync(join(tmpdir(), 'volsam-profile-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+const at = (name: string) => join(folder, name);
+
+function volsam(...args: string[]) {
+  return spawnSync(process.execPath, ['dist/cli.js', 'profile', '--no-tune', ...args], { encoding: 'utf8' });
+}
+
+test('a forward pass: JSON whose parts add up, a trace, and a page', () => {
+  const { status, stdout, stderr } = volsam('--json', '--trace', at('trace.json'), '--html', at('page.html'));
+  expect(status, stderr).toBe(0);
+  const { milliseconds, ceilings, traffic, kernels, layers, dispatches } = JSON.parse(stdout) as {
+    milliseconds: number; ceilings: { gflops: number; gBps: number }; traffic: Record<string, number>;
+    kernels: { calls: number; milliseconds: number; share: number }[]; layers: { name: string; calls: number }[]; dispatches: { layer: string }[];
+  };
+  expect(Math.min(ceilings.gflops, ceilings.gBps)).toBeGreaterThan(0);
+  expect(kernels.reduce((sum, row) => sum + row.milliseconds, 0)).toBeCloseTo(milliseconds, 6);
+  expect(kernels.reduce((sum, row) => sum + row.share, 0)).toBeCloseTo(1, 6);
+  expect(layers.reduce((sum, row) => sum + row.calls, 0)).toBe(dispatches.length);
+  expect(layers.map(({ name }) => name)).toEqual(expect.arrayContaining(['tokens', 'blocks.0', 'blocks.3', 'neck.0', 'prompt', 'softmax']));
+  expect(traffic.dispatchBytes).toBeGreaterThan(traffic.layerBytes!);
+  expect(traffic.layerBytes).toBeGreaterThan(traffic.leastBytes!);
+  const { traceEvents } = JSON.parse(readFileSync(at('trace.json'), 'utf8')) as { traceEvents: { ph: string; tid: number; ts: number; dur: number }[] };
+  const timed = traceEvents.filter(({ ph, tid }) => ph === 'X' && tid === 2);
+  expect(timed.length).toBe(dispatches.length);
+  timed.slice(1).forEach(({ ts }, i) => expect(ts).toBeCloseTo(timed[i]!.ts + timed[i]!.dur, 3));
+  const page = readFileSync(at('page.html'), 'utf8');
+  expect(page).toContain('Roofline');
+  expect(page.match(/new Chart\(/g)!.length).toBe(2);
+});
+
+test('a training step in tables, with every dispatch', () => {
+  const { status, stdout, stderr } = volsam('train', '--dispatches');
+  expect(status, stderr).toBe(0);
+  expect(stdout).toMatch(/^kernel +calls +ms +share/m);
+  expect(stdout).toMatch(/^optimizer +adamw/m);
+  expect(stdout).toMatch(/Bytes moved at least: [\d.]+ MiB/);
+});
+
+test('a sweep over one kernel\'s forms', () => {
+  const { status, stdout, stderr } = volsam('--kernel', 'linear', '--sweep');
+  expect(status, stderr).toBe(0);
+  expect(stdout).toMatch(/linear 64 x 192 f32 +linear 64x64 +[\d.]+ +[\d.]+/);
+  expect(stdout).toMatch(/linear 64 x 192 f32 +linear.registers 8x64/);
+});
+
+test('what is refused says what is accepted', () => {
+  for (const [args, message] of [
+    [['--kernel', 'gemm'], /--kernel gemm: nothing of that name runs here; there are .*linear/],
+    [['--sweep'], /--sweep goes with --kernel/],
+    [['--config', 'vit_x'], /vit_x/],
+    [['backwards'], /Allowed choices are forward, train/],
+  ] as const) {
+    const { status, stderr } = volsam(...args);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(message);
+  }
+});
