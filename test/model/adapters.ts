@@ -1,4 +1,5 @@
 import { safeChoice } from '../../src/kernels/variants.ts';
+import type { Precision } from '../../src/kernels/kernel.ts';
 import type { Gpu } from '../../src/runtime/gpu.ts';
 
 /** As on a GPU, wherever there is a form of the given idea; the plain one is the tiled one. */
@@ -18,4 +19,9 @@ export const adapters = {
 /** Where there is nothing to run that way. */
 export function isMissing(kernels: string, gpu: Gpu): boolean {
   return kernels === 'matrix units' && gpu.adapter.matrixSide === undefined;
+}
+
+/** Kernels straight from memory run whole networks in f32: their other precision is held op by op. */
+export function precisionsOf(kernels: string): readonly Precision[] {
+  return kernels === 'kernels straight from memory' ? ['f32'] : kernels === 'matrix units' ? ['f16'] : ['f32', 'f16'];
 }

@@ -9,7 +9,7 @@ import type { Gpu } from '../../src/runtime/gpu.ts';
 import { Sam3D } from '../../src/volsam/sam3d.ts';
 import type { Point } from '../../src/volsam/inputs.ts';
 import { distance } from '../ops/harness.ts';
-import { adapters, isMissing } from './adapters.ts';
+import { adapters, isMissing, precisionsOf } from './adapters.ts';
 
 const bounds = { f32: 1e-5, f16: 1e-2 } as const;
 
@@ -40,7 +40,7 @@ for (const file of ['tiny', 'odd']) {
     });
 
     for (const [kernels, view] of Object.entries(adapters)) {
-      for (const precision of ['f32', 'f16'] as const) {
+      for (const precision of precisionsOf(kernels)) {
         test(`taps and logits, prompted and automatic: ${precision}, ${kernels}`, async (context) => {
           if (precision === 'f16' && !gpu.features.has('shader-f16')) {
             context.skip('this device has no shader-f16');

@@ -40,8 +40,9 @@ for (const file of ['tiny', 'odd']) {
       expect(names.length).toBe(139);
     });
 
-    for (const [kernels, view] of Object.entries(adapters)) {
-      for (const precision of file === 'tiny' ? ['f32', 'f16'] as const : ['f32'] as const) { // odd sizes in half precision are held op by op
+    // Backward kernels have two forms; odd sizes in half precision are held op by op.
+    for (const [kernels, view] of Object.entries(adapters).slice(0, 2)) {
+      for (const precision of file === 'tiny' ? ['f32', 'f16'] as const : ['f32'] as const) {
         test(`loss and all gradients, the same bits twice: ${precision}, ${kernels}`, async (context) => {
           if (precision === 'f16' && !gpu.features.has('shader-f16')) {
             context.skip('this device has no shader-f16');
