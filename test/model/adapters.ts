@@ -21,7 +21,7 @@ export function isMissing(kernels: string, gpu: Gpu): boolean {
   return kernels === 'matrix units' && gpu.adapter.matrixSide === undefined;
 }
 
-/** Kernels straight from memory run whole networks in f32: their other precision is held op by op. */
+/** Forms other than the device's own run whole networks in one precision: the other is held op by op. */
 export function precisionsOf(kernels: string): readonly Precision[] {
-  return kernels === 'kernels straight from memory' ? ['f32'] : kernels === 'matrix units' ? ['f16'] : ['f32', 'f16'];
+  return kernels === 'the device\'s own kernels' ? ['f32', 'f16'] : kernels === 'matrix units' ? ['f16'] : ['f32'];
 }

@@ -9,7 +9,7 @@ import type { Gpu } from '../../src/runtime/gpu.ts';
 import { Sam3D } from '../../src/volsam/sam3d.ts';
 import type { Point } from '../../src/volsam/inputs.ts';
 import { distance } from '../ops/harness.ts';
-import { adapters, isMissing } from './adapters.ts';
+import { adapters, isMissing, precisionsOf } from './adapters.ts';
 
 /**
  * Half precision rounds sums to 11 bits, some of which then change sign before a ReLU and switch whole terms of a gradient
@@ -42,7 +42,7 @@ for (const file of ['tiny', 'odd']) {
 
     // Backward kernels have two forms; odd sizes in half precision are held op by op.
     for (const [kernels, view] of Object.entries(adapters).slice(0, 2)) {
-      for (const precision of file === 'tiny' ? ['f32', 'f16'] as const : ['f32'] as const) {
+      for (const precision of file === 'tiny' ? precisionsOf(kernels) : ['f32'] as const) {
         test(`loss and all gradients, the same bits twice: ${precision}, ${kernels}`, async (context) => {
           if (precision === 'f16' && !gpu.features.has('shader-f16')) {
             context.skip('this device has no shader-f16');
