@@ -19,6 +19,7 @@ cp "$(command -v node)" "$root/bin/node"
 strip --strip-unneeded "$root/bin/node" 2>/dev/null || true
 cp node_modules/webgpu/package.json node_modules/webgpu/index.js "$root/app/node_modules/webgpu/"
 cp -r node_modules/webgpu/dist/linux-x64 "$root/app/node_modules/webgpu/dist/"
+cp -r node_modules/benchmark node_modules/lodash node_modules/platform "$root/app/node_modules/"
 loader=$(ldconfig -p | awk '/libvulkan\.so\.1 .*x86-64/ { print $NF; exit }')
 cp "${loader:?libvulkan.so.1 is missing: npm run adapter installs it}" "$root/lib/libvulkan.so.1"
 
