@@ -16,19 +16,19 @@ export interface Timed {
   readonly plans: readonly Plan[];
 }
 
-/** Hands over each part in turn, and frees it before the next. */
+/** Hands over each part in turn, and frees its plan before the next; the parts share weights and inputs. */
 export async function eachPart(gpu: Gpu, grid: number, precision: Precision, visit: (part: Timed) => Promise<void>): Promise<void> {
   const c = pieceConfig(grid);
   const weights = pieceWeights(gpu, c, precision);
-  for (const { name, inputs, record } of piecesOf(gpu, c, weights, precision)) {
+  const pieces = piecesOf(gpu, c, weights, precision);
+  for (const { name, record } of pieces) {
     const r = createRecorder(targetOf(gpu, precision));
     record(r);
     const plan = await finishPlan(gpu, r);
     await visit({ name: `part: ${name}`, plans: [plan] });
     plan.dispose();
-    inputs.forEach((tensor) => destroyTensor(gpu, tensor));
   }
-  new Set(tensorsIn(weights)).forEach((tensor) => destroyTensor(gpu, tensor));
+  new Set([...tensorsIn(weights), ...pieces.flatMap(({ inputs }) => inputs)]).forEach((tensor) => destroyTensor(gpu, tensor));
 }
 
 /** A first click, a further one, and a training step. */

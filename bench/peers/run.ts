@@ -11,7 +11,7 @@ import { linear } from '../../src/ops/linear.ts';
 import { widthsOf } from '../../src/model/widths.ts';
 import { finishPlan } from '../../src/runtime/plan.ts';
 import { createRecorder, targetOf, type Recorder } from '../../src/runtime/recorder.ts';
-import { createTensor, readRange, writeTensor, type Tensor } from '../../src/runtime/tensor.ts';
+import { createTensor, readTensor, writeTensor, type Tensor } from '../../src/runtime/tensor.ts';
 import { pieceConfig, piecesOf, pieceWeights } from '../pieces.ts';
 import { jaxAttentionMlp, jaxGemm } from './jax.ts';
 
@@ -45,12 +45,11 @@ async function volsamRunner(record: (r: Recorder) => Tensor): Promise<Runner> {
   const output = createTensor(gpu, 'output', 'f32', 'f32', y.shape);
   r.copy(y, output);
   const plan = await finishPlan(gpu, r);
-  const { storage } = output;
   return {
     gflop: plan.operations / 1e9,
     run: async () => {
       await plan.replay();
-      return readRange(gpu, storage.kind === 'buffer' ? storage.buffer : undefined!, output, 0);
+      return readTensor(gpu, output);
     },
   };
 }

@@ -119,8 +119,8 @@ export function traitsOf({ adapter, features }: Gpu, precision: Precision): Trai
 }
 
 /** A dispatch with one of its forms taken. */
-export function inForm(dispatch: Dispatch, { workgroups }: Forms, { kernel, settings, tile }: Candidate): Dispatch {
-  return { ...dispatch, kernel, overrides: { ...dispatch.overrides, ...settings }, workgroups: workgroups(tile) };
+export function inForm(dispatch: Dispatch, { overrides, workgroups }: Forms, { kernel, settings, tile }: Candidate): Dispatch {
+  return { ...dispatch, kernel, overrides: { ...overrides, ...settings }, workgroups: workgroups(tile) };
 }
 
 /** Where a kernel comes in several forms, takes the device's. */

@@ -25,6 +25,8 @@ export interface Forms {
   readonly variants: readonly Kernel[];
   /** What the best form depends on besides the device: sizes, but not how many tokens there are. */
   readonly shape: string;
+  /** What every form is given; its own settings come on top. */
+  readonly overrides: Dispatch['overrides'];
   readonly workgroups: (tile: Tile) => Workgroups;
 }
 
@@ -149,10 +151,11 @@ export function createRecorder(target: RecordingTarget): Recorder {
     },
     dispatchForm(variants, shape, bindings, overrides, workgroups, operations) {
       const [plain] = variants as unknown as readonly Kernel[];
+      const given = { ...overrides } as Dispatch['overrides'];
       checkDispatch(target, plain!, bindings, workgroups(plain!.tile));
       commands.push({
-        kind: 'dispatch', kernel: plain!, bindings, overrides: { ...overrides } as Dispatch['overrides'], workgroups: workgroups(plain!.tile), layer: layers.join('.'), operations,
-        forms: { variants: variants as unknown as readonly Kernel[], shape: `${plain!.name} ${shape} ${target.precision}`, workgroups },
+        kind: 'dispatch', kernel: plain!, bindings, overrides: given, workgroups: workgroups(plain!.tile), layer: layers.join('.'), operations,
+        forms: { variants: variants as unknown as readonly Kernel[], shape: `${plain!.name} ${shape} ${target.precision}`, overrides: given, workgroups },
       });
     },
     copy(from, to) {

@@ -88,14 +88,12 @@ function shortened([x, y, z]: Workgroups, share: number): Workgroups {
   return z * share >= 1 ? [x, y, Math.round(z * share)] : [x, Math.ceil(y * z * share), 1];
 }
 
-/** A dispatch by itself, over memory of its own. */
-function alone(dispatch: Dispatch, candidate: Candidate, operations: number): Dispatch {
-  const formed = inForm(dispatch, dispatch.forms!, candidate);
-  const { forms: _, ...rest } = formed;
+/** The given operations' share of a dispatch by itself, over memory of its own. */
+function alone({ forms: _, ...dispatch }: Dispatch, operations: number): Dispatch {
   const copies = new Map<Tensor, Tensor>(Object.values(dispatch.bindings).map((tensor) =>
     [tensor, { ...tensor, offsetBytes: 0, storage: { kind: 'arena', bytes: tensor.bytes, block: -1, offsetBytes: 0 } }]));
   return {
-    ...rest, workgroups: shortened(formed.workgroups, operations / dispatch.operations),
+    ...dispatch, workgroups: shortened(dispatch.workgroups, operations / dispatch.operations),
     bindings: Object.fromEntries(Object.entries(dispatch.bindings).map(([name, tensor]) => [name, copies.get(tensor)!])),
   };
 }
@@ -108,8 +106,9 @@ async function milliseconds(plan: Plan): Promise<number> {
 
 /** Milliseconds that the same work takes in a candidate's form; a first run, which compiles, is not counted. */
 async function timed(gpu: Gpu, { dispatch, precision }: Job, candidate: Candidate, best: number): Promise<number> {
-  const command = alone(dispatch, candidate, timedOperations[gpu.adapter.software ? 'software' : 'gpu']);
-  const share = countOf(command.workgroups) / countOf(inForm(dispatch, dispatch.forms!, candidate).workgroups);
+  const whole = inForm(dispatch, dispatch.forms!, candidate);
+  const command = alone(whole, timedOperations[gpu.adapter.software ? 'software' : 'gpu']);
+  const share = countOf(command.workgroups) / countOf(whole.workgroups);
   const plan = await finishPlan({ ...gpu, tuning: undefined }, { commands: [command], precision });
   try {
     await plan.replay();
@@ -140,7 +139,7 @@ export interface FormTiming {
 /** Times every form that the device can run of the kernels of that name, on each of the recordings' shapes. @throws GpuError, DeviceLostError */
 export async function timeForms(gpu: Gpu, recordings: readonly Recording[], kernel: string): Promise<FormTiming[]> {
   const timings: FormTiming[] = [];
-  const all = [...jobsIn(gpu, recordings)].filter(([, { dispatch }]) => dispatch.forms!.variants[0]!.name === kernel);
+  const all = jobsIn(gpu, recordings).filter(([, { dispatch }]) => dispatch.forms!.variants[0]!.name === kernel);
   for (const [shape, job] of all) {
     for (const candidate of formsOf(gpu, job).candidates) {
       timings.push({ shape, form: candidate.name, milliseconds: await timed(gpu, job, candidate, Infinity), operations: job.dispatch.operations });
