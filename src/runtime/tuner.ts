@@ -43,7 +43,7 @@ const leastShare = 0.01;
 const timedOperations = { gpu: 20e9, software: 0.1e9 } as const;
 
 /** The whole of a measuring; shapes that are left then keep their safe form. */
-const budgetMilliseconds = 5000;
+const budgetMilliseconds = 3000;
 
 /** A form that takes so many times the best one's time at first sight is not timed again. */
 const hopeless = 1.5;
@@ -55,7 +55,7 @@ interface Job {
 }
 
 /** One dispatch of each shape that matters and has several forms here, the heaviest shape first. */
-function jobsIn(gpu: Gpu, recordings: readonly Recording[]): [shape: string, job: Job][] {
+function jobsIn(recordings: readonly Recording[]): [shape: string, job: Job][] {
   const jobs = new Map<string, Job>();
   let total = 0;
   for (const { commands, precision } of recordings) {
@@ -64,7 +64,7 @@ function jobsIn(gpu: Gpu, recordings: readonly Recording[]): [shape: string, job
         continue;
       }
       total += command.operations;
-      if (!command.forms || candidatesOf(command.forms.variants, traitsOf(gpu, precision)).length < 2) {
+      if (!command.forms) {
         continue;
       }
       const job = jobs.get(command.forms.shape);
@@ -122,10 +122,19 @@ async function timed(gpu: Gpu, { dispatch, precision }: Job, candidate: Candidat
   }
 }
 
-function formsOf(gpu: Gpu, { dispatch: { forms }, precision }: Job): { candidates: Candidate[]; safe: Candidate } {
+function formsOf(gpu: Gpu, { forms }: Dispatch, precision: Precision): { candidates: Candidate[]; safe: Candidate } {
   const traits = traitsOf(gpu, precision);
   const candidates = candidatesOf(forms!.variants, traits);
   return { candidates, safe: safeChoice(forms!.shape, candidates, traits) };
+}
+
+/**
+ * Forms that are worth a timing. A software adapter compiles those that synchronise through workgroup memory for seconds
+ * each, and then runs them several times slower: the budget goes to the others.
+ */
+function contendersOf(gpu: Gpu, dispatch: Dispatch, precision: Precision): Candidate[] {
+  const { candidates, safe } = formsOf(gpu, dispatch, precision);
+  return gpu.adapter.software ? candidates.filter((candidate) => candidate.name === safe.name || candidate.kernel.suitsSoftware) : candidates;
 }
 
 /** A form's time for a whole dispatch of some shape. */
@@ -139,9 +148,9 @@ export interface FormTiming {
 /** Times every form that the device can run of the kernels of that name, on each of the recordings' shapes. @throws GpuError, DeviceLostError */
 export async function timeForms(gpu: Gpu, recordings: readonly Recording[], kernel: string): Promise<FormTiming[]> {
   const timings: FormTiming[] = [];
-  const all = jobsIn(gpu, recordings).filter(([, { dispatch }]) => dispatch.forms!.variants[0]!.name === kernel);
+  const all = jobsIn(recordings).filter(([, { dispatch }]) => dispatch.forms!.variants[0]!.name === kernel);
   for (const [shape, job] of all) {
-    for (const candidate of formsOf(gpu, job).candidates) {
+    for (const candidate of formsOf(gpu, job.dispatch, job.precision).candidates) {
       timings.push({ shape, form: candidate.name, milliseconds: await timed(gpu, job, candidate, Infinity), operations: job.dispatch.operations });
     }
   }
@@ -150,9 +159,9 @@ export async function timeForms(gpu: Gpu, recordings: readonly Recording[], kern
 
 /** @param until a point of `performance.now()`, after which no further form is tried */
 async function fastestForm(gpu: Gpu, job: Job, until: number): Promise<Candidate> {
-  const { candidates, safe } = formsOf(gpu, job);
+  const { safe } = formsOf(gpu, job.dispatch, job.precision);
   let [fastest, best] = [safe, await timed(gpu, job, safe, Infinity)];
-  for (const candidate of candidates.filter((other) => other !== safe)) {
+  for (const candidate of contendersOf(gpu, job.dispatch, job.precision).filter((other) => other.name !== safe.name)) {
     if (performance.now() > until) {
       break;
     }
@@ -180,13 +189,13 @@ export function createTuning({ store, report }: TuningOptions): Tuning {
         Object.entries(await store.read(key)).forEach(([shape, name]) => choices.set(shape, name));
         loaded = true;
       }
-      const jobs = jobsIn(gpu, recordings).filter(([shape]) => !choices.has(shape));
+      const jobs = jobsIn(recordings).filter(([shape, { dispatch, precision }]) => !choices.has(shape) && contendersOf(gpu, dispatch, precision).length > 1);
       const started = performance.now();
       let done = 0;
       for (const [shape, job] of jobs) {
         const isTime = performance.now() - started < budgetMilliseconds;
         // What there is no time for is settled as well: a later run shall compute the same bits.
-        choices.set(shape, (isTime ? await fastestForm(gpu, job, started + budgetMilliseconds) : formsOf(gpu, job).safe).name);
+        choices.set(shape, (isTime ? await fastestForm(gpu, job, started + budgetMilliseconds) : formsOf(gpu, job.dispatch, job.precision).safe).name);
         done += Number(isTime);
       }
       if (jobs.length > 0) {
