@@ -10,6 +10,13 @@ export interface TensorFile {
   read(name: string): Float32Array;
 }
 
+/** A file that is read in parts, such as one on a page's disk: its tensors then need not be in memory together. */
+export interface ByteSource {
+  readonly length: number;
+  /** The bytes from first up to end. */
+  subarray(first: number, end: number): Uint8Array;
+}
+
 export type FloatType = 'F32' | 'F16' | 'BF16';
 
 interface Entry {
@@ -59,11 +66,12 @@ function checkNoOverlap(file: string, entries: Map<string, Entry>): void {
   }
 }
 
-function headerOf(file: string, bytes: Uint8Array): { header: Record<string, unknown>; dataAt: number } {
+function headerOf(file: string, bytes: ByteSource): { header: Record<string, unknown>; dataAt: number } {
   if (bytes.length < 8) {
     throw new InputError(`${file}: ${bytes.length} bytes; a safetensors file has at least 8`);
   }
-  const length = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
+  const first = bytes.subarray(0, 8);
+  const length = Number(new DataView(first.buffer, first.byteOffset).getBigUint64(0, true));
   if (length > Math.min(maxHeaderBytes, bytes.length - 8)) {
     throw new InputError(`${file}: the header claims ${length} bytes in a file of ${bytes.length}; this is no safetensors file, or it is cut short`);
   }
@@ -89,11 +97,12 @@ function toFloats(raw: Uint8Array, dtype: string): Float32Array | undefined {
 }
 
 /**
- * Reads a safetensors file that is in memory.
+ * Reads a safetensors file's header; tensors are read when they are asked for.
+ * @param bytes the file in memory, or a source of its parts
  * @param file its name, for messages
  * @throws InputError where the header does not agree with the file's size, tensors overlap, or lengths are absurd
  */
-export function parseSafetensors(bytes: Uint8Array, file = 'safetensors'): TensorFile {
+export function parseSafetensors(bytes: ByteSource, file = 'safetensors'): TensorFile {
   const { header, dataAt } = headerOf(file, bytes);
   const { __metadata__: metadata = {}, ...tensors } = header;
   const entries = new Map(Object.entries(tensors).map(([name, value]) => [name, checkedEntry(file, name, value, bytes.length - dataAt)]));
@@ -113,6 +122,11 @@ export function parseSafetensors(bytes: Uint8Array, file = 'safetensors'): Tenso
       return values;
     },
   };
+}
+
+/** A file with some of its tensors replaced. */
+export function withTensors(file: TensorFile, replaced: ReadonlyMap<string, Float32Array>): TensorFile {
+  return { ...file, read: (name) => replaced.get(name) ?? file.read(name) };
 }
 
 function fromFloats(values: Float32Array, dtype: FloatType): Uint8Array {

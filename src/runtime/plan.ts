@@ -30,7 +30,9 @@ export interface ReplayOptions {
   /** Told the values of each named intermediate as the replay reaches it. */
   readonly taps?: ReadonlyMap<string, (values: Float32Array, tensor: Tensor) => void>;
   /** Told the floating-point operations done and in all, as the GPU finishes them. */
-  readonly progress?: (done: number, total: number) => void;
+  readonly progress?: ((done: number, total: number) => void) | undefined;
+  /** Ends the replay before its next submission. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface Plan {
@@ -39,7 +41,7 @@ export interface Plan {
   readonly arenaBytes: number;
   /** The arena's buffers. */
   readonly blocks: readonly GPUBuffer[];
-  /** Runs every command in order. @throws GpuError, DeviceLostError */
+  /** Runs every command in order. @throws GpuError, DeviceLostError, or the signal's reason when what was submitted has ended */
   replay(options?: ReplayOptions): Promise<void>;
   /** As `replay`, but returns when every command has been submitted: what is submitted next runs behind them. */
   start(options?: ReplayOptions): Promise<{ readonly done: Promise<void> }>;
@@ -260,7 +262,7 @@ function planOf(gpu: Gpu, commands: readonly CompiledCommand[], blocks: readonly
     });
   }
 
-  async function start({ taps, progress }: ReplayOptions = {}): Promise<{ done: Promise<void> }> {
+  async function start({ taps, progress, signal }: ReplayOptions = {}): Promise<{ done: Promise<void> }> {
     const unknown = [...(taps?.keys() ?? [])].find((name) => !tapNames.has(name));
     if (unknown) {
       throw new VolsamError(`no intermediate is named ${unknown}; there are ${[...tapNames].join(', ')}`);
@@ -269,6 +271,10 @@ function planOf(gpu: Gpu, commands: readonly CompiledCommand[], blocks: readonly
     const waiting: Promise<void>[] = [];
     let [first, operationsDone] = [0, 0];
     for (const end of ends) {
+      if (signal?.aborted) {
+        await Promise.all(waiting);
+        throw signal.reason;
+      }
       const share = progress ? operationsOf(commands.slice(first, end)) : 0;
       const submitted = submit(first, end).then(() => progress?.(operationsDone += share, operations));
       submitted.catch(() => undefined); // awaited below, unless a reading fails before

@@ -5,6 +5,7 @@
  */
 import { InputError } from '../runtime/errors.ts';
 import { stridesOf, type NiftiImage } from '../files/nifti.ts';
+import { eachRow, type Box } from './box.ts';
 import { networkAxes, type AxisOrder } from './orientation.ts';
 import type { Point, Volume } from './inputs.ts';
 import type { Preset } from './preset.ts';
@@ -55,6 +56,19 @@ export function resampledAxes(image: NiftiImage, preset: Preset): [ResampledAxis
   }) as [ResampledAxis, ResampledAxis, ResampledAxis];
 }
 
+/** The resampled voxel that a click lies in, along an axis. */
+function placeOf({ fileAxis, flipped, fileVoxels, scale, resampledVoxels }: ResampledAxis, click: readonly number[]): number {
+  const stored = click[fileAxis]!;
+  const at = flipped ? fileVoxels - 1 - stored : stored;
+  return Math.min(Math.max(Math.round((at + 0.5) * scale - 0.5), 0), resampledVoxels - 1);
+}
+
+/** The clicks in voxels of the crop. @returns undefined where one lies outside of it */
+export function pointsIn({ axes, side }: Pick<Crop, 'axes' | 'side'>, clicks: readonly (readonly number[])[]): Point[] | undefined {
+  const points = clicks.map((click) => axes.map((axis) => placeOf(axis, click) - axis.first) as unknown as Point);
+  return points.some((point) => point.some((at) => at < 0 || at >= side)) ? undefined : points;
+}
+
 /**
  * The crop round some clicks.
  * @param clicks voxel indices (i, j, k) of the file as stored
@@ -63,22 +77,15 @@ export function resampledAxes(image: NiftiImage, preset: Preset): [ResampledAxis
  */
 export function cropRound(image: NiftiImage, clicks: readonly (readonly number[])[], preset: Preset, side: number): Crop {
   clicks.forEach((click) => checkClick(image, click));
-  const points = clicks.map((): number[] => []);
   const axes = resampledAxes(image, preset).map((axis): CropAxis => {
-    const { fileAxis, flipped, fileVoxels, scale, resampledVoxels } = axis;
-    const places = clicks.map((click) => {
-      const stored = click[fileAxis]!;
-      const at = flipped ? fileVoxels - 1 - stored : stored;
-      return Math.min(Math.max(Math.round((at + 0.5) * scale - 0.5), 0), resampledVoxels - 1);
-    });
-    const first = Math.floor((Math.min(...places) + Math.max(...places)) / 2) - Math.floor(side / 2);
-    places.forEach((place, i) => points[i]!.push(place - first));
-    return { ...axis, first };
-  });
-  if (points.some((point) => point.some((at) => at < 0 || at >= side))) {
+    const places = clicks.map((click) => placeOf(axis, click));
+    return { ...axis, first: Math.floor((Math.min(...places) + Math.max(...places)) / 2) - Math.floor(side / 2) };
+  }) as [CropAxis, CropAxis, CropAxis];
+  const points = pointsIn({ axes, side }, clicks);
+  if (!points) {
     throw new InputError(`the clicks lie too far apart: the crop is ${preset.spacing.map((mm) => mm * side).join(' x ')} mm; segment them one by one`);
   }
-  return { side, axes: axes as [CropAxis, CropAxis, CropAxis], points: points as unknown as Point[] };
+  return { side, axes, points };
 }
 
 /** File neighbours of `count` resampled voxels along an axis, as offsets in the file (torch's interpolate with a scale factor). */
@@ -192,8 +199,13 @@ function framedByZeros(values: Float32Array, side: number): Float32Array {
   return framed;
 }
 
-/** Values of the crop (D, H, W) on the file's grid, i fastest; zeros beyond the crop. */
-export function writeCrop(values: Float32Array, { side, axes }: Crop, dims: readonly [number, number, number]): Float32Array {
+/** Values on a part of an image's grid, i fastest. */
+export interface BoxValues extends Box {
+  readonly values: Float32Array;
+}
+
+/** Values of the crop (D, H, W) on the part of the file's grid that it reaches. */
+export function writeCropBox(values: Float32Array, { side, axes }: Crop): BoxValues {
   const frame = side + 2;
   const framed = framedByZeros(values, side);
   const byFileAxis: Neighbours[] = [];
@@ -202,13 +214,23 @@ export function writeCrop(values: Float32Array, { side, axes }: Crop, dims: read
   });
   const read = (offset: number) => framed[offset]!;
   const inside = byFileAxis.map(({ share }) => Array.from(share.keys()).filter((v) => share[v]! >= 0));
-  const out = new Float32Array(dims[0] * dims[1] * dims[2]);
-  for (const k of inside[2]!) {
-    for (const j of inside[1]!) {
-      for (const i of inside[0]!) {
-        out[(k * dims[1] + j) * dims[0] + i] = interpolate(read, byFileAxis, i, j, k);
+  const [is, js, ks] = inside as [number[], number[], number[]];
+  const out = new Float32Array(is.length * js.length * ks.length);
+  let at = 0;
+  for (const k of ks) {
+    for (const j of js) {
+      for (const i of is) {
+        out[at++] = interpolate(read, byFileAxis, i, j, k);
       }
     }
   }
+  return { origin: [is[0] ?? 0, js[0] ?? 0, ks[0] ?? 0], dims: [is.length, js.length, ks.length], values: out };
+}
+
+/** Values of the crop (D, H, W) on the file's grid, i fastest; zeros beyond the crop. */
+export function writeCrop(values: Float32Array, crop: Crop, dims: NiftiImage['dims']): Float32Array {
+  const part = writeCropBox(values, crop);
+  const out = new Float32Array(dims[0] * dims[1] * dims[2]);
+  eachRow(part, dims, (inBox, onGrid) => out.set(part.values.subarray(inBox, inBox + part.dims[0]), onGrid));
   return out;
 }

@@ -21,7 +21,9 @@ export interface Sam3DOptions {
 
 export interface PredictOptions {
   /** Told the floating-point operations done and in all. */
-  readonly progress?: (done: number, total: number) => void;
+  readonly progress?: ((done: number, total: number) => void) | undefined;
+  /** Ends the call, by the signal's reason, before the next submission to the GPU; the model goes on working. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A crop that has been through the encoder; it stays on the GPU until disposed of. */
@@ -119,20 +121,20 @@ export class Sam3D {
    * @returns logits (classes, D, H, W)
    * @throws InputError, GpuError, DeviceLostError
    */
-  predict(volume: Volume, points: readonly Point[] | null, { progress }: PredictOptions = {}): Promise<{ logits: Float32Array }> {
-    return this.#predictInto(volume, points, progress, async () => ({ logits: await readTensor(this.#gpu, this.#slots.logits) }));
+  predict(volume: Volume, points: readonly Point[] | null, options: PredictOptions = {}): Promise<{ logits: Float32Array }> {
+    return this.#predictInto(volume, points, options, async () => ({ logits: await readTensor(this.#gpu, this.#slots.logits) }));
   }
 
   /** As `predict`, through a softmax: probabilities (classes, D, H, W). */
-  predictProbabilities(volume: Volume, points: readonly Point[] | null, { progress }: PredictOptions = {}): Promise<{ probabilities: Float32Array }> {
-    return this.#predictInto(volume, points, progress, async () => ({ probabilities: await readTensor(this.#gpu, this.#slots.probabilities) }));
+  predictProbabilities(volume: Volume, points: readonly Point[] | null, options: PredictOptions = {}): Promise<{ probabilities: Float32Array }> {
+    return this.#predictInto(volume, points, options, async () => ({ probabilities: await readTensor(this.#gpu, this.#slots.probabilities) }));
   }
 
   /** Runs the encoder, and the click-independent part of the decoder. @throws as `predict` */
-  async embed(volume: Volume): Promise<Embedding> {
+  async embed(volume: Volume, options: PredictOptions = {}): Promise<Embedding> {
     checkVolume(volume, this.config.crop);
     return this.#inTurn(async () => {
-      await this.#encode(volume);
+      await this.#encode(volume, options);
       const [feature, shared] = [this.#slots.feature, this.#slots.shared].map((slot) =>
         createTensor(this.#gpu, 'embedding', 'stored', this.precision, slot.shape));
       const embedding: Embedding = {
@@ -145,16 +147,13 @@ export class Sam3D {
   }
 
   /** Answers clicks in a crop that `embed` has seen, without the encoder. @throws as `predict` */
-  async decode(embedding: Embedding, points: readonly Point[] | null): Promise<{ logits: Float32Array }> {
-    checkPoints(points, this.config.crop);
-    if (embedding.feature.bytes !== this.#slots.feature.bytes || embedding.shared.bytes !== this.#slots.shared.bytes) {
-      throw new InputError('embedding: made by a model of another configuration or precision; accepted is one of this model\'s own');
-    }
-    return this.#inTurn(async () => {
-      await this.#copyAll([[embedding.feature, this.#slots.feature], [embedding.shared, this.#slots.shared]]);
-      await this.#decode(points);
-      return { logits: await readTensor(this.#gpu, this.#slots.logits) };
-    });
+  decode(embedding: Embedding, points: readonly Point[] | null, options: PredictOptions = {}): Promise<{ logits: Float32Array }> {
+    return this.#decodeInto(embedding, points, options, async () => ({ logits: await readTensor(this.#gpu, this.#slots.logits) }));
+  }
+
+  /** As `decode`, through a softmax: probabilities (classes, D, H, W). */
+  decodeProbabilities(embedding: Embedding, points: readonly Point[] | null, options: PredictOptions = {}): Promise<{ probabilities: Float32Array }> {
+    return this.#decodeInto(embedding, points, options, async () => ({ probabilities: await readTensor(this.#gpu, this.#slots.probabilities) }));
   }
 
   /**
@@ -170,15 +169,15 @@ export class Sam3D {
   }
 
   /** As `taps`, one at a time: at full size they do not fit in memory together. */
-  async visitTaps(volume: Volume, points: readonly Point[] | null, names: readonly string[], visit: (name: string, value: TapValue) => void, { progress }: PredictOptions = {}): Promise<void> {
+  async visitTaps(volume: Volume, points: readonly Point[] | null, names: readonly string[], visit: (name: string, value: TapValue) => void, { progress, signal }: PredictOptions = {}): Promise<void> {
     checkVolume(volume, this.config.crop);
     checkPoints(points, this.config.crop);
     const ofDecoder = (name: string) => name === 'prompted' || name === 'logits';
     const readers = (wanted: readonly string[]) => new Map(wanted.map((name) => [name, (values: Float32Array, tensor: Tensor) =>
       visit(name, this.#tapValue(name, values, tensor))]));
     await this.#inTurn(async () => {
-      await this.#encode(volume, { taps: readers(names.filter((name) => !ofDecoder(name))), ...(progress && { progress }) });
-      await this.#decode(points, { taps: readers(names.filter(ofDecoder)) });
+      await this.#encode(volume, { taps: readers(names.filter((name) => !ofDecoder(name))), progress, signal });
+      await this.#decode(points, { taps: readers(names.filter(ofDecoder)), signal });
     });
   }
 
@@ -212,14 +211,26 @@ export class Sam3D {
     return [this.#encodePlan, this.#clickPlan?.plan].filter((plan) => plan !== undefined);
   }
 
-  async #predictInto<T>(volume: Volume, points: readonly Point[] | null, progress: PredictOptions['progress'], read: () => Promise<T>): Promise<T> {
+  async #predictInto<T>(volume: Volume, points: readonly Point[] | null, { progress, signal }: PredictOptions, read: () => Promise<T>): Promise<T> {
     checkVolume(volume, this.config.crop);
     checkPoints(points, this.config.crop);
     return this.#inTurn(async () => {
       const [encodePlan, { plan: clickPlan }] = [await this.#encodePlanned(), await this.#clickPlanned(points)];
       const total = encodePlan.operations + clickPlan.operations;
-      await this.#encode(volume, progress && { progress: (done) => progress(done, total) });
-      await this.#decode(points, progress && { progress: (done) => progress(encodePlan.operations + done, total) });
+      await this.#encode(volume, { signal, progress: progress && ((done) => progress(done, total)) });
+      await this.#decode(points, { signal, progress: progress && ((done) => progress(encodePlan.operations + done, total)) });
+      return read();
+    });
+  }
+
+  async #decodeInto<T>(embedding: Embedding, points: readonly Point[] | null, options: PredictOptions, read: () => Promise<T>): Promise<T> {
+    checkPoints(points, this.config.crop);
+    if (embedding.feature.bytes !== this.#slots.feature.bytes || embedding.shared.bytes !== this.#slots.shared.bytes) {
+      throw new InputError('embedding: made by a model of another configuration or precision; accepted is one of this model\'s own');
+    }
+    return this.#inTurn(async () => {
+      await this.#copyAll([[embedding.feature, this.#slots.feature], [embedding.shared, this.#slots.shared]]);
+      await this.#decode(points, options);
       return read();
     });
   }

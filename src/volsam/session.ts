@@ -1,0 +1,189 @@
+/**
+ * A person's work on one image: clicks come one by one, the crop that was clicked in last stays encoded on the GPU, and a
+ * lost device is opened anew by the next click.
+ */
+import type { NiftiImage } from '../files/nifti.ts';
+import type { TensorFile } from '../files/safetensors.ts';
+import type { Precision } from '../kernels/kernel.ts';
+import { configOf } from '../model/config.ts';
+import { DeviceLostError, InputError } from '../runtime/errors.ts';
+import type { Gpu } from '../runtime/gpu.ts';
+import { profile, type Profile } from '../runtime/profiler.ts';
+import { cropRound, pointsIn, readCrop, writeCropBox, type Crop } from './crop.ts';
+import { lesionIn, united, type LesionMask } from './lesion-mask.ts';
+import type { Preset } from './preset.ts';
+import { Sam3D, type Embedding } from './sam3d.ts';
+
+/** Voxel indices (i, j, k) of the file as stored. */
+export type Click = readonly number[];
+
+export type Stage = 'opening' | 'resampling' | 'encoding' | 'decoding' | 'writing back';
+
+export interface SessionOptions {
+  /** Opens a device: at the first click, and again after one was lost. */
+  readonly open: () => Promise<Gpu>;
+  readonly weights: TensorFile;
+  readonly precision?: Precision;
+}
+
+export interface SegmentOptions {
+  /** Told the stage, and how much of it is done, from 0 to 1. */
+  readonly progress?: (stage: Stage, share: number) => void;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface SegmentedLesion {
+  readonly mask: LesionMask;
+  readonly milliseconds: number;
+  /** The most that the device held for it, by volsam's own account. */
+  readonly peakGpuBytes: number;
+  /** Crops that went through the encoder for it: none where the last one was still there. */
+  readonly encoded: number;
+}
+
+export interface Session {
+  /** Goes on to another image. */
+  load(image: NiftiImage, preset: Preset): void;
+  /**
+   * The lesion under some clicks. The first one is the middle of a crop, later ones in it refine; one outside of it begins
+   * another crop, and the lesion is what all of its crops show.
+   * @throws InputError, GpuError, DeviceLostError, or the signal's reason
+   */
+  segment(clicks: readonly Click[], options?: SegmentOptions): Promise<SegmentedLesion>;
+  /** Times the last call's kernels. @throws InputError where there was no call */
+  profile(): Promise<Profile>;
+  /** Frees the device. */
+  close(): void;
+}
+
+interface Loaded {
+  readonly image: NiftiImage;
+  readonly preset: Preset;
+  /** What clicks of one crop gave. */
+  readonly masks: Map<string, LesionMask>;
+}
+
+interface Model {
+  readonly gpu: Gpu;
+  readonly sam: Sam3D;
+  /** Of the crop that was clicked in last. */
+  encoded?: { readonly key: string; readonly embedding: Embedding };
+}
+
+/** Clicks by crop, in the order in which they were made. */
+function byCrop({ image, preset }: Loaded, clicks: readonly Click[], side: number): { crop: Crop; clicks: Click[] }[] {
+  const found: { crop: Crop; clicks: Click[] }[] = [];
+  for (const click of clicks) {
+    const last = found.at(-1);
+    if (last && pointsIn(last.crop, [click])) {
+      last.clicks.push(click);
+    } else {
+      found.push({ crop: cropRound(image, [click], preset, side), clicks: [click] });
+    }
+  }
+  return found;
+}
+
+/** @throws InputError where the weights are not a whole model's */
+export function createSession({ open, weights, precision = 'f32' }: SessionOptions): Session {
+  const { crop: side } = configOf(weights);
+  let loaded: Loaded | undefined;
+  let model: Model | undefined;
+
+  function close(): void {
+    model?.gpu.close();
+    model = undefined;
+  }
+
+  async function opened(): Promise<Model> {
+    if (!model) {
+      const gpu = await open();
+      try {
+        model = { gpu, sam: await Sam3D.create(gpu, weights, { precision }) };
+      } catch (error) {
+        gpu.close();
+        throw error;
+      }
+    }
+    return model;
+  }
+
+  async function embeddingOf({ image, preset }: Loaded, crop: Crop, { progress, signal }: SegmentOptions): Promise<{ embedding: Embedding; isNew: boolean }> {
+    const { gpu, sam, encoded } = model!;
+    const key = crop.axes.map(({ first }) => first).join();
+    if (encoded?.key === key) {
+      return { embedding: encoded.embedding, isNew: false };
+    }
+    progress?.('resampling', 0);
+    const volume = readCrop(image, crop, preset);
+    encoded?.embedding.dispose();
+    model = { gpu, sam };
+    const embedding = await sam.embed(volume, { signal, progress: (done, total) => progress?.('encoding', done / total) });
+    model.encoded = { key, embedding };
+    return { embedding, isNew: true };
+  }
+
+  /** The lesion that clicks in one crop show. */
+  async function maskOf(crop: Crop, clicks: readonly Click[], embedding: Embedding, { progress, signal }: SegmentOptions): Promise<LesionMask> {
+    const { sam } = model!;
+    const { probabilities } = await sam.decodeProbabilities(embedding, pointsIn(crop, clicks)!, { signal, progress: (done, total) => progress?.('decoding', done / total) });
+    progress?.('writing back', 0);
+    const { origin, dims, values } = writeCropBox(probabilities.subarray(side ** 3, 2 * side ** 3), crop);
+    const least = lesionIn(Uint8Array.from(values, (value) => Number(value > 0.5)), dims, 1);
+    return { ...least, origin: [least.origin[0] + origin[0], least.origin[1] + origin[1], least.origin[2] + origin[2]] };
+  }
+
+  async function segment(clicks: readonly Click[], options: SegmentOptions): Promise<SegmentedLesion> {
+    if (!loaded || clicks.length === 0) {
+      throw new InputError(loaded ? 'clicks: none given; accepted is at least one' : 'no image is loaded');
+    }
+    const started = performance.now();
+    const crops = byCrop(loaded, clicks, side);
+    options.progress?.('opening', 0);
+    const { gpu } = await opened();
+    gpu.memory.resetPeak();
+    let [mask, encoded]: [LesionMask | undefined, number] = [undefined, 0];
+    for (const { crop, clicks: own } of crops) {
+      const key = JSON.stringify(own);
+      let part = loaded.masks.get(key);
+      if (!part) {
+        const { embedding, isNew } = await embeddingOf(loaded, crop, options);
+        part = await maskOf(crop, own, embedding, options);
+        encoded += Number(isNew);
+        loaded.masks.set(key, part);
+      }
+      mask = mask ? united(mask, part) : part;
+    }
+    return { mask: mask!, milliseconds: performance.now() - started, peakGpuBytes: gpu.memory.peakBytes, encoded };
+  }
+
+  return {
+    load(image, preset) {
+      loaded = { image, preset, masks: new Map() };
+      model?.encoded?.embedding.dispose();
+      model = model && { gpu: model.gpu, sam: model.sam };
+    },
+    async segment(clicks, options = {}) {
+      try {
+        return await segment(clicks, options);
+      } catch (error) {
+        if (error instanceof DeviceLostError) {
+          close();
+        }
+        throw error;
+      }
+    },
+    async profile() {
+      const plans = model?.sam.plans ?? [];
+      if (!model || plans.length === 0) {
+        throw new InputError('nothing has run yet: there is no call to profile');
+      }
+      const profiles: Profile[] = [];
+      for (const plan of plans) {
+        profiles.push(await profile(model.gpu, plan));
+      }
+      return { clock: profiles[0]!.clock, timings: profiles.flatMap(({ timings }) => timings) };
+    },
+    close,
+  };
+}
