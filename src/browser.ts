@@ -1,27 +1,4 @@
 /** volsam in a page. */
-import { get, set } from 'idb-keyval';
-import { parseSafetensors, type TensorFile } from './files/safetensors.ts';
-import { AdapterError } from './runtime/errors.ts';
-import { openDevice, type Gpu } from './runtime/gpu.ts';
-import { createTuning, type OpenOptions, type TuningStore } from './runtime/tuner.ts';
-
 export * from './library.ts';
-
-/** Measured choices in the page's IndexedDB. */
-const pageTuningStore: TuningStore = {
-  read: async (key) => await get<Record<string, string>>(`volsam tuning | ${key}`) ?? {},
-  write: (key, choices) => set(`volsam tuning | ${key}`, choices),
-};
-
-/** @throws AdapterError where the browser has no WebGPU, or no adapter for it */
-export async function openGpu({ tune = true, report }: OpenOptions = {}): Promise<Gpu> {
-  if (!navigator.gpu) {
-    throw new AdapterError('this browser has no WebGPU; accepted are current Chrome, Edge, Safari and Firefox, over https or from localhost');
-  }
-  return openDevice(navigator.gpu, tune ? createTuning({ store: pageTuningStore, report }) : undefined);
-}
-
-/** Weights from bytes or from a dropped or fetched file. @throws InputError as `parseSafetensors` */
-export async function readSafetensors(file: Uint8Array | Blob): Promise<TensorFile> {
-  return parseSafetensors(file instanceof Uint8Array ? file : new Uint8Array(await file.arrayBuffer()));
-}
+export { openGpu } from './browser/open-gpu.ts';
+export { readSafetensors } from './browser/weights-file.ts';

@@ -7,6 +7,7 @@ import { addEvaluate } from './evaluate.ts';
 import { addExport } from './export.ts';
 import { addProfile } from './profile.ts';
 import { addSegment } from './segment.ts';
+import { addServe } from './serve.ts';
 import { addTrain } from './train.ts';
 
 const program = new Command('volsam')
@@ -18,6 +19,7 @@ addTrain(program);
 addExport(program);
 addEvaluate(program);
 addProfile(program);
+addServe(program);
 program.command('doctor').description('what volsam finds on this machine, how fast it is, and what is missing').option('--json', 'one JSON object').action(doctor);
 
 try {

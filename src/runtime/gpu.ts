@@ -33,6 +33,8 @@ export interface Gpu {
   readonly features: ReadonlySet<string>;
   readonly limits: GPUSupportedLimits;
   readonly memory: MemoryAccount;
+  /** Becomes true when the driver gives the device up, or somebody destroys it: every call is then rejected. */
+  readonly loss: { readonly isLost: boolean };
   readonly pipelines: Pipelines;
   /** Takes a kernel's form where nothing is measured. */
   readonly choose: Choose;
@@ -89,14 +91,14 @@ function accountOf() {
 }
 
 /** Lets a promise end early, by an error, when the device is lost. */
-function lossGuard(device: GPUDevice): <T>(promise: Promise<T>) => Promise<T> {
+function lossGuard(device: GPUDevice): { loss: Gpu['loss']; untilLost: <T>(promise: Promise<T>) => Promise<T> } {
   const pending = new Set<(error: Error) => void>();
   let loss: DeviceLostError | undefined;
   void device.lost.then((info) => {
     loss = new DeviceLostError(`the GPU device was lost (${info.reason}): ${info.message}; open it again with openGpu()`);
     pending.forEach((reject) => reject(loss!));
   });
-  return (promise) => new Promise((resolve, reject) => {
+  const untilLost = <T>(promise: Promise<T>): Promise<T> => new Promise((resolve, reject) => {
     if (loss) {
       reject(loss);
       return;
@@ -104,6 +106,7 @@ function lossGuard(device: GPUDevice): <T>(promise: Promise<T>) => Promise<T> {
     pending.add(reject);
     promise.then(resolve, reject).finally(() => pending.delete(reject));
   });
+  return { loss: { get isLost() { return loss !== undefined; } }, untilLost };
 }
 
 /**
@@ -122,7 +125,7 @@ export async function openDevice(entry: GPU, tuning?: Tuning): Promise<Gpu> {
     requiredLimits: Object.fromEntries(wantedLimits.map((limit) => [limit, adapter.limits[limit]])),
   });
   const { account, add } = accountOf();
-  const untilLost = lossGuard(device);
+  const { loss, untilLost } = lossGuard(device);
   let uncaptured: GpuError | undefined;
   device.onuncapturederror = ({ error }) => {
     uncaptured ??= new GpuError(`outside of any check: ${error.message}`);
@@ -162,6 +165,7 @@ export async function openDevice(entry: GPU, tuning?: Tuning): Promise<Gpu> {
     features: new Set(device.features),
     limits: device.limits,
     memory: account,
+    loss,
     pipelines: createPipelines(device, description.matrixSide),
     choose: safeChoice,
     tuning,

@@ -96,6 +96,9 @@ export function createSession({ open, weights, precision = 'f32' }: SessionOptio
   }
 
   async function opened(): Promise<Model> {
+    if (model?.gpu.loss.isLost) {
+      close();
+    }
     if (!model) {
       const gpu = await open();
       try {

@@ -1,0 +1,62 @@
+/** A headless Chromium whose WebGPU is SwiftShader's, and pages in it. */
+import { mkdirSync, readFileSync } from 'node:fs';
+import { build } from 'esbuild';
+import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
+import { servePage, type PageServer } from '../../src/node/page-server.ts';
+import { chromiumPath } from './chromium-path.ts';
+
+export interface TestBrowser {
+  readonly browser: Browser;
+  readonly url: string;
+  /** A page of the built site; what it complains of fails the test. */
+  open(options?: BrowserContextOptions): Promise<Page>;
+  close(): Promise<void>;
+}
+
+/** What Chromium says of itself, and not of the page. */
+const noise = /GPU stall due to ReadPixels|Automatic fallback to software WebGL|powerPreference option|WebGPU is experimental/;
+
+export const complaints: string[] = [];
+
+export async function openBrowser(): Promise<TestBrowser> {
+  const server: PageServer = await servePage('dist/web', '127.0.0.1', 0);
+  // A container gives its processes no sandbox of their own, and little shared memory.
+  const browser = await chromium.launch({ executablePath: chromiumPath(), args: ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader', '--no-sandbox', '--disable-dev-shm-usage'] });
+  return {
+    browser, url: server.url,
+    async open(options) {
+      const page = await browser.newPage({ viewport: { width: 1280, height: 720 }, acceptDownloads: true, ...options });
+      page.setDefaultTimeout(300_000);
+      page.on('pageerror', (error) => complaints.push(error.message));
+      page.on('console', (message) => {
+        if (['error', 'warning'].includes(message.type()) && !noise.test(message.text())) {
+          complaints.push(message.text());
+        }
+      });
+      return page;
+    },
+    async close() {
+      await browser.close();
+      server.close();
+    },
+  };
+}
+
+/** An empty page that has loaded a test's own module, and can fetch files of the repository under /repository/. */
+export async function openModule(testBrowser: TestBrowser, entry: string): Promise<Page> {
+  const { outputFiles: [bundle] } = await build({ entryPoints: [entry], bundle: true, format: 'esm', target: 'es2022', platform: 'browser', write: false });
+  const page = await testBrowser.open();
+  await page.route('**/repository/**', (route) => route.fulfill({ body: readFileSync(new URL(route.request().url()).pathname.replace('/repository/', '')) }));
+  await page.route('**/module.js', (route) => route.fulfill({ contentType: 'text/javascript', body: bundle!.text }));
+  await page.route('**/empty.html', (route) => route.fulfill({ contentType: 'text/html', body: '<!doctype html><title>test</title><link rel="icon" href="data:,"><body style="margin:0"><script type="module" src="module.js"></script>' }));
+  await page.goto(`${testBrowser.url}empty.html`, { waitUntil: 'load' });
+  return page;
+}
+
+const pictures = 'demo-output/screenshots';
+
+/** Writes what the page looks like, for a person to look at. */
+export async function screenshot(page: Page, name: string): Promise<void> {
+  mkdirSync(pictures, { recursive: true });
+  await page.screenshot({ path: `${pictures}/${name}.png` });
+}
