@@ -18,6 +18,8 @@ export interface CaseView {
   setTool(tool: Tool, value: number): void;
   /** Moves the crosshair by voxels to the right, to the front and to the head. */
   move(right: number, front: number, head: number): void;
+  /** The voxel (i, j, k) of the file under the crosshair; undefined where nothing is shown. */
+  crosshair(): Triple | undefined;
   /** Puts the crosshair on a voxel (i, j, k) of the file. */
   goTo(voxel: readonly number[]): void;
   dispose(): void;
@@ -77,12 +79,30 @@ function createNiivue(): Niivue {
   return niivue;
 }
 
+/**
+ * NiiVue draws on every movement of the mouse, and waits each time until the GPU has drawn; the page would stand still for
+ * as long. It is told to draw once a frame, and not to wait.
+ */
+function drawOncePerFrame(niivue: Niivue): void {
+  niivue.gl.finish = () => undefined;
+  const draw = niivue.drawScene.bind(niivue);
+  let isAsked = false;
+  niivue.drawScene = () => {
+    if (!isAsked) {
+      isAsked = true;
+      requestAnimationFrame(() => {
+        isAsked = false;
+        draw();
+      });
+    }
+  };
+}
+
 export async function createCaseView(canvas: HTMLCanvasElement, events: CaseViewEvents): Promise<CaseView> {
   const niivue = createNiivue();
   await niivue.attachToCanvas(canvas);
   niivue.drawLut = lesionColours(); // attaching sets the default ones
-  // NiiVue waits after each picture until the GPU has drawn it; the page would stand still for as long.
-  niivue.gl.finish = () => undefined;
+  drawOncePerFrame(niivue);
   let [dims, axes]: [Triple, AxisOrder[]] = [[0, 0, 0], []];
   let tool: Tool = 'segment';
   let pressed: { x: number; y: number; at: number } | undefined;
@@ -101,6 +121,10 @@ export async function createCaseView(canvas: HTMLCanvasElement, events: CaseView
       }
     }
     return grid;
+  }
+
+  function crosshair(): Triple | undefined {
+    return axes.length > 0 ? toFile(axes, dims, niivue.frac2vox(niivue.scene.crosshairPos)) : undefined;
   }
 
   function onPlane({ offsetX, offsetY }: PointerEvent): boolean {
@@ -124,7 +148,7 @@ export async function createCaseView(canvas: HTMLCanvasElement, events: CaseView
     }
     const isClick = Math.hypot(event.offsetX - start.x, event.offsetY - start.y) <= clickPixels && event.timeStamp - start.at < clickMilliseconds;
     if (isClick && tool === 'segment' && onPlane(event)) {
-      events.clicked(toFile(axes, dims, niivue.frac2vox(niivue.scene.crosshairPos)));
+      events.clicked(crosshair()!);
     }
   };
   canvas.addEventListener('pointerdown', down);
@@ -175,6 +199,7 @@ export async function createCaseView(canvas: HTMLCanvasElement, events: CaseView
       niivue.setPenValue(tool === 'eraser' ? 0 : value, false);
     },
     move: (right, front, head) => niivue.moveCrosshairInVox(right, front, head),
+    crosshair,
     goTo(voxel) {
       const at = axes.map(({ fileAxis, flipped }) => (flipped ? dims[fileAxis]! - 1 - voxel[fileAxis]! : voxel[fileAxis]!));
       niivue.scene.crosshairPos = niivue.vox2frac(at as [number, number, number]);

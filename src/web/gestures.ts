@@ -29,13 +29,15 @@ export interface KeyActions {
   undo(): void;
   redo(): void;
   toggleMasks(): void;
+  /** What a click at the crosshair does. */
+  segment(): void;
 }
 
 /** Elements that have a use of their own for keys. */
 const takesKeys = 'input, select, textarea, button, summary, a, [contenteditable]';
 
-/** Up and down: axial slices; left and right: sagittal; with shift up and down: coronal. */
-export function listenToKeys({ move, undo, redo, toggleMasks }: KeyActions): void {
+/** Up and down: axial slices; left and right: sagittal; with shift up and down: coronal; enter: segment at the crosshair. */
+export function listenToKeys({ move, undo, redo, toggleMasks, segment }: KeyActions): void {
   window.addEventListener('keydown', (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || (event.target instanceof Element && event.target.matches(takesKeys))) {
       return;
@@ -45,7 +47,7 @@ export function listenToKeys({ move, undo, redo, toggleMasks }: KeyActions): voi
     // The screen's left is the patient's right.
     const bindings: Readonly<Record<string, () => void>> = {
       ArrowUp: () => along(1), ArrowDown: () => along(-1), ArrowLeft: () => move(1, 0, 0), ArrowRight: () => move(-1, 0, 0),
-      u: undo, U: redo, ' ': toggleMasks,
+      u: undo, U: redo, ' ': toggleMasks, Enter: segment,
     };
     const bound = bindings[key];
     if (bound) {

@@ -40,7 +40,7 @@ function toolbar({ tool, opacity, history, work }: PageState, actions: Actions):
     <button @click=${actions.undo} ?disabled=${history.past.length === 0 || work !== undefined} title="u">Undo</button>
     <button @click=${actions.redo} ?disabled=${history.future.length === 0 || work !== undefined} title="Shift+U">Redo</button>
     <label>Mask <input type="range" min="0" max="1" step="0.05" .value=${live(String(opacity))} aria-label="Opacity of the mask" @input=${(event: Event) => actions.setOpacity(Number((event.target as HTMLInputElement).value))}></label>
-    <span class="soft">arrows: slices · u: undo · space: hide the mask</span>
+    <span class="soft">arrows: slices · enter: segment at the crosshair · u: undo · space: hide the mask</span>
   </div>`;
 }
 
@@ -53,7 +53,7 @@ function lesionItem({ value, name, measures, clicks }: Lesion, isActive: boolean
     <span class="swatch" style=${`background: rgb(${colourOf(value).join()})`}></span>
     <input class="name" aria-label=${`Name of lesion ${value}`} .value=${live(name)} @change=${(event: Event) => actions.rename(value, (event.target as HTMLInputElement).value)}>
     <button aria-label=${`Remove ${name}`} @click=${() => actions.remove(value)}>✕</button>
-    <span class="measures">${measured}</span>
+    <span class="measures" title=${clicks.length > 0 ? `clicks (i, j, k): ${clicks.map((click) => click.join(',')).join('; ')}` : nothing}>${measured}</span>
   </li>`;
 }
 

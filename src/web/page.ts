@@ -214,7 +214,15 @@ async function recallWeights(): Promise<Partial<PageState>> {
 set({});
 view = await createCaseView(document.querySelector<HTMLCanvasElement>('#case')!, { clicked: segment, drawn: corrected });
 listenToFiles(open, (isOver) => set({ isOver }));
-listenToKeys({ move: (right, front, head) => view.move(right, front, head), undo: actions.undo, redo: actions.redo, toggleMasks: actions.toggleMasks });
+listenToKeys({
+  move: (right, front, head) => view.move(right, front, head), undo: actions.undo, redo: actions.redo, toggleMasks: actions.toggleMasks,
+  segment() {
+    const voxel = view.crosshair();
+    if (voxel) {
+      segment(voxel);
+    }
+  },
+});
 if ('serviceWorker' in navigator) {
   navigator.serviceWorker.register(new URL('service-worker.js', document.baseURI)).catch(() => set({ note: 'This page will not work offline: the browser keeps no copy of it.' }));
 }

@@ -18,10 +18,17 @@ const noise = /GPU stall due to ReadPixels|Automatic fallback to software WebGL|
 
 export const complaints: string[] = [];
 
+const args = [
+  '--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader',
+  // A container gives its processes no sandbox of their own, and little shared memory.
+  '--no-sandbox', '--disable-dev-shm-usage',
+  // The page is put together on the GPU, as on a person's machine: a headless browser would read each picture back first.
+  '--use-angle=swiftshader', '--ignore-gpu-blocklist', '--enable-gpu-rasterization', '--enable-gpu',
+];
+
 export async function openBrowser(): Promise<TestBrowser> {
   const server: PageServer = await servePage('dist/web', '127.0.0.1', 0);
-  // A container gives its processes no sandbox of their own, and little shared memory.
-  const browser = await chromium.launch({ executablePath: chromiumPath(), args: ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader', '--no-sandbox', '--disable-dev-shm-usage'] });
+  const browser = await chromium.launch({ executablePath: chromiumPath(), args });
   return {
     browser, url: server.url,
     async open(options) {

@@ -32,7 +32,12 @@ export const caseViewTest = {
     const label = parseNifti(new Uint8Array(await (await fetch(url)).arrayBuffer()));
     view.show([{ mask: lesionIn(label.values, label.dims, value), value: 1 }]);
   },
-  goTo: (voxel: readonly number[]) => view.goTo(voxel),
+  /** Resolves when the picture shows it. */
+  async goTo(voxel: readonly number[]) {
+    view.goTo(voxel);
+    await new Promise(requestAnimationFrame);
+    await new Promise(requestAnimationFrame);
+  },
   setTool: (tool: 'segment' | 'pen' | 'eraser') => view.setTool(tool, 1),
   /** Voxels of the last drawing, as indices on the file's grid. */
   lastDrawn: () => [...drawn.at(-1)!.keys()].filter((index) => drawn.at(-1)![index] === 1),

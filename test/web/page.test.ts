@@ -1,0 +1,250 @@
+/** The built page in a real browser, as a person goes through it. Its screenshots lie in demo-output/screenshots. */
+import { readFileSync } from 'node:fs';
+import type { Download, Page } from 'playwright-core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { parseNifti } from '../../src/files/nifti.ts';
+import { formatSafetensors, parseSafetensors } from '../../src/files/safetensors.ts';
+import { configs, isTrainable, parameterShapes } from '../../src/model/config.ts';
+import { syntheticWeights } from '../../src/model/synthetic.ts';
+import { openGpu } from '../../src/node/open-gpu.ts';
+import { presets } from '../../src/volsam/preset.ts';
+import { Sam3D } from '../../src/volsam/sam3d.ts';
+import { segmentImage } from '../../src/volsam/segment.ts';
+import { complaints, openBrowser, screenshot, type TestBrowser } from './browser.ts';
+
+const demo = 'weights/demo';
+const image = parseNifti(readFileSync(`${demo}/phantom_ct.nii.gz`));
+const weights = parseSafetensors(readFileSync(`${demo}/demo_phantom.safetensors`));
+const { click_ijk: clickIjk } = JSON.parse(readFileSync(`${demo}/case.json`, 'utf8')) as { click_ijk: number[] };
+
+let browser: TestBrowser;
+let page: Page;
+beforeAll(async () => {
+  browser = await openBrowser();
+  page = await browser.open();
+  // Devices that the page's worker opens, so that a test can take one away as a driver would.
+  await page.route('**/engine-worker.js', async (route) => {
+    const worker = await (await route.fetch()).text();
+    const watched = `const request = GPUAdapter.prototype.requestDevice; self.devices = [];
+GPUAdapter.prototype.requestDevice = async function (...options) { const device = await request.apply(this, options); self.devices.push(device); return device; };\n`;
+    await route.fulfill({ contentType: 'text/javascript', body: watched + worker });
+  });
+  await page.goto(browser.url);
+  await settled();
+}, 120_000);
+afterAll(() => browser.close());
+
+async function settled(): Promise<void> {
+  await page.waitForFunction(() => document.querySelector('canvas') && !document.querySelector('.stage.working'), undefined, { timeout: 300_000 });
+}
+
+const status = () => page.locator('[role=status]').innerText();
+const alert = () => page.locator('[role=alert] p').innerText();
+const button = (name: string) => page.getByRole('button', { name, exact: true });
+
+async function press(name: string): Promise<void> {
+  await button(name).click();
+  await settled();
+}
+
+async function drop(files: readonly { readonly name: string; readonly bytes: Uint8Array }[]): Promise<void> {
+  const encoded = files.map(({ name, bytes }) => ({ name, base64: Buffer.from(bytes).toString('base64') }));
+  await page.evaluate((given) => {
+    const transfer = new DataTransfer();
+    given.forEach(({ name, base64 }) => transfer.items.add(new File([Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0))], name)));
+    window.dispatchEvent(new DragEvent('drop', { dataTransfer: transfer, bubbles: true, cancelable: true }));
+  }, encoded);
+  await settled();
+}
+
+async function downloaded(act: () => Promise<void>): Promise<{ name: string; bytes: Uint8Array }> {
+  const [file]: [Download, void] = await Promise.all([page.waitForEvent('download'), act()]);
+  return { name: file.suggestedFilename(), bytes: readFileSync(await file.path()) };
+}
+
+/** On the demo's lesion, in the axial plane of a page of 1280 x 720. */
+const lesion = { x: 345, y: 428 };
+
+async function clickLesion(dx = 0, dy = 0): Promise<void> {
+  await page.mouse.click(lesion.x + dx, lesion.y + dy);
+  await page.waitForTimeout(300);
+  await settled();
+}
+
+/** Asks for the lesion under the crosshair, where the demo puts it. */
+async function segmentAtCrosshair(): Promise<void> {
+  await page.locator('#case').focus();
+  await page.keyboard.press('Enter');
+  await page.waitForTimeout(300);
+  await settled();
+}
+
+test('files are dropped and shown; a click gives Node\'s mask while the page goes on moving', async () => {
+  await screenshot(page, '1-start');
+  await drop([{ name: 'ct.nii.gz', bytes: readFileSync(`${demo}/phantom_ct.nii.gz`) }, { name: 'demo.safetensors', bytes: readFileSync(`${demo}/demo_phantom.safetensors`) }]);
+  expect(await status()).toContain('Click a lesion');
+  // The demo button loads the same case, and puts the crosshair on its lesion.
+  await press('Demo');
+  await page.waitForTimeout(2000);
+  await screenshot(page, '2-loaded');
+  const frames = await page.evaluateHandle(() => {
+    const counted = { count: 0 };
+    const frame = () => {
+      counted.count++;
+      requestAnimationFrame(frame);
+    };
+    frame();
+    return counted;
+  });
+  const started = Date.now();
+  await segmentAtCrosshair();
+  const perSecond = (await frames.evaluate(({ count }) => count)) / ((Date.now() - started) / 1e3);
+  console.log(`first click in ${((Date.now() - started) / 1e3).toFixed(1)} s, ${perSecond.toFixed(0)} frames a second meanwhile`);
+  await screenshot(page, '3-segmented');
+  expect(await status()).toMatch(/Lesion 1: \d+\.\d\d ml/);
+  expect(await page.locator('#last-call').innerText()).toMatch(/^\d+\.\d\d s, \d+ MiB of GPU memory$/);
+  expect(perSecond).toBeGreaterThan(10);
+
+  const { name, bytes } = await downloaded(() => press('Save label map'));
+  expect(name).toBe('phantom_ct-lesions.nii.gz');
+  const saved = parseNifti(bytes);
+  expect(saved.affine).toEqual(image.affine);
+  const gpu = await openGpu({ tune: false });
+  expect(await page.locator('.measures').getAttribute('title')).toBe(`clicks (i, j, k): ${clickIjk.join()}`);
+  const { mask } = await segmentImage(await Sam3D.create(gpu, weights), image, [clickIjk], presets.kits!);
+  gpu.close();
+  const different = mask.reduce((sum, value, i) => sum + Number(value !== saved.values[i]), 0);
+  console.log(`${different} of ${mask.length} voxels differ from Node's mask`);
+  expect(different / mask.length).toBeLessThan(0.001);
+});
+
+test('more clicks refine without the encoder; undo, redo and keys', async () => {
+  await clickLesion();
+  expect(await page.locator('#last-call').innerText()).toContain('without the encoder');
+  const measures = () => page.locator('.measures').innerText();
+  const two = await measures();
+  expect(two).toContain('2 clicks');
+  await page.locator('#case').focus();
+  await page.keyboard.press('u');
+  expect(await measures()).toContain('1 click');
+  await page.keyboard.press('Shift+U');
+  expect(await measures()).toBe(two);
+  const before = await page.locator('#case').screenshot();
+  await page.keyboard.press(' ');
+  await page.waitForTimeout(1000);
+  const hidden = await page.locator('#case').screenshot();
+  expect(hidden.equals(before)).toBe(false);
+  await page.keyboard.press(' ');
+  await page.keyboard.press('ArrowUp');
+  await page.waitForTimeout(1000);
+  await screenshot(page, '4-refined');
+});
+
+test('several lesions, names, a correction by pen, one mask each', async () => {
+  await press('Add a lesion');
+  await page.getByLabel('Name of lesion 2').fill('Left pole');
+  await page.getByLabel('Name of lesion 2').blur();
+  await page.getByText('Pen', { exact: true }).click();
+  const { x, y } = lesion;
+  await page.mouse.move(x + 60, y - 60);
+  await page.mouse.down();
+  await page.mouse.move(x + 90, y - 60, { steps: 6 });
+  await page.mouse.up();
+  await page.waitForTimeout(1000);
+  await settled();
+  expect(await status()).toMatch(/^Left pole, corrected: 0\.\d\d ml/);
+  await screenshot(page, '5-second-lesion');
+  const names: string[] = [];
+  page.on('download', (file) => names.push(file.suggestedFilename()));
+  await press('Save each mask');
+  await expect.poll(() => names.length).toBe(2);
+  expect(names.sort()).toEqual(['phantom_ct-left-pole-2.nii.gz', 'phantom_ct-lesion-1-1.nii.gz']);
+  await page.getByText('Segment', { exact: true }).click();
+  await page.getByLabel('Work on Lesion 1').check();
+});
+
+test('the last call is profiled, as a chart and a trace', async () => {
+  await page.locator('#profile summary').click();
+  await press('Profile last call');
+  await screenshot(page, '6-profile');
+  const { bytes } = await downloaded(() => button('Save trace').click());
+  const { traceEvents } = JSON.parse(new TextDecoder().decode(bytes)) as { traceEvents: unknown[] };
+  expect(traceEvents.length).toBeGreaterThan(100);
+  await page.locator('#profile summary').click();
+});
+
+test('a lost device is said, and the next click works', async () => {
+  const worker = page.workers().find((one) => one.url().includes('engine-worker'))!;
+  const { x, y } = lesion;
+  await page.mouse.click(x + 3, y + 9);
+  await page.waitForTimeout(50);
+  await worker.evaluate(() => (globalThis as unknown as { devices: GPUDevice[] }).devices.at(-1)!.destroy());
+  await page.waitForTimeout(300);
+  await settled();
+  if (await page.locator('[role=alert]').count() > 0) {
+    expect(await alert()).toMatch(/The GPU device was lost.*Click again/);
+  }
+  await screenshot(page, '7-device-lost');
+  await clickLesion(3, 12);
+  expect(await page.locator('[role=alert]').count()).toBe(0);
+  expect(await status()).toMatch(/Lesion 1: \d+\.\d\d ml/);
+});
+
+test('files that are none get a sentence each, and what is open stays', async () => {
+  await drop([{ name: 'cut.nii.gz', bytes: readFileSync(`${demo}/phantom_ct.nii.gz`).subarray(0, 9000) }]);
+  expect(await alert()).toMatch(/^Cut\.nii\.gz: .*cut short/);
+  await screenshot(page, '8-truncated');
+  await drop([{ name: 'other.safetensors', bytes: formatSafetensors(new Map([['x', { shape: [2], values: Float32Array.of(1, 2) }]])) }]);
+  expect(await alert()).toContain('tensors are missing');
+  await drop([{ name: 'nothing.safetensors', bytes: new Uint8Array(100) }]);
+  expect(await alert()).toContain('no safetensors file');
+  expect(await page.locator('header p').innerText()).toContain('phantom_ct.nii.gz');
+  await button('Close').click();
+  await clickLesion(6, 6);
+  expect(await status()).toMatch(/ml/);
+});
+
+test('three steps of teaching lower the loss, and give the trained tensors', async () => {
+  const tiny = configs.tiny!;
+  const file = formatSafetensors(new Map([...parameterShapes(tiny)].map(([name, shape]) => [name, { shape, values: syntheticWeights(tiny).read(name) }])), { config: 'tiny' });
+  await drop([{ name: 'tiny.safetensors', bytes: file }]);
+  await page.locator('#teach summary').click();
+  await page.getByRole('spinbutton', { name: 'Steps' }).fill('3');
+  await page.getByRole('spinbutton', { name: 'Rate' }).fill('0.004');
+  await page.getByRole('spinbutton', { name: 'Rate' }).blur();
+  const losses: number[] = [];
+  const watching = setInterval(() => void status().then((text) => {
+    const [, step, loss] = /step (\d) of 3, loss ([\d.]+)/.exec(text) ?? [];
+    losses[Number(step) - 1] = Number(loss);
+  }, () => undefined), 50);
+  await press('Teach');
+  clearInterval(watching);
+  await screenshot(page, '9-taught');
+  const { bytes } = await downloaded(() => press('Save trained tensors'));
+  const taught = parseSafetensors(bytes);
+  expect([...taught.shapes.keys()].sort()).toEqual([...parameterShapes(tiny).keys()].filter(isTrainable).sort());
+  console.log(`losses of three steps: ${losses.join(', ')}`);
+  expect(losses[2]).toBeLessThan(losses[0]!);
+  await clickLesion();
+  expect(await status()).toMatch(/^Lesion 1/);
+});
+
+test('the weights are recalled, the page opens offline, and fits a tablet, light and dark', async () => {
+  await page.context().setOffline(true);
+  await page.reload();
+  await settled();
+  expect(await status()).toContain('The weights of your last visit');
+  await press('Take the demo case');
+  expect(await page.locator('header p').innerText()).toContain('phantom_ct.nii.gz');
+  await page.context().setOffline(false);
+  await page.setViewportSize({ width: 820, height: 1180 });
+  await page.emulateMedia({ colorScheme: 'dark' });
+  await page.waitForTimeout(2000);
+  await screenshot(page, '10-tablet-dark');
+  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  expect(overflow).toBe(0);
+});
+
+test('nothing was complained of in the console', () => {
+  expect(complaints.filter((text) => !/ERR_INTERNET_DISCONNECTED|Failed to load resource/.test(text))).toEqual([]);
+});
