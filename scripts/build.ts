@@ -1,16 +1,30 @@
 // Makes dist/: the Node entry, the browser entry, the volsam command, the page and the types.
 import { execFileSync } from 'node:child_process';
 import { chmodSync, cpSync, readFileSync, rmSync } from 'node:fs';
-import { build } from 'esbuild';
+import { build, type BuildOptions, type Plugin } from 'esbuild';
+import { minifyWgsl } from './minify-wgsl.ts';
 
 const { dependencies } = JSON.parse(readFileSync('package.json', 'utf8')) as { dependencies: Record<string, string> };
 rmSync('dist', { recursive: true, force: true });
 
+/** What a page downloads has its kernels without comments; in Node they stay readable in the GPU's messages. */
+const minifiedKernels: Plugin = {
+  name: 'minified kernels',
+  setup: ({ onLoad }) => onLoad({ filter: /kernels[\\/]generated\.ts$/ }, ({ path }) => ({
+    loader: 'ts',
+    contents: readFileSync(path, 'utf8').replace(/^(const \w+Source = )(".*");$/gm, (_, start: string, text: string) => `${start}${JSON.stringify(minifyWgsl(JSON.parse(text) as string))};`),
+  })),
+};
+
 const shared = { bundle: true, format: 'esm', target: 'es2022', sourcemap: true, logLevel: 'warning' } as const;
 await build({ ...shared, entryPoints: { node: 'src/node.ts', cli: 'src/cli/main.ts', 'example-worker': 'src/node/example-worker.ts' }, outdir: 'dist', platform: 'node', external: Object.keys(dependencies) });
-await build({ ...shared, entryPoints: { browser: 'src/browser.ts' }, outdir: 'dist', platform: 'browser', minify: true });
 
-await build({ ...shared, entryPoints: { page: 'src/web/page.ts', 'engine-worker': 'src/web/engine-worker.ts', 'service-worker': 'src/web/service-worker.ts' }, outdir: 'dist/web', platform: 'browser', minify: true });
+const inPages: BuildOptions = { ...shared, platform: 'browser', minify: true, plugins: [minifiedKernels] };
+await build({ ...inPages, entryPoints: { browser: 'src/browser.ts' }, outdir: 'dist' });
+await build({
+  ...inPages, outdir: 'dist/web', sourcemap: false,
+  entryPoints: { page: 'src/web/page.ts', 'volsam-viewer': 'src/web/volsam-viewer.ts', 'engine-worker': 'src/web/engine-worker.ts', 'service-worker': 'src/web/service-worker.ts' },
+});
 for (const file of ['index.html', 'page.css']) {
   cpSync(`src/web/${file}`, `dist/web/${file}`);
 }

@@ -4,10 +4,13 @@ export { Trainer, type Example, type StepResult, type TrainerOptions, type Train
 export type { Gradients } from './volsam/gradients.ts';
 export type { Point, Volume } from './volsam/inputs.ts';
 export { segmentImage, type Segmentation } from './volsam/segment.ts';
+export { createSession, type Click, type SegmentedLesion, type SegmentOptions, type Session, type SessionOptions, type Stage } from './volsam/session.ts';
+export { teach, type Taught, type TeachingOptions } from './volsam/teaching.ts';
+export { measuresOf, paint, type LesionMask, type LesionMeasures } from './volsam/lesion-mask.ts';
 export { parsePreset, presets, type Preset } from './volsam/preset.ts';
 export { configs, type Config } from './model/config.ts';
 export { formatNifti, parseNifti, type NiftiImage } from './files/nifti.ts';
-export { formatSafetensors, parseSafetensors, type TensorFile } from './files/safetensors.ts';
+export { formatSafetensors, parseSafetensors, withTensors, type ByteSource, type TensorFile } from './files/safetensors.ts';
 export { profile, type DispatchTiming, type Profile } from './runtime/profiler.ts';
 export { AdapterError, DeviceLostError, GpuError, InputError, VolsamError } from './runtime/errors.ts';
 export type { Gpu } from './runtime/gpu.ts';

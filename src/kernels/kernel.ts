@@ -46,10 +46,10 @@ export interface Needs {
   readonly halfPrecision: boolean;
 }
 
-/** WGSL for a precision and a matrix unit: `alias stored = f32;` and `const matrixSide = 8u;` are the lines that change. */
+/** WGSL for a precision and a matrix unit: `alias stored = f32;` and `const matrixSide = 8u;` are the lines that change, as they are written or minified. */
 export function specialised(source: string, precision: Precision, matrixSide = 8): string {
-  const sized = source.replace('const matrixSide = 8u;', `const matrixSide = ${matrixSide}u;`);
-  return precision === 'f32' ? sized : `enable f16;\n${sized.replace('alias stored = f32;', 'alias stored = f16;')}`;
+  const sized = source.replace(/const matrixSide ?= ?8u;/, `const matrixSide = ${matrixSide}u;`);
+  return precision === 'f32' ? sized : `enable f16;\n${sized.replace(/alias stored ?= ?f32;/, 'alias stored = f16;')}`;
 }
 
 export type Precision = 'f32' | 'f16';

@@ -15,7 +15,8 @@ export function sentenceOf(error: unknown): string | null {
   if (name === 'AbortError') {
     return null;
   }
-  const what = `${message.charAt(0).toUpperCase()}${message.slice(1)}${/[.!?]$/.test(message) ? '' : '.'}`;
+  const isFile = /^\S+\.\w+:/.test(message); // its name stays as it is
+  const what = `${isFile ? message.charAt(0) : message.charAt(0).toUpperCase()}${message.slice(1)}${/[.!?]$/.test(message) ? '' : '.'}`;
   if (name === 'GpuError' && ranOut.test(message)) {
     return `The GPU has too little memory or too small limits for this model. ${what} Close other pages and programs that use the GPU, or take a smaller model.`;
   }

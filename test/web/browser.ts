@@ -10,6 +10,8 @@ export interface TestBrowser {
   readonly url: string;
   /** A page of the built site; what it complains of fails the test. */
   open(options?: BrowserContextOptions): Promise<Page>;
+  /** A page in another browser, whose WebGPU finds no adapter. */
+  openWithoutWebGpu(): Promise<Page>;
   close(): Promise<void>;
 }
 
@@ -41,6 +43,10 @@ export async function openBrowser(): Promise<TestBrowser> {
         }
       });
       return page;
+    },
+    async openWithoutWebGpu() {
+      const other = await chromium.launch({ executablePath: chromiumPath(), args: [...args.filter((arg) => !arg.includes('webgpu')), '--disable-features=WebGPU'] });
+      return other.newPage({ viewport: { width: 1280, height: 720 } });
     },
     async close() {
       await browser.close();

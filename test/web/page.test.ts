@@ -166,11 +166,20 @@ test('several lesions, names, a correction by pen, one mask each', async () => {
 test('the last call is profiled, as a chart and a trace', async () => {
   await page.locator('#profile summary').click();
   await press('Profile last call');
+  await page.locator('#kernels').scrollIntoViewIfNeeded();
   await screenshot(page, '6-profile');
   const { bytes } = await downloaded(() => button('Save trace').click());
   const { traceEvents } = JSON.parse(new TextDecoder().decode(bytes)) as { traceEvents: unknown[] };
   expect(traceEvents.length).toBeGreaterThan(100);
   await page.locator('#profile summary').click();
+});
+
+test('a running call is stopped', async () => {
+  await page.mouse.click(lesion.x - 4, lesion.y - 4);
+  await button('Stop').click();
+  await settled();
+  expect(await status()).toBe('Stopped.');
+  expect(await page.locator('[role=alert]').count()).toBe(0);
 });
 
 test('a lost device is said, and the next click works', async () => {
@@ -192,7 +201,7 @@ test('a lost device is said, and the next click works', async () => {
 
 test('files that are none get a sentence each, and what is open stays', async () => {
   await drop([{ name: 'cut.nii.gz', bytes: readFileSync(`${demo}/phantom_ct.nii.gz`).subarray(0, 9000) }]);
-  expect(await alert()).toMatch(/^Cut\.nii\.gz: .*cut short/);
+  expect(await alert()).toMatch(/^cut\.nii\.gz: .*cut short/);
   await screenshot(page, '8-truncated');
   await drop([{ name: 'other.safetensors', bytes: formatSafetensors(new Map([['x', { shape: [2], values: Float32Array.of(1, 2) }]])) }]);
   expect(await alert()).toContain('tensors are missing');
@@ -219,6 +228,7 @@ test('three steps of teaching lower the loss, and give the trained tensors', asy
   }, () => undefined), 50);
   await press('Teach');
   clearInterval(watching);
+  await page.locator('#losses').scrollIntoViewIfNeeded();
   await screenshot(page, '9-taught');
   const { bytes } = await downloaded(() => press('Save trained tensors'));
   const taught = parseSafetensors(bytes);
@@ -243,6 +253,20 @@ test('the weights are recalled, the page opens offline, and fits a tablet, light
   await screenshot(page, '10-tablet-dark');
   const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
   expect(overflow).toBe(0);
+});
+
+test('without WebGPU a sentence says so, and the case can still be looked at', async () => {
+  const bare = await browser.openWithoutWebGpu();
+  await bare.goto(browser.url);
+  const at = (selector: string) => bare.locator(selector);
+  await bare.getByRole('button', { name: 'Take the demo case' }).click();
+  await bare.waitForFunction(() => document.querySelector('[role=status]')!.textContent!.includes('crosshair'));
+  await at('#case').focus();
+  await bare.keyboard.press('Enter');
+  await at('[role=alert]').waitFor();
+  expect(await at('[role=alert] p').innerText()).toMatch(/WebGPU.*Use a current Chrome/);
+  await screenshot(bare, '11-no-webgpu');
+  await bare.context().browser()!.close();
 });
 
 test('nothing was complained of in the console', () => {
