@@ -265,6 +265,7 @@ test('without WebGPU a sentence says so, and the case can still be looked at', a
   await bare.keyboard.press('Enter');
   await at('[role=alert]').waitFor();
   expect(await at('[role=alert] p').innerText()).toMatch(/WebGPU.*Use a current Chrome/);
+  await bare.waitForTimeout(2000); // the bar above has changed the view's size
   await screenshot(bare, '11-no-webgpu');
   await bare.context().browser()!.close();
 });
