@@ -6,7 +6,8 @@ import type { Precision } from '../kernels/kernel.ts';
 import { readDataset, splits, type DatasetCase, type Split } from '../node/dataset.ts';
 import { formatComparisonPage, formatCsv, formatEvaluationPage, metricNames, describeSummary } from '../node/evaluation-report.ts';
 import { filePredictor, modelPredictor, runEvaluation, type EvaluatedCase } from '../node/evaluation-run.ts';
-import { readBytes, readSafetensors, writeWhole } from '../node/files.ts';
+import { readBytes, writeWhole } from '../node/files.ts';
+import { readWeights } from '../node/weights-file.ts';
 import { InputError } from '../runtime/errors.ts';
 import { compare, metrics, summariesOf, type Evaluation } from '../volsam/evaluation.ts';
 import type { Preset } from '../volsam/preset.ts';
@@ -36,7 +37,7 @@ async function scored(cases: readonly DatasetCase[], preset: Preset, given: Eval
   if (given.predictions !== undefined) {
     return runEvaluation(cases, preset, given.tolerance, filePredictor(given.predictions, given.predictionLabel), report(cases.length));
   }
-  const weights = await readSafetensors(given.weights!);
+  const weights = await readWeights(given.weights!);
   const gpu = await openTuned(given);
   try {
     const model = await Sam3D.create(gpu, weights, { precision: given.precision });

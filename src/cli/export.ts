@@ -1,13 +1,17 @@
 /** `volsam export`: a checkpoint's trained tensors as safetensors, alone or merged into a whole model. */
 import { InvalidArgumentError, type Command } from 'commander';
-import { formatSafetensors, type FloatType } from '../files/safetensors.ts';
+import { formatSafetensors, type FloatType, type TensorFile } from '../files/safetensors.ts';
+import { InputError } from '../runtime/errors.ts';
 import { parameterShapes } from '../model/config.ts';
 import { completedWeights } from '../model/initial-weights.ts';
 import { readCheckpoint, type Checkpoint } from '../node/checkpoint.ts';
-import { readSafetensors, writeWhole } from '../node/files.ts';
+import { writeTorch } from '../node/convert.ts';
+import { writeWhole } from '../node/files.ts';
+import { readWeights } from '../node/weights-file.ts';
 
 interface ExportArguments {
-  readonly checkpoint: string;
+  readonly checkpoint?: string;
+  readonly torch?: boolean;
   readonly weights?: string;
   readonly randomEncoder?: boolean;
   readonly output: string;
@@ -16,11 +20,29 @@ interface ExportArguments {
 
 /** The whole model's tensors: trained ones from the checkpoint, frozen ones from the file that training began with. */
 async function merged({ config, schedule, state }: Checkpoint, weights: string | undefined): Promise<Map<string, Float32Array>> {
-  const base = completedWeights(weights === undefined ? undefined : await readSafetensors(weights), config, String(schedule.seed));
+  const base = completedWeights(weights === undefined ? undefined : await readWeights(weights), config, String(schedule.seed));
   return new Map([...parameterShapes(config).keys()].map((name) => [name, state.weights.get(name) ?? base.read(name)]));
 }
 
-async function exportWeights({ checkpoint: path, weights, randomEncoder, output, precision }: ExportArguments): Promise<void> {
+/** A whole model as the published code's checkpoint: a run's, or that of a weights file. */
+async function exportTorch({ checkpoint: path, weights, output }: ExportArguments): Promise<void> {
+  const checkpoint = path === undefined ? undefined : await readCheckpoint(path);
+  const file = checkpoint ? tensorFileOf(checkpoint, await merged(checkpoint, weights)) : await readWeights(weights!);
+  console.log(`${output}: ${await writeTorch(file, output)} tensors, as the published code loads them`);
+}
+
+function tensorFileOf({ config, preset }: Checkpoint, values: ReadonlyMap<string, Float32Array>): TensorFile {
+  return { metadata: { config: JSON.stringify(config), preset }, shapes: parameterShapes(config), read: (name) => values.get(name)! };
+}
+
+async function exportWeights(given: ExportArguments): Promise<void> {
+  const { checkpoint: path, weights, randomEncoder, output, precision } = given;
+  if (given.torch && (path !== undefined || weights !== undefined)) {
+    return exportTorch(given);
+  }
+  if (path === undefined) {
+    throw new InputError('export: accepted is a run\'s --checkpoint; with --torch, or a whole model\'s --weights');
+  }
   const checkpoint = await readCheckpoint(path);
   const whole = weights !== undefined || randomEncoder === true;
   const values = whole ? await merged(checkpoint, weights) : checkpoint.state.weights;
@@ -42,7 +64,8 @@ function parseType(text: string): FloatType {
 export function addExport(program: Command): void {
   program.command('export')
     .description('write a checkpoint\'s weights under the published names')
-    .requiredOption('--checkpoint <file>', 'best.safetensors or last.safetensors of a run')
+    .option('--checkpoint <file>', 'best.safetensors or last.safetensors of a run')
+    .option('--torch', 'a checkpoint that the published code loads, instead of safetensors; also of a whole model that --weights names')
     .option('--weights <file>', 'what the run began with: everything is merged into a whole model')
     .option('--random-encoder', 'the same, of a run that began with a random encoder')
     .option('--precision <type>', 'f32, f16 or bf16', parseType, 'F32')

@@ -2,6 +2,7 @@
 /** The `volsam` command. */
 import { Command } from 'commander';
 import { VolsamError } from '../runtime/errors.ts';
+import { addConvert } from './convert.ts';
 import { doctor } from './doctor.ts';
 import { addEvaluate } from './evaluate.ts';
 import { addExport } from './export.ts';
@@ -20,6 +21,7 @@ addExport(program);
 addEvaluate(program);
 addProfile(program);
 addServe(program);
+addConvert(program);
 program.command('doctor').description('what volsam finds on this machine, how fast it is, and what is missing').option('--json', 'one JSON object').action(doctor);
 
 try {

@@ -3,7 +3,8 @@ import { Argument, Option, type Command } from 'commander';
 import { configNamed, configs } from '../model/config.ts';
 import { syntheticWeights } from '../model/synthetic.ts';
 import type { Precision } from '../kernels/kernel.ts';
-import { readSafetensors, writeWhole } from '../node/files.ts';
+import { writeWhole } from '../node/files.ts';
+import { readWeights } from '../node/weights-file.ts';
 import { cellsOf, profileHead, writeProfileReport } from '../node/profile-report.ts';
 import { InputError } from '../runtime/errors.ts';
 import type { Gpu } from '../runtime/gpu.ts';
@@ -38,7 +39,7 @@ interface Recorded {
 
 /** Weights decide nothing about time: without a file they are synthetic. */
 async function record(gpu: Gpu, what: 'forward' | 'train', { config, weights, precision }: ProfileArguments): Promise<Recorded> {
-  const file = weights === undefined ? syntheticWeights(configNamed(config)) : await readSafetensors(weights);
+  const file = weights === undefined ? syntheticWeights(configNamed(config)) : await readWeights(weights);
   if (what === 'train') {
     const trainer = await Trainer.create(gpu, file, { precision, clickCounts: [1] });
     return { plans: trainer.plans, dispose: () => trainer.dispose() };

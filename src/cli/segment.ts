@@ -4,7 +4,8 @@ import { InvalidArgumentError, type Command } from 'commander';
 import { configOf } from '../model/config.ts';
 import { formatNifti, type NiftiImage } from '../files/nifti.ts';
 import type { Precision } from '../kernels/kernel.ts';
-import { formatPng, readNifti, readSafetensors, writeWhole } from '../node/files.ts';
+import { formatPng, readNifti, writeWhole } from '../node/files.ts';
+import { readWeights } from '../node/weights-file.ts';
 import { InputError } from '../runtime/errors.ts';
 import { cropRound } from '../volsam/crop.ts';
 import { worldToVoxel } from '../volsam/orientation.ts';
@@ -61,7 +62,7 @@ function checkOutput(path: string): void {
 export async function segment(options: SegmentOptions): Promise<SegmentSummary> {
   [options.output, options.probability].filter((path) => path !== undefined).forEach(checkOutput);
   const started = performance.now();
-  const [image, weights, preset] = await Promise.all([readNifti(options.image), readSafetensors(options.weights), presetOf(options.preset)]);
+  const [image, weights, preset] = await Promise.all([readNifti(options.image), readWeights(options.weights), presetOf(options.preset)]);
   const clicks = clicksIn(image, options);
   cropRound(image, clicks, preset, configOf(weights).crop); // bad clicks and weights are refused before a GPU is opened
   const gpu = await openTuned(options);
@@ -101,7 +102,7 @@ export function addSegment(program: Command): void {
     .description('segment the lesion round one or more clicks in a NIfTI volume')
     .requiredOption('--image <file>', 'CT or MR volume, .nii or .nii.gz')
     .requiredOption('--click <i,j,k>', 'voxel of the file as stored, as viewers show it; may be given again', parseClick)
-    .requiredOption('--weights <file>', 'safetensors')
+    .requiredOption('--weights <file>', 'safetensors, or a PyTorch checkpoint of the adapted network')
     .requiredOption('--preset <name or file>', `${Object.keys(presets).join(', ')}, or a JSON file`)
     .requiredOption('-o, --output <file>', 'the mask, .nii or .nii.gz')
     .option('--world', 'clicks are millimetres in RAS')

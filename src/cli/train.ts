@@ -6,7 +6,8 @@ import type { Precision } from '../kernels/kernel.ts';
 import { configNamed, partialConfigOf } from '../model/config.ts';
 import { completedWeights } from '../model/initial-weights.ts';
 import { readDataset } from '../node/dataset.ts';
-import { readBytes, readSafetensors } from '../node/files.ts';
+import { readBytes } from '../node/files.ts';
+import { readWeights } from '../node/weights-file.ts';
 import { runTraining, type TrainingEvents, type TrainingOptions } from '../node/training-run.ts';
 import { InputError } from '../runtime/errors.ts';
 import type { Gpu } from '../runtime/gpu.ts';
@@ -42,7 +43,7 @@ function recipeOf({ clicks, promptRecipe }: TrainArguments): ClickRecipe {
 
 async function optionsOf(given: TrainArguments): Promise<TrainingOptions> {
   const { weights, config, preset, data, out, seed } = given;
-  const file = weights === undefined ? undefined : await readSafetensors(weights);
+  const file = weights === undefined ? undefined : await readWeights(weights);
   if (!file && config === undefined) {
     throw new InputError('--weights is missing: accepted is a converted SAM checkpoint or a model; without one, --config gives the sizes of a random encoder, for experiments');
   }

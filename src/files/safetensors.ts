@@ -25,7 +25,8 @@ interface Entry {
   readonly data_offsets: readonly [number, number];
 }
 
-const typeBytes: Record<string, number> = {
+/** Bytes of a value, by the name of its type. */
+export const typeBytes: Record<string, number> = {
   F64: 8, F32: 4, F16: 2, BF16: 2, I64: 8, I32: 4, I16: 2, I8: 1, U64: 8, U32: 4, U16: 2, U8: 1, BOOL: 1,
 };
 
@@ -86,7 +87,8 @@ function headerOf(file: string, bytes: ByteSource): { header: Record<string, unk
   throw new InputError(`${file}: the header is no JSON object; this is no safetensors file`);
 }
 
-function toFloats(raw: Uint8Array, dtype: string): Float32Array | undefined {
+/** Values as floats, exactly. @returns undefined of a type that is none of F32, F16 and BF16 */
+export function floatsOf(raw: Uint8Array, dtype: string): Float32Array | undefined {
   const { buffer } = new Uint8Array(raw); // a copy: aligned, whatever the header's length
   switch (dtype) {
     case 'F32': return new Float32Array(buffer);
@@ -115,7 +117,7 @@ export function parseSafetensors(bytes: ByteSource, file = 'safetensors'): Tenso
       if (!entry) {
         throw new InputError(`${file}: no tensor is named ${name}`);
       }
-      const values = toFloats(bytes.subarray(dataAt + entry.data_offsets[0], dataAt + entry.data_offsets[1]), entry.dtype);
+      const values = floatsOf(bytes.subarray(dataAt + entry.data_offsets[0], dataAt + entry.data_offsets[1]), entry.dtype);
       if (!values) {
         throw new InputError(`${file}: tensor ${name} has type ${entry.dtype}; accepted are F32, F16 and BF16`);
       }

@@ -220,6 +220,9 @@ export function configOf(file: TensorFile): Config {
   const list = (names: string[]) => `${names.slice(0, 5).join(', ')}${names.length > 5 ? ` and ${names.length - 5} more` : ''}`;
   const missing = [...expected.keys()].filter((name) => !file.shapes.has(name));
   const unknown = [...file.shapes.keys()].filter((name) => !expected.has(name));
+  if (unknown.length === 0 && missing.length > 0 && !missing.some((name) => !isTrainable(name) && !name.endsWith('attn.lr')) && missing.some((name) => name.includes('.adapter.'))) {
+    throw new InputError('weights: this is SAM\'s 2D encoder; the adapters, necks, prompt encoder and decoder that make it see volumes are missing: fine-tune it first (volsam train), or take a fine-tuned model');
+  }
   if (missing.length + unknown.length > 0) {
     throw new InputError(`weights: ${missing.length} tensors are missing (${list(missing) || 'none'}) and ${unknown.length} are unknown (${list(unknown) || 'none'})`);
   }
