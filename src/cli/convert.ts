@@ -1,9 +1,15 @@
 /** `volsam convert` and `volsam inspect`: PyTorch checkpoints to safetensors, and what a weights file holds. */
 import type { Command } from 'commander';
-import { isTrainable, parameterShapes, partialConfigOf } from '../model/config.ts';
-import { checkedConfigName, convertTorch } from '../node/convert.ts';
+import { configNamed, isTrainable, parameterShapes, partialConfigOf } from '../model/config.ts';
+import { convertTorch } from '../node/convert.ts';
 import { readWeights } from '../node/weights-file.ts';
 import { sizeOf } from '../runtime/tensor.ts';
+
+/** @throws InputError where the text names no configuration */
+function parseConfig(text: string): string {
+  configNamed(text);
+  return text;
+}
 
 interface Inspection {
   readonly config: object;
@@ -41,7 +47,7 @@ export function addConvert(program: Command): void {
     .description('a PyTorch checkpoint of the adapted network, or of SAM, to safetensors')
     .argument('<file>', '.pth or .pth.tar, as torch.save writes it')
     .requiredOption('-o, --output <file>', 'safetensors')
-    .option('--config <name or JSON>', 'where shapes do not tell all of it', checkedConfigName)
+    .option('--config <name or JSON>', 'where shapes do not tell all of it', parseConfig)
     .action(async (file: string, { output, config }: { output: string; config?: string }) => {
       const { kind, tensors, parameters, unused } = await convertTorch(file, output, config);
       console.log(`${output}: ${tensors} tensors of ${kind}, ${(parameters / 1e6).toFixed(2)} M parameters; ${unused.length} that are not used were left out`);

@@ -7,7 +7,7 @@ import { pipeline } from 'node:stream/promises';
 import { ZipFile } from 'yazl';
 import type { TensorFile } from '../files/safetensors.ts';
 import { formatTorchPickle, type WrittenTensor, type WrittenValue } from '../files/torch-pickle.ts';
-import { configNamed, configOf, parameterShapes, partialConfigOf, type Config } from '../model/config.ts';
+import { configOf, parameterShapes, partialConfigOf, type Config } from '../model/config.ts';
 import { InputError } from '../runtime/errors.ts';
 import { sizeOf } from '../runtime/tensor.ts';
 import { openTorch, type TorchFile } from './torch-file.ts';
@@ -158,10 +158,4 @@ export async function writeTorch(file: TensorFile, to: string): Promise<number> 
     throw new InputError(`${to}: cannot be written (${(error as NodeJS.ErrnoException).code ?? (error as Error).message})`);
   }
   return entries.length;
-}
-
-/** @throws InputError where the name is no configuration */
-export function checkedConfigName(text: string): string {
-  configNamed(text);
-  return text;
 }

@@ -5,6 +5,9 @@ import { outerLayer, type ProfileRow } from '../volsam/profile-summary.ts';
 import { writeWhole } from './files.ts';
 import { formatPage, type Section } from './page.ts';
 
+/** Kernels that the legend has room for; they are in order of their time. */
+const shownKernels = 12;
+
 const colours = ['#2563eb', '#ea580c', '#16a34a', '#9333ea', '#dc2626', '#0891b2', '#ca8a04', '#4b5563'];
 
 /** GFLOP/s against operations a byte, both logarithmic, under the two ceilings. */
@@ -12,7 +15,7 @@ function rooflineChart(rows: readonly ProfileRow[], { gflops, gBps }: Ceilings):
   const ridge = gflops / gBps;
   const [least, most] = [Math.min(0.1, ...rows.map(({ intensity }) => intensity)), Math.max(10 * ridge, ...rows.map(({ intensity }) => intensity))];
   const roof = [least, ridge, most].map((x) => ({ x, y: Math.min(gflops, x * gBps) }));
-  const counted = rows.filter(({ gflops: rate }) => rate > 0);
+  const counted = rows.filter(({ gflops: rate }) => rate > 0).slice(0, shownKernels);
   return {
     type: 'scatter',
     data: { datasets: [
