@@ -144,28 +144,36 @@ function fromFloats(values: Float32Array, dtype: FloatType): Uint8Array {
   return new Uint8Array(halves.buffer);
 }
 
+/** The first bytes of a file whose tensors follow each other in this order: length, JSON, and spaces up to a multiple of 8. */
+export function formatHeader(entries: Iterable<{ readonly name: string; readonly dtype: string; readonly shape: readonly number[] }>, metadata: Readonly<Record<string, string>>): Uint8Array {
+  const header: Record<string, unknown> = { __metadata__: metadata };
+  let at = 0;
+  for (const { name, dtype, shape } of entries) {
+    const bytes = shape.reduce((product, side) => product * side, typeBytes[dtype]!);
+    header[name] = { dtype, shape, data_offsets: [at, at + bytes] };
+    at += bytes;
+  }
+  const json = new TextEncoder().encode(JSON.stringify(header));
+  const headerBytes = Math.ceil(json.length / 8) * 8;
+  const first = new Uint8Array(8 + headerBytes).fill(0x20, 8);
+  new DataView(first.buffer).setBigUint64(0, BigInt(headerBytes), true);
+  first.set(json, 8);
+  return first;
+}
+
 /** A safetensors file of these tensors, by name. @throws InputError where a shape does not hold its values */
 export function formatSafetensors(
   tensors: ReadonlyMap<string, { readonly shape: readonly number[]; readonly values: Float32Array }>, metadata: Readonly<Record<string, string>> = {}, dtype: FloatType = 'F32',
 ): Uint8Array {
-  const header: Record<string, unknown> = { __metadata__: metadata };
-  const parts: Uint8Array[] = [];
-  let at = 0;
   for (const [name, { shape, values }] of tensors) {
     if (shape.reduce((product, side) => product * side, 1) !== values.length) {
       throw new InputError(`tensor ${name}: shape ${shape} does not hold ${values.length} values`);
     }
-    const part = fromFloats(values, dtype);
-    header[name] = { dtype, shape, data_offsets: [at, at + part.length] };
-    parts.push(part);
-    at += part.length;
   }
-  const json = new TextEncoder().encode(JSON.stringify(header));
-  const headerBytes = Math.ceil(json.length / 8) * 8;
-  const file = new Uint8Array(8 + headerBytes + at).fill(0x20, 8, 8 + headerBytes);
-  new DataView(file.buffer).setBigUint64(0, BigInt(headerBytes), true);
-  file.set(json, 8);
-  let end = 8 + headerBytes;
+  const header = formatHeader([...tensors].map(([name, { shape }]) => ({ name, dtype, shape })), metadata);
+  const parts = [header, ...[...tensors.values()].map(({ values }) => fromFloats(values, dtype))];
+  const file = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let end = 0;
   for (const part of parts) {
     file.set(part, end);
     end += part.length;

@@ -1,23 +1,22 @@
 /** PyTorch checkpoints to safetensors, tensor by tensor, and back. */
 import { createWriteStream } from 'node:fs';
-import { open, rename, rm } from 'node:fs/promises';
-import { randomBytes } from 'node:crypto';
+import { open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { ZipFile } from 'yazl';
-import type { TensorFile } from '../files/safetensors.ts';
+import { formatHeader, type TensorFile } from '../files/safetensors.ts';
 import { formatTorchPickle, type WrittenTensor, type WrittenValue } from '../files/torch-pickle.ts';
 import { configOf, parameterShapes, partialConfigOf, type Config } from '../model/config.ts';
 import { InputError } from '../runtime/errors.ts';
 import { sizeOf } from '../runtime/tensor.ts';
+import { writeBeside } from './files.ts';
 import { openTorch, type TorchFile } from './torch-file.ts';
 
 const floatTypes = ['F32', 'F16', 'BF16'];
 
-/** Writes beside the target and renames. */
-async function writeParts(path: string, parts: Iterable<Uint8Array>): Promise<void> {
-  const temporary = `${path}.${randomBytes(4).toString('hex')}.part`;
-  try {
+/** Writes one part after the other. */
+function writeParts(path: string, parts: Iterable<Uint8Array>): Promise<void> {
+  return writeBeside(path, async (temporary) => {
     const file = await open(temporary, 'w');
     try {
       for (const part of parts) {
@@ -26,31 +25,19 @@ async function writeParts(path: string, parts: Iterable<Uint8Array>): Promise<vo
     } finally {
       await file.close();
     }
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error instanceof InputError ? error : new InputError(`${path}: cannot be written (${(error as NodeJS.ErrnoException).code ?? (error as Error).message})`);
-  }
+  });
 }
 
-function safetensorsHeader(file: TorchFile, metadata: Record<string, string>): Uint8Array {
-  const header: Record<string, unknown> = { __metadata__: metadata };
-  let at = 0;
-  for (const [name, shape] of file.shapes) {
+/** @throws InputError where a tensor is not of floats */
+function headerOf(file: TorchFile, metadata: Readonly<Record<string, string>>): Uint8Array {
+  const entries = [...file.shapes].map(([name, shape]) => {
     const dtype = file.dtypeOf(name);
     if (!floatTypes.includes(dtype)) {
       throw new InputError(`tensor ${name} has type ${dtype}; accepted are ${floatTypes.join(', ')}`);
     }
-    const bytes = sizeOf(shape) * (dtype === 'F32' ? 4 : 2);
-    header[name] = { dtype, shape, data_offsets: [at, at + bytes] };
-    at += bytes;
-  }
-  const json = JSON.stringify(header);
-  const text = new TextEncoder().encode(json + ' '.repeat(-new TextEncoder().encode(json).length & 7));
-  const bytes = new Uint8Array(8 + text.length);
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(text.length), true);
-  bytes.set(text, 8);
-  return bytes;
+    return { name, dtype, shape };
+  });
+  return formatHeader(entries, metadata);
 }
 
 export interface Conversion {
@@ -69,7 +56,7 @@ export async function convertTorch(from: string, to: string, configName?: string
   const opened = await openTorch(from);
   const file: TorchFile = { ...opened, metadata: configName === undefined ? opened.metadata : { config: configName } };
   const config = file.kind === 'SAM' ? partialConfigOf(file) : configOf(file);
-  const header = safetensorsHeader(file, { config: JSON.stringify(config) });
+  const header = headerOf(file, { config: JSON.stringify(config) });
   await writeParts(to, (function* () {
     yield header;
     for (const name of file.shapes.keys()) {
@@ -149,13 +136,6 @@ export async function writeTorch(file: TensorFile, to: string): Promise<number> 
   }));
   archive.addBuffer(Buffer.from('3\n'), 'archive/version', stored);
   archive.end();
-  const temporary = `${to}.${randomBytes(4).toString('hex')}.part`;
-  try {
-    await pipeline(archive.outputStream, createWriteStream(temporary));
-    await rename(temporary, to);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw new InputError(`${to}: cannot be written (${(error as NodeJS.ErrnoException).code ?? (error as Error).message})`);
-  }
+  await writeBeside(to, (temporary) => pipeline(archive.outputStream, createWriteStream(temporary)));
   return entries.length;
 }

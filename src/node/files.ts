@@ -16,16 +16,24 @@ export async function readBytes(path: string): Promise<Uint8Array> {
   }
 }
 
-/** Writes beside the target and renames. @throws InputError where the folder cannot be written to */
-export async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
+/**
+ * Lets `write` fill a file beside the target, and renames it.
+ * @throws InputError where the folder cannot be written to, and what `write` refuses by one
+ */
+export async function writeBeside(path: string, write: (temporary: string) => Promise<void>): Promise<void> {
   const temporary = `${path}.${randomBytes(4).toString('hex')}.part`;
   try {
-    await writeFile(temporary, bytes);
+    await write(temporary);
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true });
-    throw new InputError(`${path}: cannot be written (${(error as NodeJS.ErrnoException).code ?? (error as Error).message})`);
+    throw error instanceof InputError ? error : new InputError(`${path}: cannot be written (${(error as NodeJS.ErrnoException).code ?? (error as Error).message})`);
   }
+}
+
+/** Writes bytes that are in memory, as `writeBeside`. @throws InputError where the folder cannot be written to */
+export function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
+  return writeBeside(path, (temporary) => writeFile(temporary, bytes));
 }
 
 /** Weights from a path, or from bytes that are in memory. @throws InputError as `parseSafetensors` */

@@ -75,7 +75,6 @@ function createNiivue(): Niivue {
     backColor: [0.04, 0.05, 0.07, 1], fontColor: [0.7, 0.75, 0.8, 1], logLevel: 'error', loadingText: '', drawingEnabled: false,
   });
   niivue.setSliceType(SLICE_TYPE.MULTIPLANAR);
-  niivue.drawLut = lesionColours();
   return niivue;
 }
 

@@ -1,4 +1,15 @@
-/** Hands a file to the browser's downloads. */
+/** Files from a server, and to the browser's downloads. */
+
+/** @throws Error where the server does not give the file */
+export async function fetched(url: string): Promise<Blob> {
+  const response = await fetch(url);
+  if (!response.ok) {
+    throw new Error(`${url}: the server answers ${response.status} ${response.statusText}`);
+  }
+  return response.blob();
+}
+
+/** Hands a file over to be kept. */
 export function download(name: string, content: BlobPart): void {
   const url = URL.createObjectURL(new Blob([content]));
   const link = Object.assign(document.createElement('a'), { href: url, download: name });

@@ -6,23 +6,16 @@ import { openGpu } from '../browser/open-gpu.ts';
 import { readWeights } from '../browser/weights-file.ts';
 import { InputError } from '../runtime/errors.ts';
 import { lesionIn, measuresOf, paint, type LesionMeasures, type LesionMask } from '../volsam/lesion-mask.ts';
+import { sizeOf } from '../runtime/tensor.ts';
 import { parsePreset, presets, type Preset } from '../volsam/preset.ts';
 import { formatTrace } from '../volsam/profile-summary.ts';
 import { createSession, type Click, type SegmentedLesion, type Session, type Stage } from '../volsam/session.ts';
 import { teach } from '../volsam/teaching.ts';
 import { forgetWeights, keptWeights, keepFile, keepUrl, lastWeights } from './weights-store.ts';
 
-export interface LoadedImage {
-  readonly dims: NiftiImage['dims'];
-  readonly spacing: NiftiImage['spacing'];
-  readonly affine: NiftiImage['affine'];
-}
-
 export interface LoadedWeights {
   readonly name: string;
   readonly parameters: number;
-  readonly crop: number;
-  readonly preset: string | undefined;
 }
 
 export interface Answer extends SegmentedLesion {
@@ -78,12 +71,12 @@ function endSession(): void {
 }
 
 function useWeights(file: TensorFile, name: string): LoadedWeights {
-  const { crop } = configOf(file); // refused here, before anything that works is given up
+  configOf(file); // refused here, before anything that works is given up
   endSession();
   weights = file;
   taught = undefined;
-  const parameters = [...file.shapes.values()].reduce((sum, shape) => sum + shape.reduce((product, side) => product * side, 1), 0);
-  return { name, parameters, crop, preset: file.metadata.preset };
+  const parameters = [...file.shapes.values()].reduce((sum, shape) => sum + sizeOf(shape), 0);
+  return { name, parameters };
 }
 
 /** One mask of several lesions on the image's grid. */
@@ -95,11 +88,9 @@ function gridOf({ dims }: NiftiImage, lesions: readonly SavedLesion[]): Uint8Arr
 
 export const engine = {
   /** @throws InputError as `parseNifti` */
-  async loadImage(file: Blob, name: string): Promise<LoadedImage> {
-    const read = parseNifti(new Uint8Array(await file.arrayBuffer()), name);
-    image = read;
-    session?.load(read, preset);
-    return { dims: read.dims, spacing: read.spacing, affine: read.affine };
+  async loadImage(file: Blob, name: string): Promise<void> {
+    image = parseNifti(new Uint8Array(await file.arrayBuffer()), name);
+    session?.load(image, preset);
   },
 
   /** Weights that were dropped; they are kept for the next visit. @throws InputError */

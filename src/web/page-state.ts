@@ -1,5 +1,5 @@
 /** What the page shows, and what a person can make it do. */
-import type { CallProfile, LoadedImage, LoadedWeights } from './engine.ts';
+import type { CallProfile, LoadedWeights } from './engine.ts';
 import type { History } from './lesion-book.ts';
 import type { Tool } from './case-view.ts';
 
@@ -18,7 +18,7 @@ export interface LastCall {
 }
 
 export interface PageState {
-  readonly image: (LoadedImage & { readonly name: string }) | undefined;
+  readonly image: { readonly name: string } | undefined;
   readonly weights: LoadedWeights | undefined;
   readonly preset: string;
   readonly history: History;

@@ -4,7 +4,7 @@ import { render } from 'lit';
 import { createCaseView, type CaseView } from './case-view.ts';
 import { drawKernels, drawLosses } from './charts.ts';
 import { connectEngine } from './connect-engine.ts';
-import { download, slugOf, stemOf } from './downloads.ts';
+import { download, fetched, slugOf, stemOf } from './downloads.ts';
 import { listenToFiles, listenToKeys } from './gestures.ts';
 import { activated, activeLesion, added, changed, cleared, emptyHistory, redone, removed, renamed, undone, type History } from './lesion-book.ts';
 import type { Actions, PageState, Work } from './page-state.ts';
@@ -55,20 +55,12 @@ async function working(work: Work, doing: () => Promise<Partial<PageState>>): Pr
 const say = (what: string, share?: number, cancellable = false) => set({ work: { what, share, cancellable } });
 
 async function loadImage(file: Blob, name: string): Promise<Partial<PageState>> {
-  const image = await engine.loadImage(file, name); // refused here, before anything on the screen is given up
+  await engine.loadImage(file, name); // refused here, before anything on the screen is given up
   await view.load(file, name);
   view.setTool(state.tool, 1);
   view.setOpacity(state.masksShown ? state.opacity : 0);
   view.setWindow(...presets[state.preset]!.clip);
-  return { image: { ...image, name }, history: emptyHistory, last: undefined, profile: undefined };
-}
-
-async function fetched(url: string): Promise<Blob> {
-  const response = await fetch(url);
-  if (!response.ok) {
-    throw new Error(`${url}: the server answers ${response.status} ${response.statusText}`);
-  }
-  return response.blob();
+  return { image: { name }, history: emptyHistory, last: undefined, profile: undefined };
 }
 
 function open(files: Iterable<File>): void {

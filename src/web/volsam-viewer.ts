@@ -10,6 +10,7 @@ import { presets } from '../volsam/preset.ts';
 import type { Click } from '../volsam/session.ts';
 import { createCaseView, type CaseView } from './case-view.ts';
 import { connectEngine } from './connect-engine.ts';
+import { fetched } from './downloads.ts';
 import type { Answer } from './engine.ts';
 import { sentenceOf } from './sentences.ts';
 
@@ -112,11 +113,7 @@ export class VolsamViewer extends HTMLElement {
   }
 
   async #load(url: URL): Promise<void> {
-    const response = await fetch(url);
-    if (!response.ok) {
-      throw new Error(`${url.href}: the server answers ${response.status} ${response.statusText}`);
-    }
-    const [file, name] = [await response.blob(), url.pathname.split('/').at(-1)!];
+    const [file, name] = [await fetched(url.href), url.pathname.split('/').at(-1)!];
     await this.#connection!.engine.loadImage(file, name);
     await this.#view!.load(file, name);
     this.#view!.setOpacity(0.6);
