@@ -4,7 +4,7 @@ import { chmodSync, cpSync, readFileSync, rmSync } from 'node:fs';
 import { build, type BuildOptions, type Plugin } from 'esbuild';
 import { minifyWgsl } from './minify-wgsl.ts';
 
-const { dependencies } = JSON.parse(readFileSync('package.json', 'utf8')) as { dependencies: Record<string, string> };
+const { dependencies, optionalDependencies } = JSON.parse(readFileSync('package.json', 'utf8')) as Record<'dependencies' | 'optionalDependencies', Record<string, string>>;
 rmSync('dist', { recursive: true, force: true });
 
 /** What a page downloads has its kernels without comments; in Node they stay readable in the GPU's messages. */
@@ -17,7 +17,7 @@ const minifiedKernels: Plugin = {
 };
 
 const shared = { bundle: true, format: 'esm', target: 'es2022', sourcemap: true, logLevel: 'warning' } as const;
-await build({ ...shared, entryPoints: { node: 'src/node.ts', cli: 'src/cli/main.ts', 'example-worker': 'src/node/example-worker.ts' }, outdir: 'dist', platform: 'node', external: Object.keys(dependencies) });
+await build({ ...shared, entryPoints: { node: 'src/node.ts', cli: 'src/cli/main.ts', 'example-worker': 'src/node/example-worker.ts', 'itk-worker': 'src/node/itk-worker.ts' }, outdir: 'dist', platform: 'node', external: [...Object.keys(dependencies), ...Object.keys(optionalDependencies)] });
 
 const inPages: BuildOptions = { ...shared, platform: 'browser', minify: true, plugins: [minifiedKernels] };
 await build({ ...inPages, entryPoints: { browser: 'src/browser.ts' }, outdir: 'dist' });

@@ -1,4 +1,4 @@
-/** NIfTI-1 and NIfTI-2 (.nii, .nii.gz) in and out, on top of nifti-reader-js. */
+/** NIfTI-1 and NIfTI-2 (.nii, .nii.gz, .hdr with .img) in and out, on top of nifti-reader-js. */
 import * as reader from 'nifti-reader-js';
 import { gzipSync } from 'fflate';
 import { InputError } from '../runtime/errors.ts';
@@ -108,21 +108,33 @@ function dimsOf(file: string, dims: readonly number[]): [number, number, number]
   return [sides[0]!, sides[1]!, sides[2]!];
 }
 
+/** How the format names itself, and where: in one file, or in a header that its voxels lie beside. */
+const magics = { 1: { at: 344, pair: 'ni1', single: 'n+1' }, 2: { at: 4, pair: 'ni2', single: 'n+2' } } as const;
+
+/** @returns the header as that of a single file, which is what volsam writes */
+function singleFileHeader(header: Uint8Array, version: 1 | 2): Uint8Array {
+  const own = new Uint8Array(header);
+  own.set(new TextEncoder().encode(magics[version].single), magics[version].at);
+  return own;
+}
+
 /**
  * Reads a NIfTI file that is in memory, compressed or not, in any scalar type and byte order.
  * @param file its name, for messages
+ * @param voxels of a pair (.hdr and .img): the other file's bytes
  * @throws InputError where it is no NIfTI file, is cut short, or holds no single scalar volume
  */
-export function parseNifti(bytes: Uint8Array, file = 'NIfTI file'): NiftiImage {
-  const data = unpacked(bytes, file);
-  const parsed = reader.isNIFTI(data) ? reader.readHeader(data) : null;
-  if (!parsed || parsed.magic.startsWith('ni')) {
-    throw new InputError(`${file}: no NIfTI file; accepted are .nii and .nii.gz of NIfTI-1 and NIfTI-2`);
+export function parseNifti(bytes: Uint8Array, file = 'NIfTI file', voxels?: Uint8Array): NiftiImage {
+  const head = unpacked(bytes, file);
+  const parsed = reader.isNIFTI(head, voxels !== undefined) ? reader.readHeader(head, voxels !== undefined) : null;
+  if (!parsed || parsed.magic.startsWith('ni') !== (voxels !== undefined)) {
+    throw new InputError(`${file}: no NIfTI file; accepted are .nii and .nii.gz of NIfTI-1 and NIfTI-2, and .hdr with its .img beside it`);
   }
   const type = types[parsed.datatypeCode];
   if (!type) {
     throw new InputError(`${file}: data type ${parsed.getDatatypeCodeString(parsed.datatypeCode)}; accepted are integers and floats of one channel`);
   }
+  const data = voxels ? unpacked(voxels, file) : head;
   const dims = dimsOf(file, parsed.dims);
   const spacing = [1, 2, 3].map((axis) => Math.abs(parsed.pixDims[axis]!) || 1) as [number, number, number];
   const count = dims[0] * dims[1] * dims[2];
@@ -140,7 +152,7 @@ export function parseNifti(bytes: Uint8Array, file = 'NIfTI file'): NiftiImage {
   }
   const version = parsed instanceof reader.NIFTI2 ? 2 : 1;
   // A copy: a view of the file would keep all of it in memory as long as the image.
-  const header = { bytes: new Uint8Array(data.slice(0, layouts[version].headerBytes)), littleEndian, version } as const;
+  const header = { bytes: singleFileHeader(new Uint8Array(head.slice(0, layouts[version].headerBytes)), version), littleEndian, version } as const;
   return { dims, spacing, affine: affineOf(header, dims, spacing), values, header };
 }
 
@@ -208,5 +220,5 @@ export function formatNifti(image: NiftiImage, values: WrittenValues, compressed
   } else {
     values.forEach((value, i) => view.setFloat32(dataAt + 4 * i, value, littleEndian));
   }
-  return compressed ? gzipSync(file) : file;
+  return compressed ? gzipSync(file, { mtime: 0 }) : file; // no date: the same mask is the same file
 }

@@ -1,6 +1,6 @@
 /** Files in Node: read whole, and written to a temporary name first, so that a killed run leaves no half file. */
 import { randomBytes } from 'node:crypto';
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { PNG } from 'pngjs';
 import { parseNifti, type NiftiImage } from '../files/nifti.ts';
 import { parseSafetensors, type TensorFile } from '../files/safetensors.ts';
@@ -13,6 +13,19 @@ export async function readBytes(path: string): Promise<Uint8Array> {
     return await readFile(path);
   } catch (error) {
     throw new InputError(`${path}: cannot be read (${(error as NodeJS.ErrnoException).code ?? (error as Error).message})`);
+  }
+}
+
+/** A file's first 512 bytes, which tell most formats apart. @throws InputError where the file cannot be read */
+export async function headOf(path: string): Promise<Uint8Array> {
+  const file = await open(path).catch((error: NodeJS.ErrnoException) => {
+    throw new InputError(`${path}: cannot be read (${error.code ?? error.message})`);
+  });
+  try {
+    const { buffer, bytesRead } = await file.read(new Uint8Array(512), 0, 512, 0);
+    return buffer.subarray(0, bytesRead);
+  } finally {
+    await file.close();
   }
 }
 
