@@ -14,7 +14,7 @@ const { click_ijk: click, preset } = JSON.parse(await readFile(demo('case.json')
 await mkdir('demo-output', { recursive: true });
 const summary = await segment({
   image: demo('phantom_ct.nii.gz'), click: [click], weights: demo('demo_phantom.safetensors'), preset,
-  output: output('mask.nii.gz'), probability: output('probability.nii.gz'), overlay: output('overlay.png'), tune: false,
+  output: output('mask.nii.gz'), probability: output('probability.nii.gz'), overlay: output('overlay.png'), precision: 'f32', follow: false, tune: false,
 });
 const mask = await readNifti(output('mask.nii.gz'));
 const { truth } = await readLabelledCase({ image: demo('phantom_ct.nii.gz'), label: demo('phantom_label.nii.gz') }, presets[preset]!);

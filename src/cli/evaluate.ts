@@ -4,7 +4,7 @@ import { basename, join } from 'node:path';
 import { InvalidArgumentError, type Command } from 'commander';
 import type { Precision } from '../kernels/kernel.ts';
 import { readDataset, splits, type DatasetCase, type Split } from '../node/dataset.ts';
-import { formatComparisonPage, formatCsv, formatEvaluationPage, metricNames, describeSummary } from '../node/evaluation-report.ts';
+import { formatComparisonPage, formatScores, formatEvaluationPage, metricNames, describeSummary } from '../node/evaluation-report.ts';
 import { filePredictor, modelPredictor, runEvaluation, type EvaluatedCase } from '../node/evaluation-run.ts';
 import { readBytes, writeWhole } from '../node/files.ts';
 import { readWeights } from '../node/weights-file.ts';
@@ -64,7 +64,7 @@ async function evaluate(given: EvaluateArguments): Promise<void> {
   };
   await mkdir(out, { recursive: true });
   const write = (name: string, text: string) => writeWhole(join(out, name), new TextEncoder().encode(text));
-  await write('cases.csv', formatCsv(scores));
+  await write('cases.csv', formatScores(scores));
   await write('evaluation.json', `${JSON.stringify(evaluation, undefined, 2)}\n`);
   await write('report.html', await formatEvaluationPage(evaluation, evaluated));
   metrics.forEach((metric) => console.log(`${metricNames[metric].padEnd(18)} ${describeSummary(evaluation.summary[metric])}`));

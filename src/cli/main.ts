@@ -7,6 +7,7 @@ import { doctor } from './doctor.ts';
 import { addEvaluate } from './evaluate.ts';
 import { addExport } from './export.ts';
 import { addProfile } from './profile.ts';
+import { addReplay } from './replay.ts';
 import { addSegment } from './segment.ts';
 import { addServe } from './serve.ts';
 import { addTrain } from './train.ts';
@@ -16,6 +17,7 @@ const program = new Command('volsam')
   .showHelpAfterError();
 
 addSegment(program);
+addReplay(program);
 addTrain(program);
 addExport(program);
 addEvaluate(program);

@@ -34,6 +34,11 @@ export function addTuning(command: Command): Command {
   return command.option('--no-tune', 'a safe form of each kernel, instead of timing them on this device once');
 }
 
+/** Adds `--max-memory`. */
+export function addMemory(command: Command): Command {
+  return command.option('--max-memory <MiB>', 'refuse what needs more GPU memory', (text) => numberFrom(1, false)(text) * 2 ** 20);
+}
+
 /** @throws AdapterError as `openGpu` */
 export function openTuned({ tune }: { readonly tune: boolean }): Promise<Gpu> {
   return openGpu({ tune, report: (text) => console.error(text) });

@@ -1,92 +1,83 @@
-/** `volsam segment`: clicks in a NIfTI file to a mask file. */
-import { SingleBar } from 'cli-progress';
+/** `volsam segment`: clicks in a volume to a mask. */
 import { InvalidArgumentError, type Command } from 'commander';
-import { configOf } from '../model/config.ts';
-import { formatNifti, type NiftiImage } from '../files/nifti.ts';
+import { parseClicks, type ClicksFile } from '../files/clicks.ts';
 import type { Precision } from '../kernels/kernel.ts';
-import { formatPng, readNifti, writeWhole } from '../node/files.ts';
+import { fileHash, readBytes } from '../node/files.ts';
+import { rememberFile } from '../node/known-files.ts';
+import { checkOutputs, inMillimetres, inVoxels, writeCase, type Outputs } from '../node/segment-case.ts';
+import { recordPath, versions, writeRecord } from '../node/session-record.ts';
+import { readVolume } from '../node/volume-file.ts';
 import { readWeights } from '../node/weights-file.ts';
 import { InputError } from '../runtime/errors.ts';
-import { cropRound } from '../volsam/crop.ts';
-import { worldToVoxel } from '../volsam/orientation.ts';
-import { drawOverlay } from '../volsam/overlay.ts';
+import type { LesionStatistics } from '../volsam/lesion-measures.ts';
 import { presets } from '../volsam/preset.ts';
-import { Sam3D } from '../volsam/sam3d.ts';
-import { segmentImage } from '../volsam/segment.ts';
-import { addTuning, openTuned, parsePrecision, presetOf } from './options.ts';
+import type { FoundLesion } from '../volsam/segment.ts';
+import { addMemory, addTuning, parsePrecision, presetOf } from './options.ts';
+import { runSegment } from './segment-run.ts';
 
-export interface SegmentOptions {
+interface SegmentOptions extends Outputs {
   readonly image: string;
-  readonly click: readonly (readonly number[])[];
+  readonly click?: readonly (readonly number[])[];
+  readonly clicks?: string;
   readonly weights: string;
   readonly preset: string;
-  readonly output: string;
   readonly world?: boolean;
-  readonly probability?: string;
-  readonly overlay?: string;
-  readonly precision?: Precision;
+  readonly follow: boolean;
+  readonly precision: Precision;
+  readonly maxMemory?: number;
   readonly json?: boolean;
   readonly tune: boolean;
 }
 
-export interface SegmentSummary {
+interface Summary {
   readonly voxels: number;
   readonly millilitres: number;
+  readonly lesions: readonly (LesionStatistics & FoundLesion)[];
   readonly seconds: number;
   readonly device: string;
   readonly peakGpuBytes: number;
   readonly mask: string;
+  readonly session: string;
 }
 
-function clicksIn(image: NiftiImage, { click, world }: SegmentOptions): (readonly number[])[] {
-  return click.map((at) => (world ? worldToVoxel(image.affine, at) : at));
-}
-
-/** A progress bar where a person looks on; nothing otherwise. */
-function progressBar(shown: boolean): { update: (done: number, total: number) => void; stop: () => void } {
-  if (!shown) {
-    return { update: () => undefined, stop: () => undefined };
+async function clicksOf({ click, clicks, world = false }: SegmentOptions): Promise<ClicksFile> {
+  if ((click === undefined) === (clicks === undefined)) {
+    throw new InputError('segment: accepted is one of --click and --clicks');
   }
-  const bar = new SingleBar({ format: '{bar} {percentage} % | {duration_formatted} gone, {eta_formatted} left', hideCursor: true, clearOnComplete: true, stream: process.stderr });
-  bar.start(1000, 0);
-  return { update: (done, total) => bar.update(Math.round((1000 * done) / total)), stop: () => bar.stop() };
-}
-
-function checkOutput(path: string): void {
-  if (!/\.nii(\.gz)?$/.test(path)) {
-    throw new InputError(`${path}: accepted names end in .nii or .nii.gz`);
-  }
+  return clicks === undefined ? { space: world ? 'ras' : 'voxel', lesions: [click!] } : parseClicks(new TextDecoder().decode(await readBytes(clicks)), clicks);
 }
 
 /** Reads, segments and writes. @throws InputError, GpuError, DeviceLostError, AdapterError */
-export async function segment(options: SegmentOptions): Promise<SegmentSummary> {
-  [options.output, options.probability].filter((path) => path !== undefined).forEach(checkOutput);
+export async function segment(given: SegmentOptions): Promise<Summary> {
+  checkOutputs(given);
   const started = performance.now();
-  const [image, weights, preset] = await Promise.all([readNifti(options.image), readWeights(options.weights), presetOf(options.preset)]);
-  const clicks = clicksIn(image, options);
-  cropRound(image, clicks, preset, configOf(weights).crop); // bad clicks and weights are refused before a GPU is opened
-  const gpu = await openTuned(options);
-  const bar = progressBar(process.stderr.isTTY && !options.json);
-  try {
-    const sam = await Sam3D.create(gpu, weights, { precision: options.precision ?? 'f32' });
-    const { mask, probability, voxels, millilitres } = await segmentImage(sam, image, clicks, preset, { progress: bar.update });
-    const write = (path: string, values: Uint8Array | Float32Array) => writeWhole(path, formatNifti(image, values, path.endsWith('.gz')));
-    await write(options.output, mask);
-    if (options.probability) {
-      await write(options.probability, probability);
-    }
-    if (options.overlay) {
-      await writeWhole(options.overlay, formatPng(drawOverlay(image, mask, clicks[0]!, preset.clip)));
-    }
-    return { voxels, millilitres, seconds: (performance.now() - started) / 1e3, device: gpu.adapter.name, peakGpuBytes: gpu.memory.peakBytes, mask: options.output };
-  } finally {
-    bar.stop();
-    gpu.close();
+  const { image, precision, follow, tune } = given;
+  const [volume, weights, preset, clicks] = [await readVolume(image), await readWeights(given.weights), await presetOf(given.preset), await clicksOf(given)];
+  checkOutputs(given, volume);
+  if (!given.json) {
+    volume.notes.forEach((note) => console.error(note));
   }
+  const lesions = inVoxels(volume, clicks);
+  const weightsSha256 = await fileHash(given.weights);
+  const { found, device, peakGpuBytes } = await runSegment({ volume, weights, preset, lesions, options: { precision, follow, tune } }, given.maxMemory, given.json ?? false);
+  await writeCase(given, volume, lesions, found, preset);
+  const session = recordPath(given.output);
+  await writeRecord(session, {
+    versions, device, imageSha256: volume.sha256, weightsSha256, preset, lesions: inMillimetres(volume, lesions), options: { precision, follow, tune }, maskSha256: found.maskSha256,
+  });
+  await Promise.all([rememberFile(volume.sha256, image), rememberFile(weightsSha256, given.weights)]);
+  const sum = (field: 'voxels' | 'millilitres') => found.lesions.reduce((total, lesion) => total + lesion[field], 0);
+  return {
+    voxels: sum('voxels'), millilitres: sum('millilitres'), lesions: found.lesions.map((lesion, i) => ({ ...found.statistics[i]!, ...lesion })),
+    seconds: (performance.now() - started) / 1e3, device, peakGpuBytes, mask: given.output, session,
+  };
 }
 
-export function describeSummary({ voxels, millilitres, seconds, device, peakGpuBytes, mask }: SegmentSummary): string {
-  return `${mask}: ${voxels} voxels, ${millilitres.toFixed(2)} ml, in ${seconds.toFixed(1)} s on ${device} (${Math.round(peakGpuBytes / 2 ** 20)} MiB)`;
+export function describeSummary({ voxels, millilitres, lesions, seconds, device, peakGpuBytes, mask }: Summary): string {
+  const each = lesions.length > 1 ? lesions.map(({ lesion, millilitres: ml, diameterMm }) => `\n  lesion ${lesion}: ${ml.toFixed(2)} ml, ${diameterMm.toFixed(1)} mm`).join('') : '';
+  const cut = lesions.filter(({ touchesBorder }) => touchesBorder).map(({ lesion }) => lesion);
+  const warning = cut.length > 0 ? `\nlesion ${cut.join(', ')} touches the border of what the network saw: part of it may be missing; --follow goes after it` : '';
+  return `${mask}: ${voxels} voxels, ${millilitres.toFixed(2)} ml, in ${seconds.toFixed(1)} s on ${device} (${Math.round(peakGpuBytes / 2 ** 20)} MiB)${each}${warning}`;
 }
 
 function parseClick(text: string, before: number[][] = []): number[][] {
@@ -98,17 +89,22 @@ function parseClick(text: string, before: number[][] = []): number[][] {
 }
 
 export function addSegment(program: Command): void {
-  addTuning(program.command('segment'))
-    .description('segment the lesion round one or more clicks in a NIfTI volume')
-    .requiredOption('--image <file>', 'CT or MR volume, .nii or .nii.gz')
-    .requiredOption('--click <i,j,k>', 'voxel of the file as stored, as viewers show it; may be given again', parseClick)
+  addMemory(addTuning(program.command('segment')))
+    .description('segment lesions by clicks in a volume')
+    .requiredOption('--image <file or folder>', 'CT or MR volume: NIfTI, NRRD, MetaImage, or a folder with a DICOM series')
+    .option('--click <i,j,k>', 'voxel of the file as stored, as viewers show it; may be given again, for the same lesion', parseClick)
+    .option('--clicks <file>', 'instead: clicks of one or several lesions, as JSON, or as 3D Slicer\'s .mrk.json')
     .requiredOption('--weights <file>', 'safetensors, or a PyTorch checkpoint of the adapted network')
     .requiredOption('--preset <name or file>', `${Object.keys(presets).join(', ')}, or a JSON file`)
-    .requiredOption('-o, --output <file>', 'the mask, .nii or .nii.gz')
+    .requiredOption('-o, --output <file>', 'the mask, a label for each lesion: .nii, .nii.gz, .nrrd; of a DICOM series also .dcm (SEG)')
     .option('--world', 'clicks are millimetres in RAS')
-    .option('--probability <file>', 'also the soft map, .nii or .nii.gz')
-    .option('--overlay <file>', 'also a PNG of the three planes through the click')
-    .option('--precision <type>', 'f32 (the default) or f16', parsePrecision)
+    .option('--follow', 'move the crop along a lesion that touches its border', false)
+    .option('--probability <file>', 'also the soft map, .nii, .nii.gz or .nrrd')
+    .option('--overlay <file>', 'also a PNG of the three planes through the first click')
+    .option('--statistics <file>', 'also volume, longest diameters and mean intensity of each lesion, .json or .csv')
+    .option('--contours <file>', 'of a DICOM series, also an RTSTRUCT, .dcm')
+    .option('--identified', 'keep the patient\'s name, identifier and dates in DICOM results')
+    .option('--precision <type>', 'f32 or f16', parsePrecision, 'f32')
     .option('--json', 'one JSON object instead of a sentence')
     .action(async (options: SegmentOptions) => {
       const summary = await segment(options);

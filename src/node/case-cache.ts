@@ -6,7 +6,8 @@ import { formatSafetensors, parseSafetensors } from '../files/safetensors.ts';
 import { resampleCase, type ResampledCase } from '../volsam/crop.ts';
 import type { Preset } from '../volsam/preset.ts';
 import type { DatasetCase } from './dataset.ts';
-import { readNifti, writeWhole } from './files.ts';
+import { writeWhole } from './files.ts';
+import { readVolume } from './volume-file.ts';
 
 /** Changes whenever the files or the preset do. */
 async function keyOf({ image, label }: DatasetCase, preset: Preset): Promise<string> {
@@ -38,7 +39,7 @@ export async function cachedCase(one: DatasetCase, preset: Preset, folder: strin
   if (cached) {
     return cached;
   }
-  const made = resampleCase(await readNifti(one.image), await readNifti(one.label), preset);
+  const made = resampleCase((await readVolume(one.image)).image, (await readVolume(one.label)).image, preset);
   await mkdir(folder, { recursive: true });
   await writeWhole(path, formatSafetensors(new Map([
     ['volume', { shape: made.shape, values: made.volume }], ['lesion', { shape: made.shape, values: Float32Array.from(made.lesion) }],

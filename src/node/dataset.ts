@@ -26,8 +26,13 @@ export const splits: readonly Split[] = ['training', 'validation', 'test'];
 
 interface Entry { readonly image: string; readonly label: string }
 
+/** A volume's file name without its ending. */
+export function caseName(path: string): string {
+  return basename(path).replace(/\.(nii(\.gz)?|hdr|img|nrrd|nhdr|mha|mhd)$/, '');
+}
+
 function caseOf(folder: string, { image, label }: Entry): DatasetCase {
-  return { name: basename(image).replace(/\.nii(\.gz)?$/, ''), image: join(folder, image), label: join(folder, label) };
+  return { name: caseName(image), image: join(folder, image), label: join(folder, label) };
 }
 
 function isEntry(value: unknown): value is Entry {
@@ -69,7 +74,7 @@ function fromCsv(text: string, file: string): Record<Split, DatasetCase[]> {
   } catch (error) {
     throw new InputError(`${file}: no CSV (${(error as Error).message})`);
   }
-  const cases = rows.filter(([image], i) => i > 0 || /\.nii(\.gz)?$/.test(image ?? '')).map((row, i) => {
+  const cases = rows.filter(([image], i) => i > 0 || caseName(image ?? '') !== basename(image ?? '')).map((row, i) => {
     if (row.length !== 2) {
       throw new InputError(`${file}: row ${i + 1} has ${row.length} columns; accepted are two, image and label`);
     }

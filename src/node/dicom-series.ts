@@ -74,7 +74,7 @@ function checkedSeries(unsorted: readonly DicomFile[], file: string): DicomSerie
 }
 
 function notesOn(slices: readonly DicomFile[], tiltDegrees: number): string[] {
-  const rescales = new Set(slices.map(({ rescale }) => (rescale ? `${rescale.slope} x + ${rescale.intercept}` : 'none')));
+  const rescales = new Set(slices.map(({ rescale }) => (rescale ? `${rescale.slope} x ${rescale.intercept < 0 ? '-' : '+'} ${Math.abs(rescale.intercept)}` : 'none')));
   const told = [`${slices.length} slices of ${slices[0]!.columns} x ${slices[0]!.rows}, by position; rescaled by ${rescales.size > 1 ? 'each slice\'s own slope and intercept' : [...rescales][0]}`];
   if (slices[0]!.modality === 'CT' && rescales.has('none')) {
     told.push('a CT without rescale: its values are taken to be Hounsfield units');

@@ -1,4 +1,5 @@
 /** An evaluation as CSV, JSON and a page; two evaluations side by side as a page. */
+import { formatCsv } from '../files/csv.ts';
 import type { CaseScores, Comparison, Evaluation, Metric, Summary } from '../volsam/evaluation.ts';
 import { metrics } from '../volsam/evaluation.ts';
 import { formatPage, lineChart, type Section } from './page.ts';
@@ -12,13 +13,8 @@ function cell(value: string | number | null): string {
   return value === null ? '' : typeof value === 'number' ? value.toFixed(4) : value;
 }
 
-/** A name with a comma or a quote in it, as CSV has it. */
-function quoted(text: string): string {
-  return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-}
-
-export function formatCsv(cases: readonly CaseScores[]): string {
-  return [columns.join(','), ...cases.map((scores) => columns.map((column) => quoted(cell(scores[column]))).join(','))].join('\n') + '\n';
+export function formatScores(cases: readonly CaseScores[]): string {
+  return formatCsv(columns, cases);
 }
 
 export function describeSummary({ mean, low, high }: Summary): string {

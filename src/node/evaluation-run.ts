@@ -10,8 +10,8 @@ import { segmentImage } from '../volsam/segment.ts';
 import { drawTestClicks } from '../volsam/test-clicks.ts';
 import type { NiftiImage } from '../files/nifti.ts';
 import type { DatasetCase } from './dataset.ts';
-import { readNifti } from './files.ts';
 import { readLabelledCase } from './labelled-case.ts';
+import { readVolume } from './volume-file.ts';
 
 /** Gives a case's mask, and the click to show in its picture. */
 export type Predictor = (one: DatasetCase, image: NiftiImage, truth: Uint8Array) => Promise<{ mask: Uint8Array; click: readonly number[] }>;
@@ -33,11 +33,11 @@ export function modelPredictor(model: Sam3D, preset: Preset, clickCount: number)
  */
 export function filePredictor(folder: string, label: number): Predictor {
   return async ({ name }, image, truth) => {
-    const path = [`${name}.nii.gz`, `${name}.nii`].map((file) => join(folder, file)).find((file) => existsSync(file));
+    const path = ['.nii.gz', '.nii', '.nrrd', '.mha'].map((ending) => `${name}${ending}`).map((file) => join(folder, file)).find((file) => existsSync(file));
     if (!path) {
       throw new InputError(`${join(folder, name)}.nii.gz: there is no such mask; accepted are masks under the images' names`);
     }
-    const { dims, values } = await readNifti(path);
+    const { dims, values } = (await readVolume(path)).image;
     if (dims.join() !== image.dims.join()) {
       throw new InputError(`${path}: ${dims.join(' x ')} voxels; its image has ${image.dims.join(' x ')}`);
     }

@@ -1,5 +1,5 @@
 /** Files in Node: read whole, and written to a temporary name first, so that a killed run leaves no half file. */
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { PNG } from 'pngjs';
 import { parseNifti, type NiftiImage } from '../files/nifti.ts';
@@ -14,6 +14,11 @@ export async function readBytes(path: string): Promise<Uint8Array> {
   } catch (error) {
     throw new InputError(`${path}: cannot be read (${(error as NodeJS.ErrnoException).code ?? (error as Error).message})`);
   }
+}
+
+/** SHA-256 of a file's content. @throws InputError where the file cannot be read */
+export async function fileHash(path: string): Promise<string> {
+  return createHash('sha256').update(await readBytes(path)).digest('hex');
 }
 
 /** A file's first 512 bytes, which tell most formats apart. @throws InputError where the file cannot be read */

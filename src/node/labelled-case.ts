@@ -3,7 +3,7 @@ import type { NiftiImage } from '../files/nifti.ts';
 import { InputError } from '../runtime/errors.ts';
 import type { Preset } from '../volsam/preset.ts';
 import type { DatasetCase } from './dataset.ts';
-import { readNifti } from './files.ts';
+import { readVolume } from './volume-file.ts';
 
 export interface LabelledCase {
   readonly image: NiftiImage;
@@ -13,7 +13,7 @@ export interface LabelledCase {
 
 /** @throws InputError where a file cannot be read, or the two have different grids */
 export async function readLabelledCase(one: Pick<DatasetCase, 'image' | 'label'>, preset: Preset): Promise<LabelledCase> {
-  const [image, label] = [await readNifti(one.image), await readNifti(one.label)];
+  const [{ image }, { image: label }] = [await readVolume(one.image), await readVolume(one.label)];
   if (label.dims.join() !== image.dims.join()) {
     throw new InputError(`${one.label}: ${label.dims.join(' x ')} voxels; its image has ${image.dims.join(' x ')}`);
   }

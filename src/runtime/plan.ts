@@ -208,6 +208,17 @@ function operationsOf(commands: readonly CompiledCommand[]): number {
 /** What of a recorder a plan is made from. */
 export type Recording = Pick<Recorder, 'commands' | 'precision'>;
 
+/** Places the tensors of recordings that never run at once in one arena. @returns the bytes of its buffers */
+export function arenaSizes(recordings: readonly Pick<Recorder, 'commands'>[]): number[] {
+  const sizes: number[] = [];
+  for (const { commands } of recordings) {
+    placeTensors(lifetimesOf(commands), blockBytes).forEach((bytes, i) => {
+      sizes[i] = Math.max(sizes[i] ?? 0, bytes);
+    });
+  }
+  return sizes;
+}
+
 /** Compiles the recording and gives its tensors memory. @throws GpuError by the kernel's name and shapes */
 export async function finishPlan(gpu: Gpu, recording: Recording): Promise<Plan> {
   const [plan] = await finishPlans(gpu, [recording]);
@@ -217,12 +228,7 @@ export async function finishPlan(gpu: Gpu, recording: Recording): Promise<Plan> 
 /** Plans that never run at once, over one arena. The last one that is disposed of frees it. @throws as `finishPlan` */
 export async function finishPlans(gpu: Gpu, recordings: readonly Recording[]): Promise<Plan[]> {
   await gpu.tuning?.measure(gpu, recordings);
-  const sizes: number[] = [];
-  for (const { commands } of recordings) {
-    placeTensors(lifetimesOf(commands), blockBytes).forEach((bytes, i) => {
-      sizes[i] = Math.max(sizes[i] ?? 0, bytes);
-    });
-  }
+  const sizes = arenaSizes(recordings);
   const blocks: GPUBuffer[] = [];
   const live = new Set(recordings);
   const freeBlocks = () => blocks.splice(0).forEach((buffer) => gpu.destroyBuffer(buffer));

@@ -70,22 +70,29 @@ export function pointsIn({ axes, side }: Pick<Crop, 'axes' | 'side'>, clicks: re
 }
 
 /**
- * The crop round some clicks.
+ * The crop whose middle is that of some clicks.
  * @param clicks voxel indices (i, j, k) of the file as stored
  * @param side of the crop, in voxels of the preset's spacing
- * @throws InputError where a click is outside the image, or the clicks do not fit into one crop
+ * @returns undefined where the clicks do not fit into one crop
+ * @throws InputError where a click is outside the image
  */
-export function cropRound(image: NiftiImage, clicks: readonly (readonly number[])[], preset: Preset, side: number): Crop {
+export function commonCrop(image: NiftiImage, clicks: readonly (readonly number[])[], preset: Preset, side: number): Crop | undefined {
   clicks.forEach((click) => checkClick(image, click));
   const axes = resampledAxes(image, preset).map((axis): CropAxis => {
     const places = clicks.map((click) => placeOf(axis, click));
     return { ...axis, first: Math.floor((Math.min(...places) + Math.max(...places)) / 2) - Math.floor(side / 2) };
   }) as [CropAxis, CropAxis, CropAxis];
   const points = pointsIn({ axes, side }, clicks);
-  if (!points) {
+  return points && { side, axes, points };
+}
+
+/** As `commonCrop`. @throws InputError where the clicks do not fit into one crop, too */
+export function cropRound(image: NiftiImage, clicks: readonly (readonly number[])[], preset: Preset, side: number): Crop {
+  const crop = commonCrop(image, clicks, preset, side);
+  if (!crop) {
     throw new InputError(`the clicks lie too far apart: the crop is ${preset.spacing.map((mm) => mm * side).join(' x ')} mm; segment them one by one`);
   }
-  return { side, axes, points };
+  return crop;
 }
 
 /** File neighbours of `count` resampled voxels along an axis, as offsets in the file (torch's interpolate with a scale factor). */

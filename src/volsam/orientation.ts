@@ -48,6 +48,16 @@ export function networkAxes(affine: Affine, { axes, orientation }: Preset): [Axi
   return axes.map((axis) => stored[axis]!) as [AxisOrder, AxisOrder, AxisOrder];
 }
 
+/** Voxel indices to millimetres in RAS. */
+export function voxelToWorld(affine: Affine, voxel: readonly number[]): [number, number, number] {
+  return [0, 1, 2].map((row) => affine[row]![0]! * voxel[0]! + affine[row]![1]! * voxel[1]! + affine[row]![2]! * voxel[2]! + affine[row]![3]!) as [number, number, number];
+}
+
+/** Whole voxels come back whole from millimetres. */
+function snapped(voxel: number): number {
+  return Math.round(voxel * 1e6) / 1e6;
+}
+
 /** Millimetres in RAS to voxel indices. @throws InputError where the affine cannot be inverted */
 export function worldToVoxel(affine: Affine, world: readonly number[]): [number, number, number] {
   const m = affine.map((row) => [...row]);
@@ -59,7 +69,7 @@ export function worldToVoxel(affine: Affine, world: readonly number[]): [number,
     throw new InputError('the image\'s affine cannot be inverted; give the click in voxel indices');
   }
   const offset = [0, 1, 2].map((row) => world[row]! - m[row]![3]!);
-  return [dot(offset, cross(b, c)) / determinant, dot(offset, cross(c, a)) / determinant, dot(offset, cross(a, b)) / determinant];
+  return [cross(b, c), cross(c, a), cross(a, b)].map((normal) => snapped(dot(offset, normal) / determinant)) as [number, number, number];
 }
 
 /** Millilitres of a voxel. */

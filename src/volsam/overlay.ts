@@ -43,7 +43,7 @@ function paintCross(put: (x: number, y: number, colour: readonly number[]) => vo
 
 /**
  * Axial, coronal and sagittal planes side by side.
- * @param mask 0 or 1 on the image's grid
+ * @param mask 0, or a lesion's label, on the image's grid
  * @param click voxel indices (i, j, k)
  * @param range intensities that become black and white
  */
@@ -68,7 +68,7 @@ export function drawOverlay(image: NiftiImage, mask: Uint8Array, click: readonly
       }
     };
     const plane = origin - voxel[across.fileAxis]! * strides[across.fileAxis]! - voxel[down.fileAxis]! * strides[down.fileAxis]!;
-    const inMask = (x: number, y: number) => x >= 0 && y >= 0 && x < xs.length && y < ys.length && mask[plane + xs[x]! + ys[y]!] === 1;
+    const inMask = (x: number, y: number) => x >= 0 && y >= 0 && x < xs.length && y < ys.length && mask[plane + xs[x]! + ys[y]!]! > 0;
     for (let y = 0; y < ys.length; y++) {
       for (let x = 0; x < xs.length; x++) {
         const shade = 255 * Math.min(Math.max((image.values[plane + xs[x]! + ys[y]!]! - range[0]) / (range[1] - range[0]), 0), 1);

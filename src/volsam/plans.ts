@@ -1,34 +1,32 @@
-/** The two plans of a model: a crop through the encoder, and clicks through the decoder. */
+/** The two recordings of a model: a crop through the encoder, and clicks through the decoder. */
 import { decodeClick, decodeShared } from '../model/decoder.ts';
 import { encode } from '../model/encoder.ts';
 import { encodePrompt } from '../model/prompt-encoder.ts';
 import type { Config } from '../model/config.ts';
 import type { Weights } from '../model/weights.ts';
 import { softmax } from '../ops/softmax.ts';
-import type { Gpu } from '../runtime/gpu.ts';
-import { finishPlan, type Plan } from '../runtime/plan.ts';
-import { createRecorder, type RecordingTarget } from '../runtime/recorder.ts';
+import { createRecorder, type Recorder, type RecordingTarget } from '../runtime/recorder.ts';
 import type { Tensor } from '../runtime/tensor.ts';
 
 type Stored = Tensor<'stored'>;
 
 /** What a crop needs whatever its clicks: the deepest feature, and the shallower ones' share of the decoder. */
-export function recordEncode(gpu: Gpu, target: RecordingTarget, c: Config, w: Weights, slots: { volume: Stored; feature: Stored; shared: Stored }): Promise<Plan> {
+export function recordEncode(target: RecordingTarget, c: Config, w: Weights, slots: { volume: Stored; feature: Stored; shared: Stored }): Recorder {
   const r = createRecorder(target);
   const features = encode(r, c, w, slots.volume, slots.feature);
   decodeShared(r, c, w, features.slice(0, 3), slots.volume, slots.shared);
-  return finishPlan(gpu, r);
+  return r;
 }
 
 /** Clicks, or none, to logits and probabilities. */
 export function recordDecode(
-  gpu: Gpu, target: RecordingTarget, c: Config, w: Weights,
+  target: RecordingTarget, c: Config, w: Weights,
   slots: { feature: Stored; shared: Stored; points: Tensor<'f32'> | null; logits: Tensor<'f32'>; probabilities: Tensor<'f32'> },
-): Promise<Plan> {
+): Recorder {
   const r = createRecorder(target);
   const { points } = slots;
   const feature = points ? r.within('prompt', () => encodePrompt(r, c, w, slots.feature, points)) : slots.feature;
   decodeClick(r, c, w, feature, slots.shared, slots.logits);
   r.within('softmax', () => softmax(r, slots.logits, slots.probabilities));
-  return finishPlan(gpu, r);
+  return r;
 }

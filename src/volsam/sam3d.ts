@@ -3,14 +3,14 @@ import { recordEncode, recordDecode } from './plans.ts';
 import { checkPoints, checkPrecision, checkTarget, checkVolume, type Point, type Volume } from './inputs.ts';
 import { configOf, type Config } from '../model/config.ts';
 import { uploadWeights, type Weights } from '../model/weights.ts';
-import { widthsOf } from '../model/widths.ts';
 import type { TensorFile } from '../files/safetensors.ts';
 import type { Precision } from '../kernels/kernel.ts';
-import { unpadChannels } from '../ops/channels.ts';
+import { createSlots, type Slots } from './slots.ts';
+import { tapValue, type TapValue } from './taps.ts';
 import { gradientsOf, type Gradients } from './gradients.ts';
 import { InputError } from '../runtime/errors.ts';
 import type { Gpu } from '../runtime/gpu.ts';
-import type { Plan, ReplayOptions } from '../runtime/plan.ts';
+import { arenaSizes, finishPlan, type Plan, type Recording, type ReplayOptions } from '../runtime/plan.ts';
 import { targetOf, type RecordingTarget } from '../runtime/recorder.ts';
 import { bufferOf, createTensor, destroyTensor, readTensor, writeTensor, type Tensor } from '../runtime/tensor.ts';
 
@@ -26,6 +26,16 @@ export interface PredictOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** GPU memory that a prediction takes, in bytes. */
+export interface MemoryNeed {
+  readonly weights: number;
+  /** What goes in and comes out, and what passes from the encoder to the decoder. */
+  readonly slots: number;
+  readonly encoder: number;
+  readonly decoder: number;
+  readonly total: number;
+}
+
 /** A crop that has been through the encoder; it stays on the GPU until disposed of. */
 export interface Embedding {
   readonly feature: Tensor<'stored'>;
@@ -33,37 +43,10 @@ export interface Embedding {
   dispose(): void;
 }
 
-/** A named intermediate, in the reference's layout. */
-export interface TapValue {
-  readonly shape: readonly number[];
-  readonly values: Float32Array;
-}
-
-/** Tensors that outlive a plan: what goes in, what passes from the encoder to the decoder, what comes out. */
-interface Slots {
-  readonly volume: Tensor<'stored'>;
-  readonly feature: Tensor<'stored'>;
-  readonly shared: Tensor<'stored'>;
-  readonly logits: Tensor<'f32'>;
-  readonly probabilities: Tensor<'f32'>;
-}
-
 interface ClickPlan {
   /** Null is the automatic variant. */
   readonly points: Tensor<'f32'> | null;
   readonly plan: Plan;
-}
-
-function createSlots(gpu: Gpu, c: Config, precision: Precision): Slots {
-  const widths = widthsOf(c, precision);
-  const cube = (side: number) => [side, side, side];
-  return {
-    volume: createTensor(gpu, 'volume', 'stored', precision, cube(c.crop)),
-    feature: createTensor(gpu, 'feature', 'stored', precision, [...cube(c.grid), widths.neck.width]),
-    shared: createTensor(gpu, 'shared', 'stored', precision, [...cube(2 * c.grid), widths.head.width]),
-    logits: createTensor(gpu, 'logits', 'f32', precision, [c.classes, ...cube(c.crop)]),
-    probabilities: createTensor(gpu, 'probabilities', 'f32', precision, [c.classes, ...cube(c.crop)]),
-  };
 }
 
 /** Every tensor in a tree of weights. */
@@ -174,7 +157,7 @@ export class Sam3D {
     checkPoints(points, this.config.crop);
     const ofDecoder = (name: string) => name === 'prompted' || name === 'logits';
     const readers = (wanted: readonly string[]) => new Map(wanted.map((name) => [name, (values: Float32Array, tensor: Tensor) =>
-      visit(name, this.#tapValue(name, values, tensor))]));
+      visit(name, tapValue(this.config, name, values, tensor))]));
     await this.#inTurn(async () => {
       await this.#encode(volume, { taps: readers(names.filter((name) => !ofDecoder(name))), progress, signal });
       await this.#decode(points, { taps: readers(names.filter(ofDecoder)), signal });
@@ -198,6 +181,17 @@ export class Sam3D {
     new Set([...(this.#ownsWeights ? tensorsIn(this.#weights) : []), ...tensorsIn(this.#slots)]).forEach((tensor) => destroyTensor(this.#gpu, tensor));
     this.#encodePlan?.dispose();
     this.#dropClickPlan();
+  }
+
+  /** What a prediction takes on the GPU, by its plan; nothing is allocated for the answer. @param points clicks of one call; 0 is the automatic variant */
+  memoryNeed(points: number): MemoryNeed {
+    const bytesOf = (value: unknown) => tensorsIn(value).reduce((sum, { bytes }) => sum + bytes, 0);
+    const placed = points > 0 ? { ...this.#slots.logits, shape: [points, 3], bytes: 12 * points } : null;
+    const arena = (recording: Recording) => arenaSizes([recording]).reduce((sum, bytes) => sum + bytes, 0);
+    const [weights, slots] = [bytesOf(this.#weights), bytesOf(this.#slots)];
+    const encoder = arena(recordEncode(this.#target, this.config, this.#weights, this.#slots));
+    const decoder = arena(recordDecode(this.#target, this.config, this.#weights, { ...this.#slots, points: placed }));
+    return { weights, slots, encoder, decoder, total: weights + slots + encoder + decoder };
   }
 
   /** Records what `predict` runs, without running it: for profiling. @throws as `predict` */
@@ -243,7 +237,7 @@ export class Sam3D {
   }
 
   async #encodePlanned(): Promise<Plan> {
-    this.#encodePlan ??= await recordEncode(this.#gpu, this.#target, this.config, this.#weights, this.#slots);
+    this.#encodePlan ??= await finishPlan(this.#gpu, recordEncode(this.#target, this.config, this.#weights, this.#slots));
     return this.#encodePlan;
   }
 
@@ -255,7 +249,7 @@ export class Sam3D {
     this.#dropClickPlan();
     const tensor = points && createTensor(this.#gpu, 'points', 'f32', this.precision, [points.length, 3]);
     try {
-      const plan = await recordDecode(this.#gpu, this.#target, this.config, this.#weights, { ...this.#slots, points: tensor });
+      const plan = await finishPlan(this.#gpu, recordDecode(this.#target, this.config, this.#weights, { ...this.#slots, points: tensor }));
       this.#clickPlan = { points: tensor, plan };
       return this.#clickPlan;
     } catch (error) {
@@ -296,23 +290,4 @@ export class Sam3D {
       return undefined;
     });
   }
-
-  #tapValue(name: string, values: Float32Array, tensor: Tensor): TapValue {
-    if (name === 'logits') {
-      return { shape: [1, ...tensor.shape], values };
-    }
-    const widths = widthsOf(this.config, this.precision);
-    const isFeature = name === 'prompted' || name.startsWith('feature.');
-    const channels = isFeature ? widths.neck : widths.embed;
-    const plain = unpadChannels(values, channels);
-    const grid = tensor.shape.slice(0, -1);
-    return isFeature
-      ? { shape: [1, channels.count, ...grid], values: channelsFirst(plain, channels.count) }
-      : { shape: [...grid, channels.count], values: plain };
-  }
-}
-
-function channelsFirst(values: Float32Array, channels: number): Float32Array {
-  const tokens = values.length / channels;
-  return values.map((_, i) => values[(i % tokens) * channels + Math.floor(i / tokens)]!);
 }

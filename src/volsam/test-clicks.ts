@@ -2,7 +2,7 @@
 import { stridesOf, type NiftiImage } from '../files/nifti.ts';
 import { randomOf } from '../model/synthetic.ts';
 import { lesionVoxels } from './augmentation.ts';
-import { cropRound } from './crop.ts';
+import { commonCrop } from './crop.ts';
 import type { Preset } from './preset.ts';
 
 /**
@@ -19,18 +19,9 @@ export function drawTestClicks(image: NiftiImage, label: Uint8Array, name: strin
   // A lesion that is larger than the crop, or in parts far from each other, may need more than one draw a click.
   for (let draw = 0; clicks.length < count && draw < 100 * count && voxels.length > 0; draw++) {
     const drawn = place(voxels[random.below(voxels.length)]!);
-    if (fitsOneCrop(image, [...clicks, drawn], preset, side)) {
+    if (commonCrop(image, [...clicks, drawn], preset, side)) {
       clicks.push(drawn);
     }
   }
   return clicks;
-}
-
-function fitsOneCrop(image: NiftiImage, clicks: readonly (readonly number[])[], preset: Preset, side: number): boolean {
-  try {
-    cropRound(image, clicks, preset, side);
-    return true;
-  } catch {
-    return false;
-  }
 }

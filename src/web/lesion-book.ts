@@ -1,5 +1,6 @@
 /** The lesions of a page's case, with undo and redo: every state is a value, nothing is changed in place. */
-import type { LesionMask, LesionMeasures } from '../volsam/lesion-mask.ts';
+import type { LesionMask } from '../volsam/lesion-mask.ts';
+import type { LesionMeasures } from '../volsam/lesion-measures.ts';
 import type { Click } from '../volsam/session.ts';
 
 export interface Lesion {

@@ -7,7 +7,7 @@ import { PNG } from 'pngjs';
 import { afterAll, describe, expect, test } from 'vitest';
 import { parseNifti } from '../../src/files/nifti.ts';
 import { presets } from '../../src/volsam/preset.ts';
-import { hasNibabel, runPython } from '../files/nibabel.ts';
+import { hasNibabel, runPython } from '../files/foreign-tools.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'volsam-cli-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -89,11 +89,11 @@ test('what is wrong with a command is said in one line, and nothing is written',
   const cases: [string[], RegExp][] = [
     [replaced('--image', at('missing.nii')), /^volsam: .*missing.nii: cannot be read \(ENOENT\)$/m],
     [replaced('--image', at('cut.nii.gz')), /cut.nii.gz: (the gzip stream is broken or cut short|cut short)/],
-    [replaced('--image', weights), /demo_phantom.safetensors: no NIfTI file/],
+    [replaced('--image', weights), /demo_phantom.safetensors: no volume; accepted are NIfTI/],
     [replaced('--click', '500,0,0'), /click 500,0,0 lies outside the image; accepted are indices from 0,0,0 to \d+,\d+,\d+/],
     [replaced('--click', '1,2'), /three numbers separated by commas/],
     [replaced('--preset', 'brain'), /brain: cannot be read/],
-    [replaced('-o', at('mask.png')), /mask.png: accepted names end in .nii or .nii.gz/],
+    [replaced('-o', at('mask.png')), /mask.png: accepted names end in .nii, .nii.gz or .nrrd/],
     [[...whole, '--weights', image], /phantom_ct.nii.gz: the header (claims|is no JSON object)/],
     [[...whole, '--precision', 'f8'], /accepted are f32 and f16/],
   ];

@@ -5,7 +5,7 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { formatNifti, parseNifti } from '../../src/files/nifti.ts';
 import { InputError } from '../../src/runtime/errors.ts';
-import { hasNibabel, runPython } from './nibabel.ts';
+import { hasNibabel, runPython } from './foreign-tools.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'volsam-nifti-'));
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -1,0 +1,61 @@
+/** `volsam replay`: a mask again, from the record of its session. */
+import type { Command } from 'commander';
+import { fileHash } from '../node/files.ts';
+import { recallFile } from '../node/known-files.ts';
+import { checkOutputs, inVoxels, writeCase } from '../node/segment-case.ts';
+import { readRecord, versions } from '../node/session-record.ts';
+import { readVolume } from '../node/volume-file.ts';
+import { readWeights } from '../node/weights-file.ts';
+import { InputError } from '../runtime/errors.ts';
+import { runSegment } from './segment-run.ts';
+
+interface ReplayOptions {
+  readonly image?: string;
+  readonly weights?: string;
+  readonly output?: string;
+}
+
+/** A file by its path where one is given, else where its content was last seen. @throws InputError where it is not the recorded one */
+async function recorded(what: 'image' | 'weights', path: string | undefined, sha256: string): Promise<string> {
+  const found = path ?? await recallFile(sha256);
+  if (found === undefined) {
+    throw new InputError(`the session's ${what} (sha256 ${sha256.slice(0, 12)}…) was not seen on this machine; name it by --${what}`);
+  }
+  return found;
+}
+
+async function replay(path: string, given: ReplayOptions): Promise<void> {
+  const record = await readRecord(path);
+  const { imageSha256, weightsSha256, preset, options } = record;
+  const imagePath = await recorded('image', given.image, imageSha256);
+  const weightsPath = await recorded('weights', given.weights, weightsSha256);
+  const volume = await readVolume(imagePath);
+  const found = { image: volume.sha256, weights: await fileHash(weightsPath) };
+  for (const [what, file, is, was] of [['image', imagePath, found.image, imageSha256], ['weights', weightsPath, found.weights, weightsSha256]] as const) {
+    if (is !== was) {
+      throw new InputError(`${file}: its content (sha256 ${is.slice(0, 12)}…) is not the session's ${what} (${was.slice(0, 12)}…)`);
+    }
+  }
+  const lesions = inVoxels(volume, { space: 'ras', lesions: record.lesions });
+  const again = await runSegment({ volume, weights: await readWeights(weightsPath), preset, lesions, options }, undefined, true);
+  if (given.output) {
+    checkOutputs({ output: given.output }, volume);
+    await writeCase({ output: given.output }, volume, lesions, again.found, preset);
+  }
+  if (again.found.maskSha256 !== record.maskSha256) {
+    const changes = [record.device !== again.device && `the device was ${record.device}, and is ${again.device}`, record.versions.volsam !== versions.volsam && `volsam was ${record.versions.volsam}, and is ${versions.volsam}`,
+      record.versions.kernels !== versions.kernels && 'the kernels have changed since'].filter((change) => change !== false);
+    throw new InputError(`${path}: the mask is another one than was recorded${changes.length > 0 ? ` (${changes.join('; ')})` : ''}`);
+  }
+  console.log(`the same mask, bit for bit (sha256 ${record.maskSha256.slice(0, 12)}…)${given.output ? `: ${given.output}` : ''}`);
+}
+
+export function addReplay(program: Command): void {
+  program.command('replay')
+    .description('make a mask again from its .session.json, and see that it is the same')
+    .argument('<session>', 'the .session.json beside a mask')
+    .option('--image <file or folder>', 'the image, where it was not seen on this machine')
+    .option('--weights <file>', 'the weights, where they were not')
+    .option('-o, --output <file>', 'write the mask, too')
+    .action(replay);
+}

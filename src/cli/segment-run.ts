@@ -1,0 +1,41 @@
+/** One run of segmentation on a device of its own: what `segment` and `replay` have in common. */
+import { configOf } from '../model/config.ts';
+import type { TensorFile } from '../files/safetensors.ts';
+import { checkMemory, describeNeed } from '../node/memory-check.ts';
+import { segmentCase, type Lesions, type SegmentedCase } from '../node/segment-case.ts';
+import type { SessionRecord } from '../node/session-record.ts';
+import type { VolumeFile } from '../node/volume-file.ts';
+import { cropsRound } from '../volsam/lesion-crops.ts';
+import type { Preset } from '../volsam/preset.ts';
+import { Sam3D } from '../volsam/sam3d.ts';
+import { openTuned } from './options.ts';
+import { progressBar } from './progress.ts';
+
+/** What is segmented, wherever its parts were named. */
+export interface Work {
+  readonly volume: VolumeFile;
+  readonly weights: TensorFile;
+  readonly preset: Preset;
+  readonly lesions: Lesions;
+  readonly options: SessionRecord['options'];
+}
+
+/** Runs on a device of its own. @throws InputError, GpuError, DeviceLostError, AdapterError */
+export async function runSegment({ volume, weights, preset, lesions, options }: Work, maxMemory: number | undefined, quiet: boolean): Promise<{ found: SegmentedCase; device: string; peakGpuBytes: number }> {
+  const { crop } = configOf(weights);
+  lesions.forEach((clicks) => cropsRound(volume.image, clicks, preset, crop)); // bad clicks are refused before a GPU is opened
+  const gpu = await openTuned(options);
+  const bar = progressBar(process.stderr.isTTY && !quiet);
+  try {
+    const sam = await Sam3D.create(gpu, weights, { precision: options.precision });
+    const need = checkMemory(gpu, sam, Math.max(...lesions.map((clicks) => clicks.length)), maxMemory);
+    if (!quiet) {
+      console.error(describeNeed(need));
+    }
+    const found = await segmentCase(sam, volume, lesions, preset, { follow: options.follow, progress: bar.update });
+    return { found, device: gpu.adapter.name, peakGpuBytes: gpu.memory.peakBytes };
+  } finally {
+    bar.stop();
+    gpu.close();
+  }
+}

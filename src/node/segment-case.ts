@@ -1,0 +1,88 @@
+/** One image's lesions, from files to files: what `segment`, `replay` and `batch` have in common. */
+import { createHash } from 'node:crypto';
+import { InputError } from '../runtime/errors.ts';
+import { drawOverlay } from '../volsam/overlay.ts';
+import { statisticsOf, type LesionStatistics } from '../volsam/lesion-measures.ts';
+import { voxelToWorld, worldToVoxel } from '../volsam/orientation.ts';
+import type { Preset } from '../volsam/preset.ts';
+import type { Sam3D } from '../volsam/sam3d.ts';
+import { segmentLesions, type LesionsSegmentation, type SegmentImageOptions } from '../volsam/segment.ts';
+import type { ClicksFile } from '../files/clicks.ts';
+import { formatCsv } from '../files/csv.ts';
+import { writeContours } from './dicom-contours.ts';
+import { writeSegmentation } from './dicom-segmentation.ts';
+import { formatPng, writeWhole } from './files.ts';
+import { checkVolumeName, writeVolume, type VolumeFile } from './volume-file.ts';
+
+export type Lesions = readonly (readonly (readonly number[])[])[];
+
+export interface Outputs {
+  /** .nii, .nii.gz, .nrrd; of a DICOM series also .dcm */
+  readonly output: string;
+  readonly probability?: string;
+  readonly overlay?: string;
+  /** .json or .csv */
+  readonly statistics?: string;
+  /** An RTSTRUCT's .dcm, of a DICOM series. */
+  readonly contours?: string;
+  readonly identified?: boolean;
+}
+
+/** @throws InputError by the first name that has an ending which is not accepted, or that the input cannot give */
+export function checkOutputs({ output, probability, statistics, contours }: Outputs, volume?: VolumeFile): void {
+  const dicom = [output, contours].find((path) => path?.endsWith('.dcm'));
+  if (dicom !== undefined && volume && !volume.series) {
+    throw new InputError(`${dicom}: DICOM results refer to the slices of a DICOM series, and the image is none; write .nii.gz or .nrrd`);
+  }
+  [output.endsWith('.dcm') ? undefined : output, probability].forEach((path) => path !== undefined && checkVolumeName(path));
+  if (statistics !== undefined && !/\.(json|csv)$/.test(statistics)) {
+    throw new InputError(`${statistics}: accepted names end in .json or .csv`);
+  }
+  if (contours !== undefined && !contours.endsWith('.dcm')) {
+    throw new InputError(`${contours}: accepted names end in .dcm`);
+  }
+}
+
+/** @throws InputError where clicks are in millimetres and the image's affine cannot be inverted */
+export function inVoxels({ image }: VolumeFile, { space, lesions }: ClicksFile): Lesions {
+  return space === 'voxel' ? lesions : lesions.map((clicks) => clicks.map((click) => worldToVoxel(image.affine, click)));
+}
+
+export function inMillimetres({ image }: VolumeFile, lesions: Lesions): Lesions {
+  return lesions.map((clicks) => clicks.map((click) => voxelToWorld(image.affine, click)));
+}
+
+export const statisticsColumns = ['lesion', 'voxels', 'millilitres', 'axialDiameterMm', 'diameterMm', 'meanIntensity'] as const;
+
+export interface SegmentedCase extends LesionsSegmentation {
+  readonly statistics: readonly LesionStatistics[];
+  /** Of the labels. */
+  readonly maskSha256: string;
+}
+
+/** @throws InputError, GpuError, DeviceLostError */
+export async function segmentCase(sam: Sam3D, volume: VolumeFile, lesions: Lesions, preset: Preset, options: SegmentImageOptions): Promise<SegmentedCase> {
+  const found = await segmentLesions(sam, volume.image, lesions, preset, options);
+  return { ...found, statistics: statisticsOf(volume.image, found.mask, lesions.length), maskSha256: createHash('sha256').update(found.mask).digest('hex') };
+}
+
+/** Writes every file that is asked for, each whole or not at all. @throws InputError */
+export async function writeCase(outputs: Outputs, volume: VolumeFile, lesions: Lesions, { mask, probability, statistics }: SegmentedCase, preset: Preset): Promise<void> {
+  const { image, series } = volume;
+  const { output, identified = false } = outputs;
+  const result = series && { image, mask, lesions: lesions.length, series, identified };
+  const text = (path: string, content: string) => writeWhole(path, new TextEncoder().encode(content));
+  await (output.endsWith('.dcm') ? writeSegmentation(output, result!) : writeVolume(output, image, mask));
+  if (outputs.contours) {
+    await writeContours(outputs.contours, result!);
+  }
+  if (outputs.probability) {
+    await writeVolume(outputs.probability, image, probability);
+  }
+  if (outputs.overlay) {
+    await writeWhole(outputs.overlay, formatPng(drawOverlay(image, mask, lesions[0]![0]!, preset.clip)));
+  }
+  if (outputs.statistics) {
+    await text(outputs.statistics, outputs.statistics.endsWith('.csv') ? formatCsv(statisticsColumns, statistics) : `${JSON.stringify(statistics, undefined, 2)}\n`);
+  }
+}

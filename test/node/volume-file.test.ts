@@ -1,0 +1,150 @@
+/** Every input format against the NIfTI of the same volume, as foreign tools wrote it; results as foreign tools read them. */
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { presets } from '../../src/volsam/preset.ts';
+import type { NiftiImage } from '../../src/files/nifti.ts';
+import type { VolumeFile } from '../../src/node/volume-file.ts';
+import { hasForeignTools, runPython, runTool } from '../files/foreign-tools.ts';
+
+// The built library: beside it lies the worker that ITK runs in.
+const name = 'volsam';
+const { readVolume } = await import(name) as { readVolume(path: string): Promise<VolumeFile> };
+
+const folder = mkdtempSync(join(tmpdir(), 'volsam-formats-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+const at = (file: string) => join(folder, file);
+const phantom = 'weights/demo/phantom_ct.nii.gz';
+const weights = 'weights/demo/demo_phantom.safetensors';
+/** The demo's click, in millimetres in RAS. */
+const world = '-3.15739483,9.28431716,-5.37371579';
+
+function segment(image: string, output: string, ...more: string[]) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['dist/cli.js', 'segment', '--image', image, '--world', `--click=${world}`, '--weights', weights, '--preset', at('preset.json'), '--no-tune', '-o', output, ...more], { encoding: 'utf8' });
+  expect(status, stderr).toBe(0);
+  return { stdout, stderr };
+}
+
+function expectSameGrid(found: NiftiImage, expected: NiftiImage): void {
+  expect(found.dims).toEqual(expected.dims);
+  found.affine.flat().forEach((value, i) => expect(Math.abs(value - expected.affine.flat()[i]!)).toBeLessThan(2e-5));
+  expect(found.values).toEqual(expected.values);
+}
+
+/** Slices of a series as pydicom changes them. */
+function changedSeries(target: string, change: string): string {
+  mkdirSync(at(target));
+  runPython(`
+import pydicom, glob, os
+for n, path in enumerate(sorted(glob.glob(f'{sys.argv[1]}/*'))):
+    d = pydicom.dcmread(path)
+    ${change}
+    if d is not None:
+        d.save_as(f'{sys.argv[2]}/{n:04d}.dcm')
+print('0')`, at('series'), at(target));
+  return at(target);
+}
+
+describe.runIf(hasForeignTools())('volumes that foreign tools wrote', () => {
+  let expected: NiftiImage;
+  beforeAll(async () => {
+    expected = (await readVolume(phantom)).image;
+    const axes = runPython('print(json.dumps("".join(nib.aff2axcodes(nib.load(sys.argv[1]).affine))))', phantom) as string;
+    writeFileSync(at('preset.json'), JSON.stringify({ ...presets.kits, orientation: axes }));
+    for (const file of ['volume.mha', 'volume.mhd', 'volume.nrrd']) {
+      runTool('plastimatch', 'convert', '--input', phantom, '--output-img', at(file));
+    }
+    runTool('plastimatch', 'convert', '--input', phantom, '--output-dicom', at('series'), '--output-type', 'short');
+    runPython(`
+source = nib.load(sys.argv[1])
+nib.save(nib.Nifti1Pair(source.dataobj, source.affine, source.header), sys.argv[2] + '/pair.hdr')
+nib.save(nib.Nifti2Image(np.asarray(source.dataobj), source.affine), sys.argv[2] + '/two.nii.gz')
+print('0')`, phantom, folder);
+    mkdirSync(at('jpeg'));
+    readdirSync(at('series')).forEach((file) => runTool('gdcmconv', '--jpegls', at(`series/${file}`), at(`jpeg/${file}`)));
+    segment(phantom, at('expected.nii.gz'));
+  });
+
+  test.each(['volume.mha', 'volume.mhd', 'volume.nrrd', 'pair.hdr', 'pair.img', 'two.nii.gz'])('%s: the same voxels and geometry, and the same mask', async (file) => {
+    expectSameGrid((await readVolume(at(file))).image, expected);
+    segment(at(file), at('mask.nii.gz'));
+    expect((await readVolume(at('mask.nii.gz'))).image.values).toEqual((await readVolume(at('expected.nii.gz'))).image.values);
+  });
+
+  test('a DICOM series, plain or in JPEG-LS: slices by position, the same values and the same mask at the same places', async () => {
+    const [plain, compressed] = [await readVolume(at('series')), await readVolume(at('jpeg'))];
+    expectSameGrid(compressed.image, plain.image);
+    expect(plain.notes).toEqual(['73 slices of 87 x 87, by position; rescaled by 1 x - 102']);
+    segment(at('series'), at('of-series.nii.gz'));
+    const compared = runPython(`
+image = nib.load(sys.argv[1]); mask = nib.load(sys.argv[2]); series = nib.load(sys.argv[3])
+axes = ''.join(nib.aff2axcodes(image.affine))
+turn = lambda n: n.as_reoriented(nib.orientations.ornt_transform(nib.io_orientation(n.affine), nib.orientations.axcodes2ornt(axes)))
+a, b = np.asarray(mask.dataobj), np.asarray(turn(series).dataobj)
+print(json.dumps({'different': int((a != b).sum()), 'lesion': int(a.sum()), 'shift': float(np.abs(turn(series).affine - image.affine).max())}))`, phantom, at('expected.nii.gz'), at('of-series.nii.gz')) as { different: number; lesion: number; shift: number };
+    expect(compared.lesion).toBeGreaterThan(3000);
+    expect(compared.different).toBeLessThanOrEqual(compared.lesion / 1000);
+    expect(compared.shift).toBeLessThan(1e-3);
+    const file = join(at('series'), readdirSync(at('series'))[0]!);
+    expect((await readVolume(file)).sha256).toBe(plain.sha256);
+  });
+
+  test('results of a DICOM series: a segmentation and contours that a validator passes, with the mask in them and no patient', async () => {
+    const named = changedSeries('named', 'd.PatientName, d.PatientID, d.PatientBirthDate, d.InstitutionName = "Doe^Jane", "ID-4711", "19700101", "A hospital"');
+    segment(named, at('result.dcm'), '--contours', at('contours.dcm'));
+    segment(named, at('filed.dcm'), '--contours', at('filed-contours.dcm'), '--identified');
+    segment(named, at('of-named.nii.gz'));
+    for (const file of ['result.dcm', 'contours.dcm', 'filed.dcm', 'filed-contours.dcm']) {
+      const said = spawnSync('dciodvfy', [at(file)], { encoding: 'utf8' });
+      expect(`${said.stdout}${said.stderr}`.split('\n').filter((line) => line.startsWith('Error'))).toEqual([]);
+    }
+    const read = runPython(`
+import pydicom
+folder = sys.argv[1]
+seg = pydicom.dcmread(f'{folder}/result.dcm'); mask = np.asarray(nib.load(f'{folder}/of-named.nii.gz').dataobj)
+slices = sorted((pydicom.dcmread(p, stop_before_pixels=True) for p in __import__('glob').glob(f'{folder}/named/*')), key=lambda d: -d.InstanceNumber)
+place = {tuple(round(float(v), 2) for v in d.ImagePositionPatient): k for k, d in enumerate(slices)}
+found = np.zeros(mask.shape, mask.dtype)
+for frame, groups in zip(seg.pixel_array, seg.PerFrameFunctionalGroupsSequence):
+    k = place[tuple(round(float(v), 2) for v in groups.PlanePositionSequence[0].ImagePositionPatient)]
+    found[:, :, k] |= frame.T
+rt = pydicom.dcmread(f'{folder}/contours.dcm')
+text = lambda name: open(f'{folder}/{name}', 'rb').read()
+print(json.dumps({'same': bool((found == mask).all()), 'label': seg.SegmentSequence[0].SegmentLabel, 'structures': [s.ROIName for s in rt.StructureSetROISequence], 'contours': len(rt.ROIContourSequence[0].ContourSequence),
+    'names': [name for name in ('result.dcm', 'contours.dcm', 'filed.dcm', 'filed-contours.dcm', 'result.session.json') if any(word in text(name) for word in (b'Doe', b'ID-4711', b'19700101', b'hospital'))]}))`, folder) as { same: boolean; label: string; structures: string[]; contours: number; names: string[] };
+    expect(read).toMatchObject({ same: true, label: 'lesion 1', structures: ['lesion 1'], names: ['filed.dcm', 'filed-contours.dcm'] });
+    expect(read.contours).toBeGreaterThan(15);
+    runTool('plastimatch', 'convert', '--input', at('contours.dcm'), '--referenced-ct', named, '--output-prefix', at('filled'), '--prefix-format', 'nrrd');
+    const [filled, mask] = [(await readVolume(join(at('filled'), readdirSync(at('filled'))[0]!))).image.values, (await readVolume(at('of-named.nii.gz'))).image.values];
+    expect(filled.reduce((sum, value, i) => sum + Number(Number(value > 0) !== mask[i]), 0)).toBeLessThan(0.001 * mask.reduce((sum, value) => sum + value, 0));
+  });
+
+  test('NRRD out, as ITK reads it', async () => {
+    segment(phantom, at('mask.nrrd'));
+    runTool('plastimatch', 'convert', '--input', at('mask.nrrd'), '--output-img', at('back.nii.gz'));
+    const [mask, back] = [(await readVolume(at('expected.nii.gz'))).image, (await readVolume(at('back.nii.gz'))).image];
+    expectSameGrid(back, mask);
+  });
+
+  test('what makes a series no volume is said: missing slices, several series, phases, frames; a tilted gantry is told', async () => {
+    await expect(readVolume(changedSeries('gap', 'd = None if n in (20, 21) else d'))).rejects.toThrow(/2 slices are missing between -?[\d.]+ and -?[\d.]+ mm, where others are 1\.31 mm apart/);
+    await expect(readVolume(changedSeries('two', 'd.SeriesInstanceUID = d.SeriesInstanceUID + str(n % 2)'))).rejects.toThrow(/holds 2 series: CT of 37 slices \(.*0000\.dcm\), CT of 36 slices/);
+    await expect(readVolume(changedSeries('phases', 'd.ImagePositionPatient = [0, 0, n // 2]; d.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]'))).rejects.toThrow(/several slices lie at|unevenly spaced/);
+    await expect(readVolume(changedSeries('frames', 'd.NumberOfFrames = 4'))).rejects.toThrow(/0000\.dcm: holds 4 frames; accepted are series with a file for each slice/);
+    const tilted = await readVolume(changedSeries('tilted', 'd.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]; d.ImagePositionPatient = [0, 0.4 * n, 2 * n]'));
+    expect(tilted.notes[1]).toMatch(/the gantry was tilted by 11\.3 degrees/);
+    [[-1.097294, 0, 0, 0], [0, -1.097294, -0.4, 0], [0, 0, 2, 0]].flat().forEach((value, i) => expect(tilted.image.affine.flat()[i]).toBeCloseTo(value, 5));
+  });
+});
+
+test('what is no volume is refused by name', async () => {
+  writeFileSync(at('text.txt'), 'no volume');
+  writeFileSync(at('broken.nrrd'), 'NRRD0004\ntype: short\n');
+  mkdirSync(at('empty'));
+  await expect(readVolume(at('text.txt'))).rejects.toThrow(/text\.txt: no volume; accepted are NIfTI .* and a folder with a DICOM series/);
+  await expect(readVolume(at('broken.nrrd'))).rejects.toThrow(/broken\.nrrd: /);
+  await expect(readVolume(at('empty'))).rejects.toThrow(/empty: no DICOM slice in this folder/);
+  await expect(readVolume(at('none.mha'))).rejects.toThrow(/none\.mha: cannot be read \(ENOENT\)/);
+});
