@@ -2,6 +2,7 @@
 /** The `volsam` command. */
 import { Command } from 'commander';
 import { VolsamError } from '../runtime/errors.ts';
+import { addAuto } from './auto.ts';
 import { addConvert } from './convert.ts';
 import { doctor } from './doctor.ts';
 import { addEvaluate } from './evaluate.ts';
@@ -18,6 +19,7 @@ const program = new Command('volsam')
 
 addSegment(program);
 addReplay(program);
+addAuto(program);
 addTrain(program);
 addExport(program);
 addEvaluate(program);

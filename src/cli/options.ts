@@ -34,6 +34,16 @@ export function addTuning(command: Command): Command {
   return command.option('--no-tune', 'a safe form of each kernel, instead of timing them on this device once');
 }
 
+/** Adds the files that `writeCase` writes. */
+export function addResults(command: Command): Command {
+  return command
+    .requiredOption('-o, --output <file>', 'the mask, a label for each lesion: .nii, .nii.gz, .nrrd; of a DICOM series also .dcm (SEG)')
+    .option('--probability <file>', 'also the soft map, .nii, .nii.gz or .nrrd')
+    .option('--statistics <file>', 'also volume, longest diameters and mean intensity of each lesion, .json or .csv')
+    .option('--contours <file>', 'of a DICOM series, also an RTSTRUCT, .dcm')
+    .option('--identified', 'keep the patient\'s name, identifier and dates in DICOM results');
+}
+
 /** Adds `--max-memory`. */
 export function addMemory(command: Command): Command {
   return command.option('--max-memory <MiB>', 'refuse what needs more GPU memory', (text) => numberFrom(1, false)(text) * 2 ** 20);

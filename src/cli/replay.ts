@@ -40,7 +40,7 @@ async function replay(path: string, given: ReplayOptions): Promise<void> {
   const again = await runSegment({ volume, weights: await readWeights(weightsPath), preset, lesions, options }, undefined, true);
   if (given.output) {
     checkOutputs({ output: given.output }, volume);
-    await writeCase({ output: given.output }, volume, lesions, again.found, preset);
+    await writeCase({ output: given.output }, volume, lesions.length, again.found);
   }
   if (again.found.maskSha256 !== record.maskSha256) {
     const changes = [record.device !== again.device && `the device was ${record.device}, and is ${again.device}`, record.versions.volsam !== versions.volsam && `volsam was ${record.versions.volsam}, and is ${versions.volsam}`,

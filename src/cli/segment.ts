@@ -2,7 +2,7 @@
 import { InvalidArgumentError, type Command } from 'commander';
 import { parseClicks, type ClicksFile } from '../files/clicks.ts';
 import type { Precision } from '../kernels/kernel.ts';
-import { fileHash, readBytes } from '../node/files.ts';
+import { fileHash, formatPng, readBytes, writeWhole } from '../node/files.ts';
 import { rememberFile } from '../node/known-files.ts';
 import { checkOutputs, inMillimetres, inVoxels, writeCase, type Outputs } from '../node/segment-case.ts';
 import { recordPath, versions, writeRecord } from '../node/session-record.ts';
@@ -10,13 +10,15 @@ import { readVolume } from '../node/volume-file.ts';
 import { readWeights } from '../node/weights-file.ts';
 import { InputError } from '../runtime/errors.ts';
 import type { LesionStatistics } from '../volsam/lesion-measures.ts';
+import { drawOverlay } from '../volsam/overlay.ts';
 import { presets } from '../volsam/preset.ts';
 import type { FoundLesion } from '../volsam/segment.ts';
-import { addMemory, addTuning, parsePrecision, presetOf } from './options.ts';
+import { addMemory, addResults, addTuning, parsePrecision, presetOf } from './options.ts';
 import { runSegment } from './segment-run.ts';
 
 interface SegmentOptions extends Outputs {
   readonly image: string;
+  readonly overlay?: string;
   readonly click?: readonly (readonly number[])[];
   readonly clicks?: string;
   readonly weights: string;
@@ -60,7 +62,10 @@ export async function segment(given: SegmentOptions): Promise<Summary> {
   const lesions = inVoxels(volume, clicks);
   const weightsSha256 = await fileHash(given.weights);
   const { found, device, peakGpuBytes } = await runSegment({ volume, weights, preset, lesions, options: { precision, follow, tune } }, given.maxMemory, given.json ?? false);
-  await writeCase(given, volume, lesions, found, preset);
+  await writeCase(given, volume, lesions.length, found);
+  if (given.overlay) {
+    await writeWhole(given.overlay, formatPng(drawOverlay(volume.image, found.mask, lesions[0]![0]!, preset.clip)));
+  }
   const session = recordPath(given.output);
   await writeRecord(session, {
     versions, device, imageSha256: volume.sha256, weightsSha256, preset, lesions: inMillimetres(volume, lesions), options: { precision, follow, tune }, maskSha256: found.maskSha256,
@@ -89,21 +94,16 @@ function parseClick(text: string, before: number[][] = []): number[][] {
 }
 
 export function addSegment(program: Command): void {
-  addMemory(addTuning(program.command('segment')))
+  addResults(addMemory(addTuning(program.command('segment'))))
     .description('segment lesions by clicks in a volume')
     .requiredOption('--image <file or folder>', 'CT or MR volume: NIfTI, NRRD, MetaImage, or a folder with a DICOM series')
     .option('--click <i,j,k>', 'voxel of the file as stored, as viewers show it; may be given again, for the same lesion', parseClick)
     .option('--clicks <file>', 'instead: clicks of one or several lesions, as JSON, or as 3D Slicer\'s .mrk.json')
     .requiredOption('--weights <file>', 'safetensors, or a PyTorch checkpoint of the adapted network')
     .requiredOption('--preset <name or file>', `${Object.keys(presets).join(', ')}, or a JSON file`)
-    .requiredOption('-o, --output <file>', 'the mask, a label for each lesion: .nii, .nii.gz, .nrrd; of a DICOM series also .dcm (SEG)')
     .option('--world', 'clicks are millimetres in RAS')
     .option('--follow', 'move the crop along a lesion that touches its border', false)
-    .option('--probability <file>', 'also the soft map, .nii, .nii.gz or .nrrd')
     .option('--overlay <file>', 'also a PNG of the three planes through the first click')
-    .option('--statistics <file>', 'also volume, longest diameters and mean intensity of each lesion, .json or .csv')
-    .option('--contours <file>', 'of a DICOM series, also an RTSTRUCT, .dcm')
-    .option('--identified', 'keep the patient\'s name, identifier and dates in DICOM results')
     .option('--precision <type>', 'f32 or f16', parsePrecision, 'f32')
     .option('--json', 'one JSON object instead of a sentence')
     .action(async (options: SegmentOptions) => {

@@ -1,7 +1,6 @@
 /** One image's lesions, from files to files: what `segment`, `replay` and `batch` have in common. */
 import { createHash } from 'node:crypto';
 import { InputError } from '../runtime/errors.ts';
-import { drawOverlay } from '../volsam/overlay.ts';
 import { statisticsOf, type LesionStatistics } from '../volsam/lesion-measures.ts';
 import { voxelToWorld, worldToVoxel } from '../volsam/orientation.ts';
 import type { Preset } from '../volsam/preset.ts';
@@ -11,7 +10,7 @@ import type { ClicksFile } from '../files/clicks.ts';
 import { formatCsv } from '../files/csv.ts';
 import { writeContours } from './dicom-contours.ts';
 import { writeSegmentation } from './dicom-segmentation.ts';
-import { formatPng, writeWhole } from './files.ts';
+import { writeWhole } from './files.ts';
 import { checkVolumeName, writeVolume, type VolumeFile } from './volume-file.ts';
 
 export type Lesions = readonly (readonly (readonly number[])[])[];
@@ -20,7 +19,6 @@ export interface Outputs {
   /** .nii, .nii.gz, .nrrd; of a DICOM series also .dcm */
   readonly output: string;
   readonly probability?: string;
-  readonly overlay?: string;
   /** .json or .csv */
   readonly statistics?: string;
   /** An RTSTRUCT's .dcm, of a DICOM series. */
@@ -66,11 +64,13 @@ export async function segmentCase(sam: Sam3D, volume: VolumeFile, lesions: Lesio
   return { ...found, statistics: statisticsOf(volume.image, found.mask, lesions.length), maskSha256: createHash('sha256').update(found.mask).digest('hex') };
 }
 
-/** Writes every file that is asked for, each whole or not at all. @throws InputError */
-export async function writeCase(outputs: Outputs, volume: VolumeFile, lesions: Lesions, { mask, probability, statistics }: SegmentedCase, preset: Preset): Promise<void> {
+type WrittenCase = Pick<SegmentedCase, 'mask' | 'probability' | 'statistics'>;
+
+/** Writes the results that are asked for, each whole or not at all. @param lesions labels in the mask @throws InputError */
+export async function writeCase(outputs: Outputs, volume: VolumeFile, lesions: number, { mask, probability, statistics }: WrittenCase): Promise<void> {
   const { image, series } = volume;
   const { output, identified = false } = outputs;
-  const result = series && { image, mask, lesions: lesions.length, series, identified };
+  const result = series && { image, mask, lesions, series, identified };
   const text = (path: string, content: string) => writeWhole(path, new TextEncoder().encode(content));
   await (output.endsWith('.dcm') ? writeSegmentation(output, result!) : writeVolume(output, image, mask));
   if (outputs.contours) {
@@ -78,9 +78,6 @@ export async function writeCase(outputs: Outputs, volume: VolumeFile, lesions: L
   }
   if (outputs.probability) {
     await writeVolume(outputs.probability, image, probability);
-  }
-  if (outputs.overlay) {
-    await writeWhole(outputs.overlay, formatPng(drawOverlay(image, mask, lesions[0]![0]!, preset.clip)));
   }
   if (outputs.statistics) {
     await text(outputs.statistics, outputs.statistics.endsWith('.csv') ? formatCsv(statisticsColumns, statistics) : `${JSON.stringify(statistics, undefined, 2)}\n`);

@@ -5,7 +5,7 @@
  */
 import { InputError } from '../runtime/errors.ts';
 import { stridesOf, type NiftiImage } from '../files/nifti.ts';
-import { eachRow, type Box } from './box.ts';
+import type { Box } from './box.ts';
 import { networkAxes, type AxisOrder } from './orientation.ts';
 import type { Point, Volume } from './inputs.ts';
 import type { Preset } from './preset.ts';
@@ -19,6 +19,8 @@ export interface ResampledAxis extends AxisOrder {
   readonly scale: number;
   readonly resampledVoxels: number;
 }
+
+type Sides = readonly [depth: number, height: number, width: number];
 
 /** Where a crop lies, in voxels of the resampled volume. */
 interface CropAxis extends ResampledAxis {
@@ -122,6 +124,11 @@ function interpolate(read: (offset: number) => number, axes: readonly Neighbours
   return across(x.first[a]!) * (1 - x.share[a]!) + across(x.second[a]!) * x.share[a]!;
 }
 
+/** The crop at a place of the resampled volume, without clicks. @param firsts its first voxel along D, H and W */
+export function cropAt(axes: readonly ResampledAxis[], side: number, firsts: readonly number[]): Crop {
+  return { side, axes: axes.map((axis, n) => ({ ...axis, first: firsts[n]! })) as unknown as Crop['axes'], points: [] };
+}
+
 /** Intensities at resampled voxels, clipped and normalised; zeros beyond the volume. NaNs in the file count as 0. */
 function readIntensities(image: NiftiImage, neighbours: readonly Neighbours[], { clip, mean, std }: Preset): Float32Array {
   const [depth, height, width] = neighbours.map(({ share }) => share.length) as [number, number, number];
@@ -177,8 +184,8 @@ export function resampleCase(image: NiftiImage, label: NiftiImage, preset: Prese
   return { shape, volume: readIntensities(image, neighbours, preset), lesion };
 }
 
-/** Crop neighbours of each file voxel along an axis (torch's interpolate to a size), as offsets in a crop framed by zeros. */
-function cropNeighbours({ fileVoxels, flipped, resampledVoxels, first }: CropAxis, side: number, stride: number): Neighbours {
+/** Neighbours in a box of `side` voxels of each file voxel along an axis (torch's interpolate to a size), as offsets in the box framed by zeros. */
+function boxNeighbours({ fileVoxels, flipped, resampledVoxels, first }: CropAxis, side: number, stride: number): Neighbours {
   const found = { first: new Int32Array(fileVoxels), second: new Int32Array(fileVoxels), share: new Float64Array(fileVoxels) };
   const framed = (resampled: number) => Math.min(Math.max(resampled - first + 1, 0), side + 1);
   for (let index = 0; index < fileVoxels; index++) {
@@ -193,14 +200,13 @@ function cropNeighbours({ fileVoxels, flipped, resampledVoxels, first }: CropAxi
   return found;
 }
 
-/** A crop with one voxel of zeros round it. */
-function framedByZeros(values: Float32Array, side: number): Float32Array {
-  const frame = side + 2;
-  const framed = new Float32Array(frame ** 3);
-  for (let d = 0; d < side; d++) {
-    for (let h = 0; h < side; h++) {
-      const at = (d * side + h) * side;
-      framed.set(values.subarray(at, at + side), ((d + 1) * frame + h + 1) * frame + 1);
+/** A box with one voxel of zeros round it. */
+function framedByZeros(values: Float32Array, [depth, height, width]: Sides): Float32Array {
+  const framed = new Float32Array((depth + 2) * (height + 2) * (width + 2));
+  for (let d = 0; d < depth; d++) {
+    for (let h = 0; h < height; h++) {
+      const at = (d * height + h) * width;
+      framed.set(values.subarray(at, at + width), ((d + 1) * (height + 2) + h + 1) * (width + 2) + 1);
     }
   }
   return framed;
@@ -213,11 +219,21 @@ export interface BoxValues extends Box {
 
 /** Values of the crop (D, H, W) on the part of the file's grid that it reaches. */
 export function writeCropBox(values: Float32Array, { side, axes }: Crop): BoxValues {
-  const frame = side + 2;
-  const framed = framedByZeros(values, side);
+  return writeBox(values, [side, side, side], axes);
+}
+
+/** Values of the whole resampled volume (D, H, W) on the file's grid. */
+export function writeResampled(values: Float32Array, axes: readonly ResampledAxis[]): Float32Array {
+  const sides = axes.map(({ resampledVoxels }) => resampledVoxels) as unknown as Sides;
+  return writeBox(values, sides, axes.map((axis) => ({ ...axis, first: 0 }))).values;
+}
+
+function writeBox(values: Float32Array, sides: Sides, axes: readonly CropAxis[]): BoxValues {
+  const framed = framedByZeros(values, sides);
+  const strides = [(sides[1] + 2) * (sides[2] + 2), sides[2] + 2, 1];
   const byFileAxis: Neighbours[] = [];
   axes.forEach((axis, n) => {
-    byFileAxis[axis.fileAxis] = cropNeighbours(axis, side, frame ** (2 - n));
+    byFileAxis[axis.fileAxis] = boxNeighbours(axis, sides[n]!, strides[n]!);
   });
   const read = (offset: number) => framed[offset]!;
   const inside = byFileAxis.map(({ share }) => Array.from(share.keys()).filter((v) => share[v]! >= 0));
@@ -232,12 +248,4 @@ export function writeCropBox(values: Float32Array, { side, axes }: Crop): BoxVal
     }
   }
   return { origin: [is[0] ?? 0, js[0] ?? 0, ks[0] ?? 0], dims: [is.length, js.length, ks.length], values: out };
-}
-
-/** Values of the crop (D, H, W) on the file's grid, i fastest; zeros beyond the crop. */
-export function writeCrop(values: Float32Array, crop: Crop, dims: NiftiImage['dims']): Float32Array {
-  const part = writeCropBox(values, crop);
-  const out = new Float32Array(dims[0] * dims[1] * dims[2]);
-  eachRow(part, dims, (inBox, onGrid) => out.set(part.values.subarray(inBox, inBox + part.dims[0]), onGrid));
-  return out;
 }

@@ -1,7 +1,7 @@
 /** The crops that show one lesion: round its clicks, and, where it goes on beyond their border, along it. */
 import type { NiftiImage } from '../files/nifti.ts';
 import { eachRow, type Triple } from './box.ts';
-import { commonCrop, cropRound, pointsIn, writeCropBox, type BoxValues, type Crop } from './crop.ts';
+import { commonCrop, cropAt, cropRound, pointsIn, writeCropBox, type BoxValues, type Crop } from './crop.ts';
 import { gaussianWindow } from './gaussian-window.ts';
 import type { Point } from './inputs.ts';
 import type { Preset } from './preset.ts';
@@ -95,9 +95,9 @@ function nearestVoxel(seen: readonly SeenCrop[], middle: Triple, to: Crop): Poin
 }
 
 function cropAbout({ side, axes }: Crop, middle: Triple, clicks: Clicks, seen: readonly SeenCrop[]): Crop | undefined {
-  const moved = { side, axes: axes.map((axis, n) => ({ ...axis, first: Math.round(middle[n]!) - Math.floor(side / 2) })) as unknown as Crop['axes'] };
+  const moved = cropAt(axes, side, middle.map((at) => Math.round(at) - Math.floor(side / 2)));
   const inReach = clicks.flatMap((click) => pointsIn(moved, [click]) ?? []);
-  const nearest = inReach.length > 0 ? undefined : nearestVoxel(seen, middle, { ...moved, points: [] });
+  const nearest = inReach.length > 0 ? undefined : nearestVoxel(seen, middle, moved);
   const points = nearest ? [nearest] : inReach;
   return points.length > 0 ? { ...moved, points } : undefined;
 }

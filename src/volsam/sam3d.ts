@@ -113,6 +113,11 @@ export class Sam3D {
     return this.#predictInto(volume, points, options, async () => ({ probabilities: await readTensor(this.#gpu, this.#slots.probabilities) }));
   }
 
+  /** As `predictProbabilities`, left on the GPU: `use` has the tensor (classes, D, H, W) to itself until it is done. */
+  visitProbabilities<T>(volume: Volume, points: readonly Point[] | null, use: (probabilities: Tensor<'f32'>) => Promise<T>, options: PredictOptions = {}): Promise<T> {
+    return this.#predictInto(volume, points, options, () => use(this.#slots.probabilities));
+  }
+
   /** Runs the encoder, and the click-independent part of the decoder. @throws as `predict` */
   async embed(volume: Volume, options: PredictOptions = {}): Promise<Embedding> {
     checkVolume(volume, this.config.crop);

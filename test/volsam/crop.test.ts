@@ -1,8 +1,16 @@
 import { expect, test } from 'vitest';
 import type { Affine, NiftiImage } from '../../src/files/nifti.ts';
-import { cropRound, readCrop, writeCrop } from '../../src/volsam/crop.ts';
+import { eachRow } from '../../src/volsam/box.ts';
+import { cropRound, readCrop, writeCropBox, type Crop } from '../../src/volsam/crop.ts';
 import { networkAxes, orientationOf, worldToVoxel } from '../../src/volsam/orientation.ts';
 import { parsePreset, presets, type Preset } from '../../src/volsam/preset.ts';
+
+function writeCrop(values: Float32Array, crop: Crop, dims: readonly [number, number, number]): Float32Array {
+  const part = writeCropBox(values, crop);
+  const out = new Float32Array(dims[0] * dims[1] * dims[2]);
+  eachRow(part, dims, (inBox, onGrid) => out.set(part.values.subarray(inBox, inBox + part.dims[0]), onGrid));
+  return out;
+}
 
 const header = { bytes: new Uint8Array(348), littleEndian: true, version: 1 } as const;
 

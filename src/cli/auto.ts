@@ -1,0 +1,72 @@
+/** `volsam auto`: every lesion of a whole volume, without clicks. */
+import type { Command } from 'commander';
+import type { Precision } from '../kernels/kernel.ts';
+import { configOf, partialConfigOf } from '../model/config.ts';
+import type { TensorFile } from '../files/safetensors.ts';
+import { checkMemory, describeNeed } from '../node/memory-check.ts';
+import { checkOutputs, writeCase, type Outputs } from '../node/segment-case.ts';
+import { readVolume } from '../node/volume-file.ts';
+import { readWeights } from '../node/weights-file.ts';
+import { segmentAutomatically } from '../volsam/automatic.ts';
+import { statisticsOf } from '../volsam/lesion-measures.ts';
+import { presets } from '../volsam/preset.ts';
+import { Sam3D } from '../volsam/sam3d.ts';
+import { addMemory, addResults, addTuning, numberFrom, openTuned, parsePrecision, presetOf } from './options.ts';
+import { progressBar } from './progress.ts';
+
+interface AutoOptions extends Outputs {
+  readonly image: string;
+  readonly weights: string;
+  readonly preset: string;
+  readonly crop?: number;
+  readonly overlap: number;
+  readonly precision: Precision;
+  readonly maxMemory?: number;
+  readonly json?: boolean;
+  readonly tune: boolean;
+}
+
+/** The same weights for windows of another side, which no tensor's shape tells. */
+function withCrop(weights: TensorFile, crop: number | undefined): TensorFile {
+  return crop === undefined ? weights : { ...weights, metadata: { ...weights.metadata, config: JSON.stringify({ ...partialConfigOf(weights), crop }) } };
+}
+
+async function auto(given: AutoOptions): Promise<void> {
+  checkOutputs(given);
+  const started = performance.now();
+  const [volume, weights, preset] = [await readVolume(given.image), withCrop(await readWeights(given.weights), given.crop), await presetOf(given.preset)];
+  checkOutputs(given, volume);
+  configOf(weights); // bad weights are refused before a GPU is opened
+  const gpu = await openTuned(given);
+  const bar = progressBar(process.stderr.isTTY && !given.json);
+  try {
+    const sam = await Sam3D.create(gpu, weights, given);
+    const need = checkMemory(gpu, sam, 0, given.maxMemory);
+    if (!given.json) {
+      [...volume.notes, describeNeed(need)].forEach((note) => console.error(note));
+    }
+    const { mask, probability, lesions } = await segmentAutomatically(gpu, sam, volume.image, preset, { overlap: given.overlap, progress: bar.update });
+    const statistics = statisticsOf(volume.image, mask, lesions);
+    await writeCase(given, volume, lesions, { mask, probability, statistics });
+    bar.stop();
+    const seconds = (performance.now() - started) / 1e3;
+    console.log(given.json ? JSON.stringify({ mask: given.output, lesions: statistics, seconds, device: gpu.adapter.name })
+      : [`${given.output}: ${lesions} ${lesions === 1 ? 'lesion' : 'lesions'}, in ${seconds.toFixed(1)} s on ${gpu.adapter.name}`, ...statistics.map(({ lesion, millilitres, diameterMm }) => `  lesion ${lesion}: ${millilitres.toFixed(2)} ml, ${diameterMm.toFixed(1)} mm`)].join('\n'));
+  } finally {
+    bar.stop();
+    gpu.close();
+  }
+}
+
+export function addAuto(program: Command): void {
+  addResults(addMemory(addTuning(program.command('auto'))))
+    .description('segment a whole volume without clicks, by sliding windows; of a model that was trained without clicks')
+    .requiredOption('--image <file or folder>', 'CT or MR volume: NIfTI, NRRD, MetaImage, or a folder with a DICOM series')
+    .requiredOption('--weights <file>', 'safetensors, or a PyTorch checkpoint of the adapted network')
+    .requiredOption('--preset <name or file>', `${Object.keys(presets).join(', ')}, or a JSON file`)
+    .option('--crop <voxels>', 'side of a window, where the weights\' file does not say it; the published automatic models have 256', numberFrom(1, true))
+    .option('--overlap <share>', 'of two neighbouring windows', numberFrom(0, false), 0.5)
+    .option('--precision <type>', 'f32 or f16', parsePrecision, 'f32')
+    .option('--json', 'one JSON object instead of sentences')
+    .action(auto);
+}
