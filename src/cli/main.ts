@@ -3,6 +3,7 @@
 import { Command } from 'commander';
 import { VolsamError } from '../runtime/errors.ts';
 import { addAuto } from './auto.ts';
+import { addBatch } from './batch.ts';
 import { addConvert } from './convert.ts';
 import { doctor } from './doctor.ts';
 import { addEvaluate } from './evaluate.ts';
@@ -20,6 +21,7 @@ const program = new Command('volsam')
 addSegment(program);
 addReplay(program);
 addAuto(program);
+addBatch(program);
 addTrain(program);
 addExport(program);
 addEvaluate(program);

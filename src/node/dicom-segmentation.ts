@@ -7,7 +7,7 @@ import type { NiftiImage } from '../files/nifti.ts';
 import { InputError } from '../runtime/errors.ts';
 import type { DicomSeries } from './dicom-series.ts';
 import { writeWhole } from './files.ts';
-import { askItk, toItk } from './itk.ts';
+import { withItk, toItk } from './itk.ts';
 
 export interface DicomResult {
   readonly image: NiftiImage;
@@ -55,7 +55,7 @@ export async function writeSegmentation(path: string, result: DicomResult): Prom
   const folder = await mkdtemp(join(tmpdir(), 'volsam-dicom-'));
   try {
     const file = join(folder, 'segmentation.dcm');
-    await askItk({ kind: 'write segmentation', path: file, image, description: segmentationDescription(result), slices: result.series.slices.map((slice) => slice.path) }, path);
+    await withItk((itk) => itk.writeSegmentation(file, image, segmentationDescription(result), result.series.slices.map((slice) => slice.path)));
     const bytes = await readFile(file);
     await writeWhole(path, result.identified ? bytes : withoutIdentity(bytes));
   } finally {

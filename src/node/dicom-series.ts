@@ -5,7 +5,7 @@ import { isDicom, parseSlice, type DicomSlice } from '../files/dicom.ts';
 import { createNifti, type Affine, type NiftiImage } from '../files/nifti.ts';
 import { InputError } from '../runtime/errors.ts';
 import { readBytes } from './files.ts';
-import { askItk } from './itk.ts';
+import { withItk } from './itk.ts';
 
 export interface DicomFile extends DicomSlice {
   /** Absolute. */
@@ -118,10 +118,10 @@ function affineOf(slices: readonly DicomFile[]): Affine {
 
 /** @throws InputError where ITK cannot decode the slices */
 export async function readSeries({ slices }: DicomSeries, file: string): Promise<NiftiImage> {
-  const image = await askItk({ kind: 'read series', slices: slices.map(({ path }) => path) }, file);
+  const image = await withItk((itk) => itk.readSeries(file, slices.map(({ path }) => path)));
   const [{ columns, rows }] = slices as [DicomFile, ...DicomFile[]];
-  if (image?.data?.length !== columns * rows * slices.length) {
-    throw new InputError(`${file}: ${image?.data?.length ?? 0} values for ${columns} x ${rows} x ${slices.length} voxels; accepted is one scalar volume`);
+  if (image.data?.length !== columns * rows * slices.length) {
+    throw new InputError(`${file}: ${image.data?.length ?? 0} values for ${columns} x ${rows} x ${slices.length} voxels; accepted is one scalar volume`);
   }
   return createNifti([columns, rows, slices.length], affineOf(slices), Float32Array.from(image.data as ArrayLike<number | bigint>, Number));
 }

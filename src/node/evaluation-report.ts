@@ -2,6 +2,7 @@
 import { formatCsv } from '../files/csv.ts';
 import type { CaseScores, Comparison, Evaluation, Metric, Summary } from '../volsam/evaluation.ts';
 import { metrics } from '../volsam/evaluation.ts';
+import { formatPng } from './files.ts';
 import { formatPage, lineChart, type Section } from './page.ts';
 import type { EvaluatedCase } from './evaluation-run.ts';
 
@@ -31,7 +32,7 @@ export function formatEvaluationPage({ model, preset, split, clicks, toleranceMm
     ] },
     { kind: 'table', title: 'Means, with bootstrap 95 % intervals', head: ['', 'mean', 'from', 'to', 'cases'],
       rows: metrics.map((metric) => [metricNames[metric], ...[summary[metric].mean, summary[metric].low, summary[metric].high].map((value) => value.toFixed(4)), String(summary[metric].cases)]) },
-    { kind: 'pictures', title: 'The worst cases', pictures: sorted.flatMap(({ scores, picture }) => (picture ? [{ caption: `${scores.case}: Dice ${scores.dice.toFixed(3)}`, picture }] : [])) },
+    { kind: 'pictures', title: 'The worst cases', pictures: sorted.flatMap(({ scores, picture }) => (picture ? [{ caption: `${scores.case}: Dice ${scores.dice.toFixed(3)}`, png: formatPng(picture) }] : [])) },
     { kind: 'table', title: 'All cases, the worst first', head: [...columns], rows: sorted.map(({ scores }) => columns.map((column) => cell(scores[column]))) },
   ];
   return formatPage('volsam evaluation', sections);

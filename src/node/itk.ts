@@ -1,25 +1,17 @@
-/** The field's own readers and writers, ITK's, one request at a time; its images are in LPS, ours in RAS. */
-import { once } from 'node:events';
-import { Worker } from 'node:worker_threads';
+/** The field's own readers and writers, ITK's; its images are in LPS, ours in RAS. */
 import type { Image } from 'itk-wasm';
 import { createNifti, type Affine, type NiftiImage } from '../files/nifti.ts';
 import { InputError } from '../runtime/errors.ts';
-import type { ItkAnswer, ItkRequest } from './itk-worker.ts';
+import type { ItkFunctions } from './itk-worker.ts';
+import { refused, startWorker, type WorkerHandle } from './worker.ts';
 
-/** What ITK prints names patients' files, and so stays in the worker. */
-export async function askItk(request: ItkRequest, file: string): Promise<Image | undefined> {
-  // Built, this file is part of dist/cli.js and the worker lies beside it.
-  const worker = new Worker(new URL('./itk-worker.js', import.meta.url), { stdout: true, stderr: true });
+/** Calls one of ITK's functions in a worker of its own: what it prints names patients' files, and stays there. @throws InputError where ITK refuses */
+export async function withItk<T>(call: (itk: WorkerHandle<ItkFunctions>['functions']) => Promise<T>): Promise<T> {
+  const worker = startWorker<ItkFunctions>('./itk-worker.js', true);
   try {
-    const answered = once(worker, 'message') as Promise<[ItkAnswer]>;
-    worker.postMessage(request);
-    const [{ image, failure }] = await answered;
-    if (failure !== undefined) {
-      throw new InputError(`${file}: ${failure}`);
-    }
-    return image;
+    return await refused(call(worker.functions));
   } finally {
-    await worker.terminate();
+    await worker.close();
   }
 }
 

@@ -2,13 +2,11 @@
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { formatPng } from './files.ts';
-import type { Picture } from '../volsam/overlay.ts';
 
 export type Section =
   | { readonly kind: 'text'; readonly title: string; readonly lines: readonly string[] }
   | { readonly kind: 'table'; readonly title: string; readonly head: readonly string[]; readonly rows: readonly (readonly string[])[] }
-  | { readonly kind: 'pictures'; readonly title: string; readonly pictures: readonly { readonly caption: string; readonly picture: Picture }[] }
+  | { readonly kind: 'pictures'; readonly title: string; readonly pictures: readonly { readonly caption: string; readonly png: Uint8Array }[] }
   | { readonly kind: 'chart'; readonly title: string; readonly chart: object };
 
 export function escaped(text: string): string {
@@ -22,8 +20,8 @@ function body(section: Section, index: number): string {
       const row = (cells: readonly string[], tag: string) => `<tr>${cells.map((cell) => `<${tag}>${escaped(cell)}</${tag}>`).join('')}</tr>`;
       return `<table>${row(section.head, 'th')}${section.rows.map((cells) => row(cells, 'td')).join('\n')}</table>`;
     }
-    case 'pictures': return section.pictures.map(({ caption, picture }) =>
-      `<figure><img alt="${escaped(caption)}" src="data:image/png;base64,${Buffer.from(formatPng(picture)).toString('base64')}"><figcaption>${escaped(caption)}</figcaption></figure>`).join('\n');
+    case 'pictures': return section.pictures.map(({ caption, png }) =>
+      `<figure><img alt="${escaped(caption)}" src="data:image/png;base64,${Buffer.from(png).toString('base64')}"><figcaption>${escaped(caption)}</figcaption></figure>`).join('\n');
     case 'chart': return `<div class="chart"><canvas id="chart${index}"></canvas></div>
 <script>new Chart(document.getElementById('chart${index}'), ${JSON.stringify(section.chart).replace(/</g, '\\u003c')});</script>`;
   }

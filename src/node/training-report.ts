@@ -1,6 +1,6 @@
 /** A run's report: curves of loss and Dice, and pictures of validation cases. */
 import type { Picture } from '../volsam/overlay.ts';
-import { writeWhole } from './files.ts';
+import { formatPng, writeWhole } from './files.ts';
 import { formatPage, lineChart, type Section } from './page.ts';
 import type { LogRecord, StepRecord, ValidationRecord } from './training-log.ts';
 
@@ -28,7 +28,7 @@ export async function writeTrainingReport(path: string, log: readonly LogRecord[
       { label: 'training crops (soft)', points: byEpoch(steps, ({ dice }) => dice) },
       { label: 'validation cases', points: validations.map(({ epoch, dice }) => ({ x: epoch, y: dice })) },
     ]) },
-    { kind: 'pictures', title: 'Validation cases', pictures },
+    { kind: 'pictures', title: 'Validation cases', pictures: pictures.map(({ caption, picture }) => ({ caption, png: formatPng(picture) })) },
     { kind: 'table', title: 'Dice of each validation case', head: ['case', 'Dice'], rows: Object.entries(last.cases).map(([name, dice]) => [name, dice.toFixed(4)]) },
   ];
   await writeWhole(path, new TextEncoder().encode(await formatPage('volsam training', sections)));

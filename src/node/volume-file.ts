@@ -8,7 +8,7 @@ import { formatNifti, parseNifti, type NiftiImage } from '../files/nifti.ts';
 import { InputError } from '../runtime/errors.ts';
 import { openSeries, readSeries, type DicomSeries } from './dicom-series.ts';
 import { headOf, readBytes, writeBeside, writeWhole } from './files.ts';
-import { askItk, fromItk, toItk } from './itk.ts';
+import { withItk, fromItk, toItk } from './itk.ts';
 
 export interface VolumeFile {
   readonly image: NiftiImage;
@@ -99,8 +99,8 @@ export async function readVolume(path: string): Promise<VolumeFile> {
       return { image: parseNifti(await readBytes(header), header, await readBytes(voxels)), sha256: await hashOf([header, voxels]), notes: [] };
     }
     case 'itk': {
-      const image = await askItk({ kind: 'read image', path: resolve(path) }, path);
-      return { image: fromItk(image!, path), sha256: await hashOf(await filesOf(path, format)), notes: [] };
+      const image = await withItk((itk) => itk.readImage(resolve(path)));
+      return { image: fromItk(image, path), sha256: await hashOf(await filesOf(path, format)), notes: [] };
     }
     case 'dicom': {
       const series = await openSeries(path);
@@ -124,7 +124,7 @@ export async function writeVolume(path: string, image: NiftiImage, values: Uint8
   }
   await writeBeside(path, async (temporary) => {
     const named = resolve(`${temporary}.nrrd`); // ITK goes by the ending
-    await askItk({ kind: 'write image', path: named, image: toItk(image, values, 'volsam') }, path);
+    await withItk((itk) => itk.writeImage(named, toItk(image, values, 'volsam')));
     await rename(named, temporary);
   });
 }

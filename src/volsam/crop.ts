@@ -146,6 +146,11 @@ function readIntensities(image: NiftiImage, neighbours: readonly Neighbours[], {
   return data;
 }
 
+/** Tells an image's crops apart. */
+export function cropKey({ axes }: Crop): string {
+  return axes.map(({ first }) => first).join();
+}
+
 /** The crop's intensities, as `readIntensities` has them. */
 export function readCrop(image: NiftiImage, { side, axes }: Crop, preset: Preset): Volume {
   return { data: readIntensities(image, axes.map((axis) => fileNeighbours(axis, axis.first, side)), preset), shape: [side, side, side] };

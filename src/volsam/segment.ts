@@ -1,7 +1,8 @@
 /** Clicks in an image file to masks on the same grid. */
 import type { NiftiImage } from '../files/nifti.ts';
 import { eachRow } from './box.ts';
-import { readCrop, type BoxValues, type Crop } from './crop.ts';
+import { cropKey, readCrop, type BoxValues, type Crop } from './crop.ts';
+import type { Volume } from './inputs.ts';
 import { blended, cropsRound, nextCrop, touchesBorder, type SeenCrop } from './lesion-crops.ts';
 import { voxelMillilitres } from './orientation.ts';
 import type { Preset } from './preset.ts';
@@ -12,6 +13,8 @@ type Clicks = readonly (readonly number[])[];
 export interface SegmentImageOptions extends PredictOptions {
   /** Moves the crop along a lesion that touches its border, until it touches none. */
   readonly follow?: boolean;
+  /** Crops that were resampled beforehand, by `cropKey`; others are resampled when their turn comes. */
+  readonly prepared?: ReadonlyMap<string, Volume>;
 }
 
 export interface Segmentation {
@@ -42,13 +45,13 @@ export interface LesionsSegmentation {
 /** What a lesion's crops are at most: three along each axis. */
 const mostCrops = 27;
 
-async function seeLesion(sam: Sam3D, image: NiftiImage, clicks: Clicks, preset: Preset, { follow = false, progress, signal }: SegmentImageOptions): Promise<SeenCrop[]> {
+async function seeLesion(sam: Sam3D, image: NiftiImage, clicks: Clicks, preset: Preset, { follow = false, prepared, progress, signal }: SegmentImageOptions): Promise<SeenCrop[]> {
   const { crop: side } = sam.config;
   const waiting: Crop[] = cropsRound(image, clicks, preset, side);
   const seen: SeenCrop[] = [];
   for (let crop = waiting.shift(); crop && seen.length < mostCrops; crop = waiting.shift() ?? (follow ? nextCrop(seen, clicks) : undefined)) {
     const share = (done: number, total: number) => progress?.(seen.length * total + done, (seen.length + 1 + waiting.length) * total);
-    const { probabilities } = await sam.predictProbabilities(readCrop(image, crop, preset), crop.points, { signal, progress: share });
+    const { probabilities } = await sam.predictProbabilities(prepared?.get(cropKey(crop)) ?? readCrop(image, crop, preset), crop.points, { signal, progress: share });
     seen.push({ crop, probability: probabilities.slice(side ** 3, 2 * side ** 3) });
   }
   return seen;

@@ -9,7 +9,7 @@ import { configOf } from '../model/config.ts';
 import { DeviceLostError, InputError } from '../runtime/errors.ts';
 import type { Gpu } from '../runtime/gpu.ts';
 import { profile, type Profile } from '../runtime/profiler.ts';
-import { cropRound, pointsIn, readCrop, writeCropBox, type Crop } from './crop.ts';
+import { cropKey, cropRound, pointsIn, readCrop, writeCropBox, type Crop } from './crop.ts';
 import { lesionIn, united, type LesionMask } from './lesion-mask.ts';
 import type { Preset } from './preset.ts';
 import { Sam3D, type Embedding } from './sam3d.ts';
@@ -113,7 +113,7 @@ export function createSession({ open, weights, precision = 'f32' }: SessionOptio
 
   async function embeddingOf({ image, preset }: Loaded, crop: Crop, { progress, signal }: SegmentOptions): Promise<{ embedding: Embedding; isNew: boolean }> {
     const { gpu, sam, encoded } = model!;
-    const key = crop.axes.map(({ first }) => first).join();
+    const key = cropKey(crop);
     if (encoded?.key === key) {
       return { embedding: encoded.embedding, isNew: false };
     }

@@ -1,4 +1,4 @@
-/** What volsam uses of dcmjs, which has no types. */
+/** What volsam uses of modules that have no types. */
 declare module 'dcmjs' {
   type Dataset = Record<string, unknown>;
   interface DicomDict { dict: Dataset; write(): ArrayBuffer }
@@ -9,4 +9,8 @@ declare module 'dcmjs' {
     };
   };
   export default dcmjs;
+}
+
+declare module 'comlink/dist/esm/node-adapter.mjs' {
+  export { default, type NodeEndpoint } from 'comlink/dist/esm/node-adapter';
 }

@@ -1,0 +1,70 @@
+/** `volsam batch`: a cohort's lesions, by a table of clicks. */
+import { InvalidArgumentError, type Command } from 'commander';
+import type { Precision } from '../kernels/kernel.ts';
+import { configOf } from '../model/config.ts';
+import { writeBatchReport } from '../node/batch-report.ts';
+import { runBatch, type Outcome } from '../node/batch-run.ts';
+import { readCohort, shardOf } from '../node/cohort.ts';
+import { fileHash } from '../node/files.ts';
+import { checkMemory } from '../node/memory-check.ts';
+import { readWeights } from '../node/weights-file.ts';
+import { presets } from '../volsam/preset.ts';
+import { Sam3D } from '../volsam/sam3d.ts';
+import { addMemory, addTuning, openTuned, parsePrecision, presetOf } from './options.ts';
+
+interface BatchArguments {
+  readonly data: string;
+  readonly clicks: string;
+  readonly weights: string;
+  readonly preset: string;
+  readonly out: string;
+  readonly shard: { readonly index: number; readonly count: number };
+  readonly follow: boolean;
+  readonly precision: Precision;
+  readonly maxMemory?: number;
+  readonly tune: boolean;
+}
+
+async function batch(given: BatchArguments): Promise<void> {
+  const [cohort, weights, preset] = [await readCohort(given.data, given.clicks), await readWeights(given.weights), await presetOf(given.preset)];
+  configOf(weights);
+  const weightsSha256 = await fileHash(given.weights);
+  const cases = shardOf(cohort, given.shard.index, given.shard.count);
+  const gpu = await openTuned(given);
+  const counts: Record<Outcome, number> = { done: 0, failed: 0, skipped: 0 };
+  try {
+    const sam = await Sam3D.create(gpu, weights, given);
+    checkMemory(gpu, sam, Math.max(1, ...cases.flatMap(({ clicks }) => clicks?.lesions.map((own) => own.length) ?? [])), given.maxMemory);
+    await runBatch(sam, cases, { folder: given.out, preset, weightsSha256, follow: given.follow }, (name, outcome, reason) => {
+      counts[outcome]++;
+      console.error(`${counts.done + counts.failed + counts.skipped} of ${cases.length}  ${name}: ${outcome}${reason === undefined ? '' : ` (${reason})`}`);
+    });
+  } finally {
+    gpu.close();
+  }
+  await writeBatchReport(given.out, cohort);
+  console.log(`${cases.length} cases: ${counts.done} done, ${counts.skipped} were done before, ${counts.failed} failed; ${given.out}/report.html`);
+  process.exitCode = counts.failed > 0 ? 2 : 0;
+}
+
+function parseShard(text: string): BatchArguments['shard'] {
+  const [, index, count] = /^(\d+)\/(\d+)$/.exec(text)?.map(Number) ?? [];
+  if (index === undefined || count === undefined || index >= count) {
+    throw new InvalidArgumentError('accepted is i/n with i from 0 to n - 1, such as 0/4');
+  }
+  return { index, count };
+}
+
+export function addBatch(program: Command): void {
+  addMemory(addTuning(program.command('batch')))
+    .description('segment many cases by a table of clicks; a second run skips what is done')
+    .requiredOption('--data <folder or file>', 'a folder of volumes (files, or folders with a DICOM series each), or a dataset.json')
+    .requiredOption('--clicks <file>', 'CSV with the columns case and i, j, k (voxels) or x, y, z (millimetres in RAS), and lesion where a case has several')
+    .requiredOption('--weights <file>', 'safetensors, or a PyTorch checkpoint of the adapted network')
+    .requiredOption('--preset <name or file>', `${Object.keys(presets).join(', ')}, or a JSON file`)
+    .requiredOption('--out <folder>', 'a mask, a picture and a record for each case, summary.csv and report.html')
+    .option('--shard <i/n>', 'only every n-th case from the i-th on, counted from 0: for Slurm arrays and Kubernetes indexed jobs', parseShard, { index: 0, count: 1 })
+    .option('--follow', 'move the crop along a lesion that touches its border', false)
+    .option('--precision <type>', 'f32 or f16', parsePrecision, 'f32')
+    .action(batch);
+}
