@@ -1,24 +1,22 @@
 /** `volsam auto`: every lesion of a whole volume, without clicks. */
 import type { Command } from 'commander';
 import type { Precision } from '../kernels/kernel.ts';
-import { configOf, partialConfigOf } from '../model/config.ts';
-import type { TensorFile } from '../files/safetensors.ts';
+import { configOf } from '../model/config.ts';
 import { checkMemory, describeNeed } from '../node/memory-check.ts';
 import { checkOutputs, writeCase, type Outputs } from '../node/segment-case.ts';
 import { readVolume } from '../node/volume-file.ts';
-import { readWeights } from '../node/weights-file.ts';
+import { readWeights, withConfig } from '../node/weights-file.ts';
 import { segmentAutomatically } from '../volsam/automatic.ts';
 import { statisticsOf } from '../volsam/lesion-measures.ts';
-import { presets } from '../volsam/preset.ts';
 import { Sam3D } from '../volsam/sam3d.ts';
-import { addMemory, addResults, addTuning, numberFrom, openTuned, parsePrecision, presetOf } from './options.ts';
+import { addMemory, addModel, addResults, addTuning, numberFrom, openTuned, presetOf } from './options.ts';
 import { progressBar } from './progress.ts';
 
 interface AutoOptions extends Outputs {
   readonly image: string;
   readonly weights: string;
+  readonly config?: string;
   readonly preset: string;
-  readonly crop?: number;
   readonly overlap: number;
   readonly precision: Precision;
   readonly maxMemory?: number;
@@ -26,15 +24,10 @@ interface AutoOptions extends Outputs {
   readonly tune: boolean;
 }
 
-/** The same weights for windows of another side, which no tensor's shape tells. */
-function withCrop(weights: TensorFile, crop: number | undefined): TensorFile {
-  return crop === undefined ? weights : { ...weights, metadata: { ...weights.metadata, config: JSON.stringify({ ...partialConfigOf(weights), crop }) } };
-}
-
 async function auto(given: AutoOptions): Promise<void> {
   checkOutputs(given);
   const started = performance.now();
-  const [volume, weights, preset] = [await readVolume(given.image), withCrop(await readWeights(given.weights), given.crop), await presetOf(given.preset)];
+  const [volume, weights, preset] = [await readVolume(given.image), withConfig(await readWeights(given.weights), given.config), await presetOf(given.preset)];
   checkOutputs(given, volume);
   configOf(weights); // bad weights are refused before a GPU is opened
   const gpu = await openTuned(given);
@@ -59,14 +52,10 @@ async function auto(given: AutoOptions): Promise<void> {
 }
 
 export function addAuto(program: Command): void {
-  addResults(addMemory(addTuning(program.command('auto'))))
-    .description('segment a whole volume without clicks, by sliding windows; of a model that was trained without clicks')
+  addResults(addModel(addMemory(addTuning(program.command('auto')))))
+    .description('segment a whole volume without clicks, by sliding windows of the network\'s crop; of a model that was trained without clicks (the published ones: --config \'{"crop": 256}\')')
     .requiredOption('--image <file or folder>', 'CT or MR volume: NIfTI, NRRD, MetaImage, or a folder with a DICOM series')
-    .requiredOption('--weights <file>', 'safetensors, or a PyTorch checkpoint of the adapted network')
-    .requiredOption('--preset <name or file>', `${Object.keys(presets).join(', ')}, or a JSON file`)
-    .option('--crop <voxels>', 'side of a window, where the weights\' file does not say it; the published automatic models have 256', numberFrom(1, true))
     .option('--overlap <share>', 'of two neighbouring windows', numberFrom(0, false), 0.5)
-    .option('--precision <type>', 'f32 or f16', parsePrecision, 'f32')
     .option('--json', 'one JSON object instead of sentences')
     .action(auto);
 }

@@ -7,15 +7,15 @@ import { runBatch, type Outcome } from '../node/batch-run.ts';
 import { readCohort, shardOf } from '../node/cohort.ts';
 import { fileHash } from '../node/files.ts';
 import { checkMemory } from '../node/memory-check.ts';
-import { readWeights } from '../node/weights-file.ts';
-import { presets } from '../volsam/preset.ts';
+import { readWeights, withConfig } from '../node/weights-file.ts';
 import { Sam3D } from '../volsam/sam3d.ts';
-import { addMemory, addTuning, openTuned, parsePrecision, presetOf } from './options.ts';
+import { addMemory, addModel, addTuning, openTuned, presetOf } from './options.ts';
 
 interface BatchArguments {
   readonly data: string;
   readonly clicks: string;
   readonly weights: string;
+  readonly config?: string;
   readonly preset: string;
   readonly out: string;
   readonly shard: { readonly index: number; readonly count: number };
@@ -26,7 +26,7 @@ interface BatchArguments {
 }
 
 async function batch(given: BatchArguments): Promise<void> {
-  const [cohort, weights, preset] = [await readCohort(given.data, given.clicks), await readWeights(given.weights), await presetOf(given.preset)];
+  const [cohort, weights, preset] = [await readCohort(given.data, given.clicks), withConfig(await readWeights(given.weights), given.config), await presetOf(given.preset)];
   configOf(weights);
   const weightsSha256 = await fileHash(given.weights);
   const cases = shardOf(cohort, given.shard.index, given.shard.count);
@@ -56,15 +56,12 @@ function parseShard(text: string): BatchArguments['shard'] {
 }
 
 export function addBatch(program: Command): void {
-  addMemory(addTuning(program.command('batch')))
+  addModel(addMemory(addTuning(program.command('batch'))))
     .description('segment many cases by a table of clicks; a second run skips what is done')
     .requiredOption('--data <folder or file>', 'a folder of volumes (files, or folders with a DICOM series each), or a dataset.json')
     .requiredOption('--clicks <file>', 'CSV with the columns case and i, j, k (voxels) or x, y, z (millimetres in RAS), and lesion where a case has several')
-    .requiredOption('--weights <file>', 'safetensors, or a PyTorch checkpoint of the adapted network')
-    .requiredOption('--preset <name or file>', `${Object.keys(presets).join(', ')}, or a JSON file`)
     .requiredOption('--out <folder>', 'a mask, a picture and a record for each case, summary.csv and report.html')
     .option('--shard <i/n>', 'only every n-th case from the i-th on, counted from 0: for Slurm arrays and Kubernetes indexed jobs', parseShard, { index: 0, count: 1 })
     .option('--follow', 'move the crop along a lesion that touches its border', false)
-    .option('--precision <type>', 'f32 or f16', parsePrecision, 'f32')
     .action(batch);
 }

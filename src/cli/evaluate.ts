@@ -4,13 +4,15 @@ import { basename, join } from 'node:path';
 import { InvalidArgumentError, type Command } from 'commander';
 import type { Precision } from '../kernels/kernel.ts';
 import { readDataset, splits, type DatasetCase, type Split } from '../node/dataset.ts';
-import { formatComparisonPage, formatScores, formatEvaluationPage, metricNames, describeSummary } from '../node/evaluation-report.ts';
+import { describeSpreads, formatComparisonPage, formatScores, formatSpreads, formatEvaluationPage, metricNames, describeSummary } from '../node/evaluation-report.ts';
 import { filePredictor, modelPredictor, runEvaluation, type EvaluatedCase } from '../node/evaluation-run.ts';
 import { readBytes, writeWhole } from '../node/files.ts';
+import { readLabelledCase } from '../node/labelled-case.ts';
 import { readWeights } from '../node/weights-file.ts';
 import { InputError } from '../runtime/errors.ts';
 import { compare, metrics, summariesOf, type Evaluation } from '../volsam/evaluation.ts';
 import type { Preset } from '../volsam/preset.ts';
+import { clickSpread, type Spread } from '../volsam/robustness.ts';
 import { Sam3D } from '../volsam/sam3d.ts';
 import { addTuning, numberFrom, openTuned, parsePrecision, presetOf } from './options.ts';
 
@@ -23,6 +25,7 @@ interface EvaluateArguments {
   readonly preset: string;
   readonly clicks: number;
   readonly tolerance: number;
+  readonly robustness: number;
   readonly precision: Precision;
   readonly seed: string;
   readonly out: string;
@@ -33,15 +36,35 @@ function report(total: number): (done: number, scores: { case: string; dice: num
   return (done, scores) => console.error(`${done} of ${total}  ${scores.case}: Dice ${scores.dice.toFixed(4)}`);
 }
 
-async function scored(cases: readonly DatasetCase[], preset: Preset, given: EvaluateArguments): Promise<EvaluatedCase[]> {
+interface Scored {
+  readonly evaluated: EvaluatedCase[];
+  readonly spreads: readonly Spread[];
+}
+
+/** Every case again, from other clicks. */
+async function spreadsOf(model: Sam3D, cases: readonly DatasetCase[], preset: Preset, { clicks, robustness }: EvaluateArguments): Promise<Spread[]> {
+  const spreads: Spread[] = [];
+  for (const one of robustness > 0 ? cases : []) {
+    const { image, truth } = await readLabelledCase(one, preset);
+    const spread = await clickSpread(model, one.name, image, truth, preset, clicks, robustness);
+    if (spread) {
+      spreads.push(spread);
+      console.error(`${one.name}: Dice ${spread.mean.toFixed(4)} ± ${spread.deviation.toFixed(4)} over ${spread.dices.length} draws`);
+    }
+  }
+  return spreads;
+}
+
+async function scored(cases: readonly DatasetCase[], preset: Preset, given: EvaluateArguments): Promise<Scored> {
   if (given.predictions !== undefined) {
-    return runEvaluation(cases, preset, given.tolerance, filePredictor(given.predictions, given.predictionLabel), report(cases.length));
+    return { evaluated: await runEvaluation(cases, preset, given.tolerance, filePredictor(given.predictions, given.predictionLabel), report(cases.length)), spreads: [] };
   }
   const weights = await readWeights(given.weights!);
   const gpu = await openTuned(given);
   try {
     const model = await Sam3D.create(gpu, weights, { precision: given.precision });
-    return await runEvaluation(cases, preset, given.tolerance, modelPredictor(model, preset, given.clicks), report(cases.length));
+    const evaluated = await runEvaluation(cases, preset, given.tolerance, modelPredictor(model, preset, given.clicks), report(cases.length));
+    return { evaluated, spreads: await spreadsOf(model, cases, preset, given) };
   } finally {
     gpu.close();
   }
@@ -52,12 +75,15 @@ async function evaluate(given: EvaluateArguments): Promise<void> {
   if ((weights === undefined) === (predictions === undefined)) {
     throw new InputError('evaluate: accepted is one of --weights and --predictions');
   }
+  if (given.robustness > 0 && weights === undefined) {
+    throw new InputError('evaluate: --robustness draws other clicks for a model; accepted is with --weights');
+  }
   const [dataset, preset] = [await readDataset(data, given.seed), await presetOf(given.preset)];
   const cases = dataset[split];
   if (cases.length === 0) {
     throw new InputError(`${data}: no case of ${split} has a label`);
   }
-  const evaluated = await scored(cases, preset, given);
+  const { evaluated, spreads } = await scored(cases, preset, given);
   const scores = evaluated.map((one) => one.scores);
   const evaluation: Evaluation = {
     model: basename((weights ?? predictions)!), preset: preset.name, split, clicks: predictions === undefined ? clicks : 0, toleranceMm: tolerance, cases: scores, summary: summariesOf(scores),
@@ -66,8 +92,14 @@ async function evaluate(given: EvaluateArguments): Promise<void> {
   const write = (name: string, text: string) => writeWhole(join(out, name), new TextEncoder().encode(text));
   await write('cases.csv', formatScores(scores));
   await write('evaluation.json', `${JSON.stringify(evaluation, undefined, 2)}\n`);
-  await write('report.html', await formatEvaluationPage(evaluation, evaluated));
+  await write('report.html', await formatEvaluationPage(evaluation, evaluated, spreads));
+  if (spreads.length > 0) {
+    await write('robustness.csv', formatSpreads(spreads));
+  }
   metrics.forEach((metric) => console.log(`${metricNames[metric].padEnd(18)} ${describeSummary(evaluation.summary[metric])}`));
+  if (spreads.length > 0) {
+    console.log(describeSpreads(spreads));
+  }
   console.log(`${scores.length} cases; ${join(out, 'report.html')}`);
 }
 
@@ -113,6 +145,7 @@ export function addEvaluate(program: Command): void {
     .requiredOption('--preset <name or file>', 'how images are prepared, and which label is the lesion')
     .option('--clicks <n>', 'clicks a case, drawn in its lesion by its name', numberFrom(1, true), 1)
     .option('--tolerance <mm>', 'of the surface Dice', numberFrom(0, false), 5)
+    .option('--robustness <n>', 'also n draws of each case\'s clicks: how much the Dice depends on them', numberFrom(0, true), 0)
     .option('--precision <type>', 'f32 or f16', parsePrecision, 'f32')
     .option('--seed <text>', 'the run\'s, which chose the validation cases where the file names none', '0')
     .requiredOption('--out <folder>', 'cases.csv, evaluation.json and report.html')

@@ -8,7 +8,10 @@ import { addConvert } from './convert.ts';
 import { doctor } from './doctor.ts';
 import { addEvaluate } from './evaluate.ts';
 import { addExport } from './export.ts';
+import { addInspect } from './inspect.ts';
+import { addPreset } from './preset.ts';
 import { addProfile } from './profile.ts';
+import { addRepl } from './repl.ts';
 import { addReplay } from './replay.ts';
 import { addSegment } from './segment.ts';
 import { addServe } from './serve.ts';
@@ -27,7 +30,10 @@ addExport(program);
 addEvaluate(program);
 addProfile(program);
 addServe(program);
+addRepl(program);
 addConvert(program);
+addInspect(program);
+addPreset(program);
 program.command('doctor').description('what volsam finds on this machine, how fast it is, and what is missing').option('--json', 'one JSON object').action(doctor);
 
 try {

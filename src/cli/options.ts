@@ -1,6 +1,7 @@
 /** What several commands read from their options. */
 import { InvalidArgumentError, type Command } from 'commander';
 import type { Precision } from '../kernels/kernel.ts';
+import { configNamed } from '../model/config.ts';
 import { readBytes } from '../node/files.ts';
 import { openGpu } from '../node/open-gpu.ts';
 import type { Gpu } from '../runtime/gpu.ts';
@@ -32,6 +33,21 @@ export function numberFrom(low: number, whole: boolean): (text: string) => numbe
 /** Adds `--no-tune`, for `openTuned`. */
 export function addTuning(command: Command): Command {
   return command.option('--no-tune', 'a safe form of each kernel, instead of timing them on this device once');
+}
+
+/** @throws InputError where the text names no configuration */
+export function parseConfig(text: string): string {
+  configNamed(text);
+  return text;
+}
+
+/** Adds what a run of a trained model takes: weights, configuration, preset and precision. */
+export function addModel(command: Command): Command {
+  return command
+    .requiredOption('--weights <file>', 'safetensors, or a PyTorch checkpoint of the adapted network')
+    .option('--config <name or JSON>', 'what neither the shapes of its tensors nor its metadata tell, such as {"crop": 256}', parseConfig)
+    .requiredOption('--preset <name or file>', `${Object.keys(presets).join(', ')}, or a JSON file`)
+    .option('--precision <type>', 'f32 or f16', parsePrecision, 'f32');
 }
 
 /** Adds the files that `writeCase` writes. */

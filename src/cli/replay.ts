@@ -5,7 +5,7 @@ import { recallFile } from '../node/known-files.ts';
 import { checkOutputs, inVoxels, writeCase } from '../node/segment-case.ts';
 import { readRecord, versions } from '../node/session-record.ts';
 import { readVolume } from '../node/volume-file.ts';
-import { readWeights } from '../node/weights-file.ts';
+import { readWeights, withConfig } from '../node/weights-file.ts';
 import { InputError } from '../runtime/errors.ts';
 import { runSegment } from './segment-run.ts';
 
@@ -37,7 +37,7 @@ async function replay(path: string, given: ReplayOptions): Promise<void> {
     }
   }
   const lesions = inVoxels(volume, { space: 'ras', lesions: record.lesions });
-  const again = await runSegment({ volume, weights: await readWeights(weightsPath), preset, lesions, options }, undefined, true);
+  const again = await runSegment({ volume, weights: withConfig(await readWeights(weightsPath), options.config), preset, lesions, options }, undefined, true);
   if (given.output) {
     checkOutputs({ output: given.output }, volume);
     await writeCase({ output: given.output }, volume, lesions.length, again.found);

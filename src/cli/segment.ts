@@ -7,13 +7,12 @@ import { rememberFile } from '../node/known-files.ts';
 import { checkOutputs, inMillimetres, inVoxels, writeCase, type Outputs } from '../node/segment-case.ts';
 import { recordPath, versions, writeRecord } from '../node/session-record.ts';
 import { readVolume } from '../node/volume-file.ts';
-import { readWeights } from '../node/weights-file.ts';
+import { readWeights, withConfig } from '../node/weights-file.ts';
 import { InputError } from '../runtime/errors.ts';
 import type { LesionStatistics } from '../volsam/lesion-measures.ts';
 import { drawOverlay } from '../volsam/overlay.ts';
-import { presets } from '../volsam/preset.ts';
 import type { FoundLesion } from '../volsam/segment.ts';
-import { addMemory, addResults, addTuning, parsePrecision, presetOf } from './options.ts';
+import { addMemory, addModel, addResults, addTuning, presetOf } from './options.ts';
 import { runSegment } from './segment-run.ts';
 
 interface SegmentOptions extends Outputs {
@@ -22,6 +21,7 @@ interface SegmentOptions extends Outputs {
   readonly click?: readonly (readonly number[])[];
   readonly clicks?: string;
   readonly weights: string;
+  readonly config?: string;
   readonly preset: string;
   readonly world?: boolean;
   readonly follow: boolean;
@@ -53,22 +53,23 @@ async function clicksOf({ click, clicks, world = false }: SegmentOptions): Promi
 export async function segment(given: SegmentOptions): Promise<Summary> {
   checkOutputs(given);
   const started = performance.now();
-  const { image, precision, follow, tune } = given;
-  const [volume, weights, preset, clicks] = [await readVolume(image), await readWeights(given.weights), await presetOf(given.preset), await clicksOf(given)];
+  const { image } = given;
+  const options = { precision: given.precision, config: given.config, follow: given.follow, tune: given.tune };
+  const [volume, weights, preset, clicks] = [await readVolume(image), withConfig(await readWeights(given.weights), given.config), await presetOf(given.preset), await clicksOf(given)];
   checkOutputs(given, volume);
   if (!given.json) {
     volume.notes.forEach((note) => console.error(note));
   }
   const lesions = inVoxels(volume, clicks);
   const weightsSha256 = await fileHash(given.weights);
-  const { found, device, peakGpuBytes } = await runSegment({ volume, weights, preset, lesions, options: { precision, follow, tune } }, given.maxMemory, given.json ?? false);
+  const { found, device, peakGpuBytes } = await runSegment({ volume, weights, preset, lesions, options }, given.maxMemory, given.json ?? false);
   await writeCase(given, volume, lesions.length, found);
   if (given.overlay) {
     await writeWhole(given.overlay, formatPng(drawOverlay(volume.image, found.mask, lesions[0]![0]!, preset.clip)));
   }
   const session = recordPath(given.output);
   await writeRecord(session, {
-    versions, device, imageSha256: volume.sha256, weightsSha256, preset, lesions: inMillimetres(volume, lesions), options: { precision, follow, tune }, maskSha256: found.maskSha256,
+    versions, device, imageSha256: volume.sha256, weightsSha256, preset, lesions: inMillimetres(volume, lesions), options, maskSha256: found.maskSha256,
   });
   await Promise.all([rememberFile(volume.sha256, image), rememberFile(weightsSha256, given.weights)]);
   const sum = (field: 'voxels' | 'millilitres') => found.lesions.reduce((total, lesion) => total + lesion[field], 0);
@@ -94,17 +95,14 @@ function parseClick(text: string, before: number[][] = []): number[][] {
 }
 
 export function addSegment(program: Command): void {
-  addResults(addMemory(addTuning(program.command('segment'))))
+  addResults(addModel(addMemory(addTuning(program.command('segment')))))
     .description('segment lesions by clicks in a volume')
     .requiredOption('--image <file or folder>', 'CT or MR volume: NIfTI, NRRD, MetaImage, or a folder with a DICOM series')
     .option('--click <i,j,k>', 'voxel of the file as stored, as viewers show it; may be given again, for the same lesion', parseClick)
     .option('--clicks <file>', 'instead: clicks of one or several lesions, as JSON, or as 3D Slicer\'s .mrk.json')
-    .requiredOption('--weights <file>', 'safetensors, or a PyTorch checkpoint of the adapted network')
-    .requiredOption('--preset <name or file>', `${Object.keys(presets).join(', ')}, or a JSON file`)
     .option('--world', 'clicks are millimetres in RAS')
     .option('--follow', 'move the crop along a lesion that touches its border', false)
     .option('--overlay <file>', 'also a PNG of the three planes through the first click')
-    .option('--precision <type>', 'f32 or f16', parsePrecision, 'f32')
     .option('--json', 'one JSON object instead of a sentence')
     .action(async (options: SegmentOptions) => {
       const summary = await segment(options);

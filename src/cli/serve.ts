@@ -1,16 +1,63 @@
-/** `volsam serve`: the page, from the installed package. */
+/** `volsam serve`: the page, from the installed package; or an HTTP service. */
+import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
-import { servePage } from '../node/page-server.ts';
-import { numberFrom } from './options.ts';
+import type { Precision } from '../kernels/kernel.ts';
+import { servePage, listening } from '../node/page-server.ts';
+import { readWeights, withConfig } from '../node/weights-file.ts';
+import { InputError } from '../runtime/errors.ts';
+import { createSession } from '../volsam/session.ts';
+import { addTuning, numberFrom, openTuned, parseConfig, parsePrecision, presetOf } from './options.ts';
+
+interface ServeOptions {
+  readonly port: number;
+  readonly host: string;
+  readonly api?: boolean;
+  readonly token?: string;
+  readonly weights?: string;
+  readonly config?: string;
+  readonly preset?: string;
+  readonly precision: Precision;
+  readonly tune: boolean;
+}
+
+const loopback = ['127.0.0.1', '::1', 'localhost'];
+
+async function serveApi(given: ServeOptions): Promise<void> {
+  const { host, port, weights: path, preset } = given;
+  if (path === undefined || preset === undefined) {
+    throw new InputError('serve --api: needs --weights and --preset');
+  }
+  const { createApi } = await import('../node/api-server.ts'); // its libraries are large
+  const token = given.token ?? (loopback.includes(host) ? undefined : randomBytes(24).toString('base64url'));
+  const session = createSession({ open: () => openTuned(given), weights: withConfig(await readWeights(path), given.config), precision: given.precision });
+  const app = await createApi({ session, preset: await presetOf(preset), ...token !== undefined && { token } });
+  await app.ready();
+  const { url } = await listening(app.server, host, port);
+  console.log(`volsam answers at ${url} (Ctrl-C ends it); its OpenAPI document is at ${url}openapi.json`);
+  if (token !== undefined && given.token === undefined) {
+    console.log(`every request needs the header Authorization: Bearer ${token}`);
+  }
+}
+
+async function serve(given: ServeOptions): Promise<void> {
+  if (given.api) {
+    return serveApi(given);
+  }
+  const { url } = await servePage(fileURLToPath(new URL('./web', import.meta.url)), given.host, given.port);
+  console.log(`volsam is at ${url} (Ctrl-C ends it)`);
+}
 
 export function addServe(program: Command): void {
-  program.command('serve')
-    .description('open the page: volumes are read and segmented in the browser, on its own GPU')
+  addTuning(program.command('serve'))
+    .description('open the page, in which volumes are read and segmented by the browser\'s own GPU; or, with --api, an HTTP service on this one')
     .option('--port <number>', 'of the server; 0 takes a free one', numberFrom(0, true), 8080)
     .option('--host <address>', 'where it listens; browsers give WebGPU to localhost and to https only', '127.0.0.1')
-    .action(async ({ host, port }: { host: string; port: number }) => {
-      const { url } = await servePage(fileURLToPath(new URL('./web', import.meta.url)), host, port);
-      console.log(`volsam is at ${url} (Ctrl-C ends it)`);
-    });
+    .option('--api', 'an HTTP service instead of the page')
+    .option('--token <text>', 'with --api: what requests have to carry; made up where others can reach the service and none is given')
+    .option('--weights <file>', 'with --api: safetensors, or a PyTorch checkpoint')
+    .option('--config <name or JSON>', 'with --api: what the weights\' file does not tell', parseConfig)
+    .option('--preset <name or file>', 'with --api: how images are prepared')
+    .option('--precision <type>', 'with --api: f32 or f16', parsePrecision, 'f32')
+    .action(serve);
 }

@@ -54,7 +54,7 @@ export async function readCaseRecord(folder: string, name: string): Promise<Case
 
 async function keyOf({ image, clicks }: CohortCase, sam: Sam3D, { preset, weightsSha256, follow }: BatchOptions): Promise<string> {
   const imageSha256 = await volumeHash(image);
-  return createHash('sha256').update(JSON.stringify([imageSha256, weightsSha256, preset, clicks, sam.precision, follow, versions])).digest('hex');
+  return createHash('sha256').update(JSON.stringify([imageSha256, weightsSha256, sam.config, preset, clicks, sam.precision, follow, versions])).digest('hex');
 }
 
 async function isDone({ name }: CohortCase, key: string, folder: string): Promise<boolean> {

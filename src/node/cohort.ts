@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { parse } from 'csv-parse/sync';
 import type { ClicksFile } from '../files/clicks.ts';
 import { InputError } from '../runtime/errors.ts';
-import { caseName } from './dataset.ts';
+import { caseName, under } from './dataset.ts';
 import { readBytes } from './files.ts';
 
 export interface CohortCase {
@@ -43,7 +43,7 @@ function imagesOf(json: string, file: string): string[] {
     if (typeof image !== 'string') {
       throw new InputError(`${file}: holds ${JSON.stringify(entry).slice(0, 60)}; accepted are paths of images, and {"image": "…"}`);
     }
-    return join(dirname(file), image);
+    return under(dirname(file), image);
   });
 }
 

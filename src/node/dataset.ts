@@ -1,5 +1,5 @@
 /** Datasets: the Medical Segmentation Decathlon's dataset.json, or a CSV of two columns. */
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, isAbsolute, join } from 'node:path';
 import { parse } from 'csv-parse/sync';
 import { randomOf } from '../model/synthetic.ts';
 import { InputError } from '../runtime/errors.ts';
@@ -31,8 +31,13 @@ export function caseName(path: string): string {
   return basename(path).replace(/\.(nii(\.gz)?|hdr|img|nrrd|nhdr|mha|mhd)$/, '');
 }
 
+/** A path that a dataset's file names, from that file's folder on. */
+export function under(folder: string, path: string): string {
+  return isAbsolute(path) ? path : join(folder, path);
+}
+
 function caseOf(folder: string, { image, label }: Entry): DatasetCase {
-  return { name: caseName(image), image: join(folder, image), label: join(folder, label) };
+  return { name: caseName(image), image: under(folder, image), label: under(folder, label) };
 }
 
 function isEntry(value: unknown): value is Entry {

@@ -1,6 +1,7 @@
 /** An evaluation as CSV, JSON and a page; two evaluations side by side as a page. */
 import { formatCsv } from '../files/csv.ts';
 import type { CaseScores, Comparison, Evaluation, Metric, Summary } from '../volsam/evaluation.ts';
+import type { Spread } from '../volsam/robustness.ts';
 import { metrics } from '../volsam/evaluation.ts';
 import { formatPng } from './files.ts';
 import { formatPage, lineChart, type Section } from './page.ts';
@@ -22,8 +23,22 @@ export function describeSummary({ mean, low, high }: Summary): string {
   return `${mean.toFixed(4)} (${low.toFixed(4)} to ${high.toFixed(4)})`;
 }
 
-/** @param evaluated cases, the worst with pictures */
-export function formatEvaluationPage({ model, preset, split, clicks, toleranceMm, cases, summary }: Evaluation, evaluated: readonly EvaluatedCase[]): Promise<string> {
+const spreadColumns = ['case', 'draws', 'mean', 'deviation', 'worst', 'best'] as const;
+
+const spreadRows = (spreads: readonly Spread[]) => spreads.map(({ case: name, dices, mean, deviation, worst, best }) => ({ case: name, draws: String(dices.length), mean, deviation, worst, best }));
+
+/** A row for each case: its Dice over the draws of its clicks. */
+export function formatSpreads(spreads: readonly Spread[]): string {
+  return formatCsv(spreadColumns, spreadRows(spreads));
+}
+
+export function describeSpreads(spreads: readonly Spread[]): string {
+  const mean = (value: (spread: Spread) => number) => (spreads.reduce((sum, spread) => sum + value(spread), 0) / spreads.length).toFixed(4);
+  return `Dice over draws    ${mean((spread) => spread.mean)}, deviation within a case ${mean(({ deviation }) => deviation)}, worst draw ${mean(({ worst }) => worst)}, best draw ${mean(({ best }) => best)}`;
+}
+
+/** @param evaluated cases, the worst with pictures @param spreads over draws of clicks, where they were asked for */
+export function formatEvaluationPage({ model, preset, split, clicks, toleranceMm, cases, summary }: Evaluation, evaluated: readonly EvaluatedCase[], spreads: readonly Spread[]): Promise<string> {
   const sorted = [...evaluated].sort((a, b) => a.scores.dice - b.scores.dice);
   const sections: Section[] = [
     { kind: 'text', title: 'What was measured', lines: [
@@ -32,6 +47,7 @@ export function formatEvaluationPage({ model, preset, split, clicks, toleranceMm
     ] },
     { kind: 'table', title: 'Means, with bootstrap 95 % intervals', head: ['', 'mean', 'from', 'to', 'cases'],
       rows: metrics.map((metric) => [metricNames[metric], ...[summary[metric].mean, summary[metric].low, summary[metric].high].map((value) => value.toFixed(4)), String(summary[metric].cases)]) },
+    ...(spreads.length > 0 ? [{ kind: 'table', title: 'Dice over draws of the clicks', head: [...spreadColumns], rows: spreadRows(spreads).map((row) => spreadColumns.map((column) => cell(row[column]))) } as const] : []),
     { kind: 'pictures', title: 'The worst cases', pictures: sorted.flatMap(({ scores, picture }) => (picture ? [{ caption: `${scores.case}: Dice ${scores.dice.toFixed(3)}`, png: formatPng(picture) }] : [])) },
     { kind: 'table', title: 'All cases, the worst first', head: [...columns], rows: sorted.map(({ scores }) => columns.map((column) => cell(scores[column]))) },
   ];

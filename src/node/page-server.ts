@@ -1,4 +1,4 @@
-/** Serves the page's files. */
+/** Serves the page's files, and starts any server. */
 import { createServer, type Server } from 'node:http';
 import { once } from 'node:events';
 import sirv from 'sirv';
@@ -9,14 +9,8 @@ export interface PageServer {
   close(): void;
 }
 
-/**
- * @param folder of the built page
- * @param port 0 takes a free one
- * @throws InputError where the port or address cannot be had
- */
-export async function servePage(folder: string, host: string, port: number): Promise<PageServer> {
-  // Asked anew every time: a page of an older version must not outlive an update.
-  const server: Server = createServer(sirv(folder, { etag: true, setHeaders: (response) => response.setHeader('Cache-Control', 'no-cache') }));
+/** @param port 0 takes a free one @throws InputError where the port or address cannot be had */
+export async function listening(server: Server, host: string, port: number): Promise<PageServer> {
   server.listen(port, host);
   await once(server, 'listening').catch((error: NodeJS.ErrnoException) => {
     throw new InputError(`port ${port} of ${host} cannot be had (${error.code ?? error.message}); choose another with --port`);
@@ -24,4 +18,10 @@ export async function servePage(folder: string, host: string, port: number): Pro
   const address = server.address();
   const taken = typeof address === 'object' && address ? address.port : port;
   return { url: `http://${host.includes(':') ? `[${host}]` : host}:${taken}/`, close: () => server.close() };
+}
+
+/** @param folder of the built page @throws as `listening` */
+export function servePage(folder: string, host: string, port: number): Promise<PageServer> {
+  // Asked anew every time: a page of an older version must not outlive an update.
+  return listening(createServer(sirv(folder, { etag: true, setHeaders: (response) => response.setHeader('Cache-Control', 'no-cache') })), host, port);
 }

@@ -14,7 +14,7 @@ export interface SessionRecord {
   readonly preset: Preset;
   /** Clicks of each lesion, millimetres in RAS. */
   readonly lesions: readonly (readonly (readonly number[])[])[];
-  readonly options: { readonly precision: Precision; readonly follow: boolean; readonly tune: boolean };
+  readonly options: { readonly precision: Precision; readonly config: string | undefined; readonly follow: boolean; readonly tune: boolean };
   /** Of the labels, i fastest. */
   readonly maskSha256: string;
 }

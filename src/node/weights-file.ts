@@ -15,3 +15,8 @@ export async function readWeights(path: string): Promise<TensorFile> {
   }
   return isZip(head) ? openTorch(path) : readSafetensors(path);
 }
+
+/** The same tensors, with a configuration that their file does not tell. @param config a name or JSON; undefined leaves the file's own */
+export function withConfig(file: TensorFile, config: string | undefined): TensorFile {
+  return config === undefined ? file : { ...file, metadata: { ...file.metadata, config } };
+}

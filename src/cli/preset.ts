@@ -1,0 +1,39 @@
+/** `volsam preset`: a preset from one's own cases, as the published ones were worked out. */
+import { basename } from 'node:path';
+import type { Command } from 'commander';
+import { readDataset } from '../node/dataset.ts';
+import { writeWhole } from '../node/files.ts';
+import { readVolume } from '../node/volume-file.ts';
+import { InputError } from '../runtime/errors.ts';
+import { combined, fingerprintOf, presetOf, type CaseFingerprint } from '../volsam/fingerprint.ts';
+import { numberFrom } from './options.ts';
+
+async function makePreset({ data, label, output }: { data: string; label?: number; output: string }): Promise<void> {
+  const { training, validation } = await readDataset(data);
+  const cases: CaseFingerprint[] = [];
+  for (const { name, image, label: labelFile } of [...training, ...validation]) {
+    const [{ image: values }, { image: labels }] = [await readVolume(image), await readVolume(labelFile)];
+    if (values.dims.join() !== labels.dims.join()) {
+      throw new InputError(`${labelFile}: ${labels.dims.join(' x ')} voxels; its image has ${values.dims.join(' x ')}`);
+    }
+    cases.push(fingerprintOf(values, labels));
+    console.error(`${cases.length}  ${name}: ${cases.at(-1)!.intensities.length} foreground voxels, stored as ${cases.at(-1)!.orientation}`);
+  }
+  if (!cases.some(({ intensities }) => intensities.length > 0)) {
+    throw new InputError(`${data}: no training case has foreground; accepted are labels above 0`);
+  }
+  const fingerprint = combined(cases);
+  const preset = presetOf(fingerprint, basename(output).replace(/\.json$/, ''), label ?? fingerprint.highestLabel);
+  await writeWhole(output, new TextEncoder().encode(`${JSON.stringify(preset, undefined, 2)}\n`));
+  const others = cases.filter(({ orientation }) => orientation !== fingerprint.orientation).length;
+  console.log(`${output}: clip ${preset.clip.map((value) => value.toFixed(1)).join(' to ')}, mean ${preset.mean.toFixed(3)}, deviation ${preset.std.toFixed(3)}, lesion label ${preset.label}, orientation ${fingerprint.orientation}${others > 0 ? ` (${others} cases are stored in another)` : ''}`);
+}
+
+export function addPreset(program: Command): void {
+  program.command('preset')
+    .description('work out a preset from the training cases of a dataset: percentiles, mean and deviation of the foreground, orientation')
+    .requiredOption('--data <file>', 'dataset.json of the Medical Segmentation Decathlon, or a CSV of image and label')
+    .option('--label <n>', 'the lesion\'s value in the labels; the highest, if not given', numberFrom(1, true))
+    .requiredOption('-o, --output <file>', 'the preset, .json')
+    .action(makePreset);
+}
