@@ -1,12 +1,14 @@
 // Runs the full ViT-B with synthetic weights and compares sampled intermediates with the reference's; with --grad, a
 // training step and its gradients:
-//   npm run verify:vit_b [-- --precision f16 --grad]
+//   npm run verify:vit_b [-- --precision f16 --grad --weights FILE]
+// --weights takes the same weights from a file, such as a converted checkpoint, instead of making them.
 import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { parseSafetensors } from '../src/files/safetensors.ts';
 import { configs } from '../src/model/config.ts';
 import { syntheticTarget, syntheticVolume, syntheticWeights, uniform } from '../src/model/synthetic.ts';
 import type { Precision } from '../src/kernels/kernel.ts';
+import { readWeights } from '../src/node/weights-file.ts';
 import { openGpu } from '../src/node/open-gpu.ts';
 import type { Gpu } from '../src/runtime/gpu.ts';
 import type { Plan } from '../src/runtime/plan.ts';
@@ -14,7 +16,8 @@ import { Sam3D } from '../src/volsam/sam3d.ts';
 import { Trainer } from '../src/volsam/trainer.ts';
 import type { Point } from '../src/volsam/inputs.ts';
 
-const { values: { precision, grad } } = parseArgs({ options: { precision: { type: 'string', default: 'f32' }, grad: { type: 'boolean', default: false } } });
+const { values: { precision, grad, weights: weightsFile } } = parseArgs({ options: { precision: { type: 'string', default: 'f32' }, grad: { type: 'boolean', default: false }, weights: { type: 'string' } } });
+const weights = weightsFile === undefined ? syntheticWeights(configs.vit_b!) : await readWeights(weightsFile);
 /** Relative distance that is let pass. Half precision switches terms of a gradient at every ReLU: its goldens are tiny's. */
 const bounds: Record<string, number> = grad ? { f32: 1e-3, f16: 0.2 } : { f32: 5e-5, f16: 2e-2 };
 const gibibyte = 2 ** 30;
@@ -76,7 +79,7 @@ function report(done: number, total: number): void {
 
 /** Logits and intermediates of one prediction. */
 async function verifyForward(gpu: Gpu): Promise<readonly Plan[]> {
-  const sam = await Sam3D.create(gpu, syntheticWeights(config), { precision: precision as Precision });
+  const sam = await Sam3D.create(gpu, weights, { precision: precision as Precision });
   started = performance.now();
   await sam.visitTaps(volume, points, names, (name, { values }) => show(compare(name, values)), { progress: report });
   return sam.plans;
@@ -84,7 +87,7 @@ async function verifyForward(gpu: Gpu): Promise<readonly Plan[]> {
 
 /** Loss and gradients of one training step. */
 async function verifyStep(gpu: Gpu): Promise<readonly Plan[]> {
-  const trainer = await Trainer.create(gpu, syntheticWeights(config), { precision: precision as Precision, clickCounts: [points.length] });
+  const trainer = await Trainer.create(gpu, weights, { precision: precision as Precision, clickCounts: [points.length] });
   console.log(`recorded and compiled, ${mebibytes(gpu.memory.currentBytes)} on the GPU`);
   started = performance.now();
   const { optimizer: [scale] } = await trainer.state();

@@ -1,6 +1,7 @@
 /** `volsam inspect`: what a weights file holds, and what is wrong with a dataset. */
 import type { Command } from 'commander';
-import { isTrainable, parameterShapes, partialConfigOf } from '../model/config.ts';
+import { isTrainable } from '../model/adaptation.ts';
+import { parameterShapes, partialConfigOf } from '../model/config.ts';
 import { readDataset, splits } from '../node/dataset.ts';
 import { readVolume } from '../node/volume-file.ts';
 import { readWeights } from '../node/weights-file.ts';
@@ -27,7 +28,7 @@ async function inspection(path: string): Promise<Inspection> {
   const count = (names: readonly string[]) => names.reduce((sum, name) => sum + sizeOf(file.shapes.get(name)!), 0);
   const names = [...file.shapes.keys()];
   return {
-    config, tensors: names.length, parameters: count(names), trainedParameters: count(names.filter((name) => expected.has(name) && isTrainable(name))),
+    config, tensors: names.length, parameters: count(names), trainedParameters: count(names.filter((name) => expected.has(name) && isTrainable(name, config))),
     missing: [...expected.keys()].filter((name) => !file.shapes.has(name)), unknown: names.filter((name) => !expected.has(name)), metadata: file.metadata,
   };
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { SingleBar } from 'cli-progress';
 import { InvalidArgumentError, type Command } from 'commander';
 import type { Precision } from '../kernels/kernel.ts';
+import { adaptations, type Adaptation } from '../model/adaptation.ts';
 import { configNamed, partialConfigOf } from '../model/config.ts';
 import { completedWeights } from '../model/initial-weights.ts';
 import { readDataset } from '../node/dataset.ts';
@@ -18,6 +19,8 @@ interface TrainArguments {
   readonly data: string;
   readonly weights?: string;
   readonly config?: string;
+  readonly adaptation?: Adaptation;
+  readonly loraRank?: number;
   readonly preset: string;
   readonly out: string;
   readonly cache?: string;
@@ -48,8 +51,9 @@ async function optionsOf(given: TrainArguments): Promise<TrainingOptions> {
     throw new InputError('--weights is missing: accepted is a converted SAM checkpoint or a model; without one, --config gives the sizes of a random encoder, for experiments');
   }
   const sizes = file && config === undefined ? partialConfigOf(file) : configNamed(config!.endsWith('.json') ? new TextDecoder().decode(await readBytes(config!)) : config!);
+  const { adaptation = sizes.adaptation, loraRank = sizes.loraRank } = given;
   return {
-    ...given, dataset: await readDataset(data, seed), weights: completedWeights(file, sizes, seed), preset: await presetOf(preset),
+    ...given, dataset: await readDataset(data, seed), weights: completedWeights(file, { ...sizes, adaptation, loraRank }, seed), preset: await presetOf(preset),
     cache: given.cache ?? join(out, 'cache'), recipe: recipeOf(given), resume: given.resume ?? false,
   };
 }
@@ -110,6 +114,13 @@ async function train(given: TrainArguments): Promise<void> {
   }
 }
 
+function parseAdaptation(text: string): Adaptation {
+  if (!(adaptations as readonly string[]).includes(text)) {
+    throw new InvalidArgumentError(`accepted are ${adaptations.join(', ')}`);
+  }
+  return text as Adaptation;
+}
+
 function parseRecipe(text: string): string {
   if (text !== 'paper') {
     throw new InvalidArgumentError('accepted is paper');
@@ -123,6 +134,8 @@ export function addTrain(program: Command): void {
     .requiredOption('--data <file>', 'dataset.json of the Medical Segmentation Decathlon, or a CSV of image and label')
     .option('--weights <file>', 'safetensors: SAM\'s encoder, converted, or a whole model')
     .option('--config <name or file>', 'sizes, where there are no weights: the encoder is random then')
+    .option('--adaptation <name>', `how the encoder is adapted: ${adaptations.join(', ')} (default: the paper\'s spatial adapters, or what the weights have)`, parseAdaptation)
+    .option('--lora-rank <n>', 'of the adaptation lora (default: 4)', numberFrom(1, true))
     .requiredOption('--preset <name or file>', 'how images are prepared, and which label is the lesion')
     .requiredOption('--out <folder>', 'checkpoints, log and report')
     .option('--cache <folder>', 'resampled cases (default: cache in the run\'s folder)')

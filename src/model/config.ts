@@ -1,6 +1,7 @@
 /** The network's sizes, and every parameter's shape by its checkpoint name. */
 import { InputError } from '../runtime/errors.ts';
 import type { TensorFile } from '../files/safetensors.ts';
+import { adaptationIn, adaptations, isOfSam, type Adaptation } from './adaptation.ts';
 
 export interface Config {
   /** ViT width. */
@@ -30,11 +31,15 @@ export interface Config {
   readonly promptMlp: number;
   readonly promptDepth: number;
   readonly queries: number;
+  readonly adaptation: Adaptation;
+  /** Rank of the additions to qkv, where the adaptation is `lora`. */
+  readonly loraRank: number;
 }
 
 const vitB: Config = {
   embed: 768, depth: 12, heads: 12, mlp: 3072, grid: 32, window: 8, localWindow: 14, globalBlocks: [2, 5, 8, 11], patch: 16, crop: 128,
   neck: 256, head: 128, classes: 2, promptHeads: 8, promptMlp: 2048, promptDepth: 2, queries: 10,
+  adaptation: 'spatial', loraRank: 4,
 };
 
 /** Configurations that a file's metadata may name. */
@@ -68,13 +73,20 @@ function encoderShapes(c: Config, add: (name: string, ...shape: number[]) => voi
       block(`attn.rel_pos_${axis}`, 2 * side - 1, embed / c.heads);
     }
     block('attn.lr');
-    for (const [layer, out, inner] of [['attn.qkv', 3 * embed, embed], ['attn.proj', embed, embed], ['mlp.lin1', c.mlp, embed],
-      ['mlp.lin2', embed, c.mlp], ['adapter.linear1', half, embed], ['adapter.linear2', embed, half]] as const) {
+    const layers = [['attn.qkv', 3 * embed, embed], ['attn.proj', embed, embed], ['mlp.lin1', c.mlp, embed], ['mlp.lin2', embed, c.mlp]] as const;
+    const adapter = [['adapter.linear1', half, embed], ['adapter.linear2', embed, half]] as const;
+    for (const [layer, out, inner] of [...layers, ...c.adaptation === 'spatial' || c.adaptation === 'bottleneck' ? adapter : []]) {
       block(`${layer}.weight`, out, inner);
       block(`${layer}.bias`, out);
     }
-    block('adapter.conv.weight', half, 1, 3, 3, 3);
-    block('adapter.conv.bias', half);
+    if (c.adaptation === 'spatial') {
+      block('adapter.conv.weight', half, 1, 3, 3, 3);
+      block('adapter.conv.bias', half);
+    }
+    if (c.adaptation === 'lora') {
+      block('attn.qkv.lora_a.weight', c.loraRank, embed);
+      block('attn.qkv.lora_b.weight', 3 * embed, c.loraRank);
+    }
   }
   for (let i = 0; i < 4; i++) {
     add(`neck_3d.${i}.0.weight`, neck, embed, 1, 1, 1);
@@ -126,11 +138,6 @@ export function parameterShapes(c: Config): Map<string, readonly number[]> {
   return shapes;
 }
 
-/** What fine-tuning updates; every other parameter is SAM's own and stays frozen. */
-export function isTrainable(name: string): boolean {
-  return !name.startsWith('encoder.') || /^encoder\.(depth_embed$|slice_embed\.|neck_3d\.|.*(\.norm[12]\.|\.adapter\.|attn\.rel_pos_d))/.test(name);
-}
-
 /**
  * A configuration by name, or from a JSON object of the reference's fields (`global_blocks` there is `globalBlocks`
  * here); fields that are not given take the published value. @throws InputError where it is neither
@@ -180,6 +187,8 @@ function fromShapes(shapes: TensorFile['shapes']): Partial<Config> {
     promptMlp: side('prompt.transformer.layers.0.mlp.lin1.weight', 0),
     promptDepth: count(/^prompt\.transformer\.layers\.(\d+)\./),
     queries: side('prompt.transformer.layers.0.global_query', 1),
+    adaptation: adaptationIn(shapes.keys()),
+    loraRank: side('encoder.blocks.0.attn.qkv.lora_a.weight', 0),
   };
   return Object.fromEntries(Object.entries(found).filter(([, value]) => value));
 }
@@ -193,8 +202,9 @@ function check(condition: boolean, found: string, accepted: string): void {
 /** @throws InputError by the names of the sizes that do not fit together */
 export function checkConfig(c: Config): void {
   for (const [name, value] of Object.entries(c)) {
-    check(name === 'globalBlocks' || (Number.isInteger(value) && value > 0), `${name} is ${JSON.stringify(value)}`, 'a positive integer');
+    check(name === 'globalBlocks' || name === 'adaptation' || (Number.isInteger(value) && value > 0), `${name} is ${JSON.stringify(value)}`, 'a positive integer');
   }
+  check(adaptations.includes(c.adaptation), `adaptation is ${JSON.stringify(c.adaptation)}`, adaptations.join(', '));
   check(c.grid % c.window === 0, `grid ${c.grid} with window ${c.window}`, 'a grid that the window divides');
   check(c.embed % c.heads === 0, `embed ${c.embed} with heads ${c.heads}`, 'a width that the heads divide');
   check(c.neck % c.promptHeads === 0 && Math.floor(c.neck / 2) % c.promptHeads === 0, `neck ${c.neck} with promptHeads ${c.promptHeads}`,
@@ -220,7 +230,7 @@ export function configOf(file: TensorFile): Config {
   const list = (names: string[]) => `${names.slice(0, 5).join(', ')}${names.length > 5 ? ` and ${names.length - 5} more` : ''}`;
   const missing = [...expected.keys()].filter((name) => !file.shapes.has(name));
   const unknown = [...file.shapes.keys()].filter((name) => !expected.has(name));
-  if (unknown.length === 0 && missing.length > 0 && !missing.some((name) => !isTrainable(name) && !name.endsWith('attn.lr')) && missing.some((name) => name.includes('.adapter.'))) {
+  if (unknown.length === 0 && missing.length > 0 && !missing.some(isOfSam) && missing.some((name) => name.includes('.adapter.'))) {
     throw new InputError('weights: this is SAM\'s 2D encoder; the adapters, necks, prompt encoder and decoder that make it see volumes are missing: fine-tune it first (volsam train), or take a fine-tuned model');
   }
   if (missing.length + unknown.length > 0) {

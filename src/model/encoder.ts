@@ -41,12 +41,23 @@ function gridLinear(r: Recorder, slices: readonly Slice[], x: Stored, weights: L
   return y;
 }
 
-/** Bottleneck with a depthwise convolution over the whole grid; residual (paper, section 3.2: the light spatial adapter). */
-function adapter(r: Recorder, c: Config, w: BlockWeights['adapter'], x: Stored): Stored {
+/** Bottleneck, with a depthwise convolution over the whole grid in the paper's own (section 3.2: the light spatial adapter); residual. */
+function adapter(r: Recorder, c: Config, w: NonNullable<BlockWeights['adapter']>, x: Stored): Stored {
   const slices = gridSlices(r, c, x.shape.at(-1)!);
   const hidden = gridLinear(r, slices, x, w.linear1, { activation: 'relu' });
-  const convolved = depthwiseConv3d(r, hidden, w.conv);
+  const convolved = w.conv ? depthwiseConv3d(r, hidden, w.conv) : hidden;
   return gridLinear(r, slices, convolved, w.linear2, { activation: 'relu', residual: x });
+}
+
+/** Norm, and q, k and v of its result; with LoRA, a low-rank addition to them. */
+function projectQkv(r: Recorder, { norm1, attention: { qkv, lora } }: BlockWeights, x: Stored, into: Stored): void {
+  const norm = { weights: norm1, epsilon };
+  if (!lora) {
+    linear(r, x, qkv, { norm, into });
+    return;
+  }
+  const frozen = linear(r, x, qkv, { norm });
+  linear(r, linear(r, x, lora.down, { norm }), lora.up, { residual: frozen, into });
 }
 
 /** Norm, windowed attention, projection; residual. Bands of windows keep q, k and v small and make the roll along H. */
@@ -58,7 +69,7 @@ export function attention(r: Recorder, c: Config, w: BlockWeights, x: Stored, sh
   for (const { firstRow, rowCount, pieces } of windowBands(c.grid, c.window, shift, rowBytes(r, c, qkvWidth), r.bindingBytes)) {
     const qkv = r.tensor('stored', [rowCount, c.grid, c.grid, qkvWidth]);
     for (const { from, at, count } of pieces) {
-      linear(r, rows(x, from, count), w.attention.qkv, { norm: { weights: w.norm1, epsilon }, into: rows(qkv, at, count) });
+      projectQkv(r, w, rows(x, from, count), rows(qkv, at, count));
     }
     const shape = { grid: c.grid, window: c.window, shift, channels: heads };
     const attended = windowAttention(r, qkv, tables, shape, firstRow, heads.width);
@@ -85,7 +96,8 @@ export function mlp(r: Recorder, c: Config, w: BlockWeights, x: Stored, into?: S
 
 export function block(r: Recorder, c: Config, w: BlockWeights, index: number, x: Stored, into?: Stored): Stored {
   const name = `blocks.${index}`;
-  const adapted = r.within('adapter', () => adapter(r, c, w.adapter, x));
+  const { adapter: weights } = w;
+  const adapted = weights ? r.within('adapter', () => adapter(r, c, weights, x)) : x;
   r.tap(`${name}.adapter`, adapted);
   const attended = r.within('attn', () => attention(r, c, w, adapted, index % 2 === 0));
   r.tap(`${name}.attn`, attended);

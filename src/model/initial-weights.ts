@@ -2,7 +2,8 @@
 import { InputError } from '../runtime/errors.ts';
 import { sizeOf } from '../runtime/tensor.ts';
 import type { TensorFile } from '../files/safetensors.ts';
-import { isTrainable, parameterShapes, type Config } from './config.ts';
+import { isOfSam, type Adaptation } from './adaptation.ts';
+import { parameterShapes, type Config } from './config.ts';
 import { randomOf } from './synthetic.ts';
 
 /** SAM's 2D tables that a depth table starts from. */
@@ -17,11 +18,17 @@ function uniformBound(name: string, shapes: ReadonlyMap<string, readonly number[
   return 1 / Math.sqrt(sizeOf(weight.slice(1)));
 }
 
-function fresh(name: string, shapes: ReadonlyMap<string, readonly number[]>, read: (name: string) => Float32Array, seed: string): Float32Array {
+function fresh(name: string, shapes: ReadonlyMap<string, readonly number[]>, read: (name: string) => Float32Array, seed: string, adaptation: Adaptation): Float32Array {
   const shape = shapes.get(name)!;
   const random = randomOf(`${seed}/initial/${name}`);
   const values = (draw: () => number) => Float32Array.from({ length: sizeOf(shape) }, draw);
   const last = name.slice(name.lastIndexOf('.') + 1);
+  if (adaptation === 'frozen' && /^encoder\.(slice_embed\.|depth_embed$)/.test(name)) {
+    return values(() => (name.endsWith('weight') ? 1 / shape.at(-1)! : 0)); // never trained: the mean of a token's slices, at any depth
+  }
+  if (name.includes('.lora_b.')) {
+    return values(() => 0); // the encoder begins as SAM's
+  }
   if (name.endsWith('attn.lr') || name === 'encoder.depth_embed') {
     return values(() => 1);
   }
@@ -50,7 +57,7 @@ function fresh(name: string, shapes: ReadonlyMap<string, readonly number[]>, rea
  */
 export function completedWeights(file: TensorFile | undefined, config: Config, seed: string): TensorFile {
   const shapes = parameterShapes(config);
-  const missing = [...shapes.keys()].filter((name) => !isTrainable(name) && !name.endsWith('attn.lr') && !file?.shapes.has(name));
+  const missing = [...shapes.keys()].filter((name) => isOfSam(name) && !file?.shapes.has(name));
   if (file && missing.length > 0) {
     throw new InputError(`weights: ${missing.length} tensors of the frozen encoder are missing (${missing.slice(0, 5).join(', ')}); accepted is a whole SAM encoder`);
   }
@@ -65,7 +72,7 @@ export function completedWeights(file: TensorFile | undefined, config: Config, s
     if (file?.shapes.has(name)) {
       return file.read(name);
     }
-    const values = made.get(name) ?? fresh(name, shapes, read, seed);
+    const values = made.get(name) ?? fresh(name, shapes, read, seed, config.adaptation);
     made.set(name, values);
     return values;
   };

@@ -13,7 +13,8 @@ import type { Gpu } from '../runtime/gpu.ts';
 import type { RecordingTarget } from '../runtime/recorder.ts';
 import { elementBytes, uploadTensor, type Tensor } from '../runtime/tensor.ts';
 import { widthsOf, type Widths } from './widths.ts';
-import { isTrainable, type Config } from './config.ts';
+import { isTrainable } from './adaptation.ts';
+import type { Config } from './config.ts';
 import type { Parameter } from './parameters.ts';
 
 type Stored = Tensor<'stored'>;
@@ -33,8 +34,16 @@ export interface EmbeddingWeights {
   readonly depth: Stored;
 }
 
+/** A low-rank addition to a linear layer: up (down x). */
+export interface LoraWeights {
+  readonly down: LinearWeights;
+  readonly up: LinearWeights;
+}
+
 export interface AttentionWeights {
   readonly qkv: LinearWeights;
+  /** Of the adaptation `lora` only. */
+  readonly lora: LoraWeights | undefined;
   /** (2, 2 window - 1, head width): the frozen tables of axes h and w, resized. */
   readonly planeTables: Stored;
   /** (2 window - 1, length): what resizes the stored table of axis d. */
@@ -45,7 +54,8 @@ export interface AttentionWeights {
 }
 
 export interface BlockWeights {
-  readonly adapter: { readonly linear1: LinearWeights; readonly conv: DepthwiseWeights; readonly linear2: LinearWeights };
+  /** Of the adaptations with adapters; the convolution of `spatial` only. */
+  readonly adapter: { readonly linear1: LinearWeights; readonly conv: DepthwiseWeights | undefined; readonly linear2: LinearWeights } | undefined;
   readonly norm1: NormWeights;
   readonly attention: AttentionWeights;
   readonly norm2: NormWeights;
@@ -102,12 +112,12 @@ export interface Weights {
 }
 
 /** Reads, packs and uploads by checkpoint name; what is trainable is noted among the parameters. */
-function uploader(gpu: Gpu, file: TensorFile, precision: Precision) {
+function uploader(gpu: Gpu, file: TensorFile, c: Config, precision: Precision) {
   const parameters: Parameter[] = [];
   const constant = (label: string, shape: readonly number[], values: Float32Array): Stored => uploadTensor(gpu, label, 'stored', precision, shape, values);
   const upload = (name: string, shape: readonly number[], pack: Parameter['pack']): Stored => {
     const tensor = constant(name, shape, pack(file.read(name)));
-    if (isTrainable(name)) {
+    if (isTrainable(name, c)) {
       parameters.push({ name, tensor, pack });
     }
     return tensor;
@@ -165,6 +175,9 @@ function attentionWeights(u: Uploader, file: TensorFile, c: Config, { embed, hea
   const length = channelsOf(file.shapes.get(`${name}.rel_pos_d`)![0]!);
   return {
     qkv: u.linear(`${name}.qkv`, qkv, embed),
+    lora: c.adaptation !== 'lora' ? undefined : {
+      down: { weight: u.weight(`${name}.qkv.lora_a.weight`, channelsOf(c.loraRank), embed) }, up: { weight: u.weight(`${name}.qkv.lora_b.weight`, qkv, channelsOf(c.loraRank)) },
+    },
     planeTables: u.constant(`${name}.rel_pos`, [2, 2 * c.window - 1, head.width], concatenated(plane)),
     depthResizing: u.constant(`${name}.rel_pos_d resizing`, [2 * c.window - 1, length.width], tableResizing(length.count, c.window, lr!, length.width)),
     depthTable: u.upload(`${name}.rel_pos_d`, [length.width, head.width], (values) =>
@@ -177,9 +190,9 @@ function blockWeights(u: Uploader, file: TensorFile, c: Config, w: Widths, index
   const name = `encoder.blocks.${index}`;
   const { embed, half, mlp } = w;
   return {
-    adapter: {
+    adapter: c.adaptation !== 'spatial' && c.adaptation !== 'bottleneck' ? undefined : {
       linear1: u.linear(`${name}.adapter.linear1`, half, embed),
-      conv: { weight: u.depthwise(`${name}.adapter.conv.weight`, half), bias: u.vector(`${name}.adapter.conv.bias`, half) },
+      conv: c.adaptation === 'bottleneck' ? undefined : { weight: u.depthwise(`${name}.adapter.conv.weight`, half), bias: u.vector(`${name}.adapter.conv.bias`, half) },
       linear2: u.linear(`${name}.adapter.linear2`, embed, half),
     },
     norm1: u.norm(`${name}.norm1`, embed),
@@ -230,7 +243,7 @@ function classifierInputs(values: Float32Array, head: number, first: number, cou
 
 /** Uploads every parameter, `cls.0` in slices that the target can bind. */
 export function uploadWeights(gpu: Gpu, file: TensorFile, c: Config, { precision, bindingBytes }: RecordingTarget): Weights {
-  const u = uploader(gpu, file, precision);
+  const u = uploader(gpu, file, c, precision);
   const w = widthsOf(c, precision);
   const slices = mixingSlices(c.grid ** 3, w.head.width, elementBytes('stored', precision), bindingBytes);
   return {

@@ -1,12 +1,12 @@
 /**
  * The foreign readers and writers that files are held against; the tests install them where apt can:
- * nibabel (NIfTI) and pydicom, plastimatch (ITK: NRRD, MetaImage, DICOM), gdcmconv (GDCM) and dciodvfy (a DICOM validator).
+ * torch (checkpoints), nibabel (NIfTI) and pydicom, plastimatch (ITK: NRRD, MetaImage, DICOM), gdcmconv (GDCM) and dciodvfy (a DICOM validator).
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { becomesRoot, isDebianLike, runAsRoot } from '../../scripts/apt.ts';
 
 const python = '/usr/bin/python3';
-const packages = ['python3-nibabel', 'python3-pydicom', 'plastimatch', 'dicom3tools', 'libgdcm-tools'];
+const packages = ['python3-torch', 'python3-nibabel', 'python3-pydicom', 'plastimatch', 'dicom3tools', 'libgdcm-tools'];
 
 const answers = (program: string, ...args: string[]) => !spawnSync(program, args, { stdio: 'ignore' }).error;
 
@@ -15,14 +15,20 @@ export function hasNibabel(): boolean {
   return spawnSync(python, ['-c', 'import nibabel, pydicom'], { stdio: 'ignore' }).status === 0;
 }
 
-/** Whether all of them are here. */
+/** Whether PyTorch is here. */
+export function hasTorch(): boolean {
+  return spawnSync(python, ['-c', 'import torch, numpy'], { stdio: 'ignore' }).status === 0;
+}
+
+/** Whether what reads and writes volumes is here. */
 export function hasForeignTools(): boolean {
   return hasNibabel() && answers('plastimatch', '--version') && answers('gdcmconv', '--version') && answers('dciodvfy', '-h');
 }
 
 /** Before all tests, once: vitest's files run side by side, and apt does not. */
 export default function installForeignTools(): void {
-  if (hasForeignTools()) {
+  const areAllHere = () => hasForeignTools() && hasTorch();
+  if (areAllHere()) {
     return;
   }
   if (isDebianLike() && becomesRoot()) {
@@ -30,7 +36,7 @@ export default function installForeignTools(): void {
     runAsRoot('apt-get', ['update', '-qq']);
     runAsRoot('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages]);
   }
-  if (!hasForeignTools()) {
+  if (!areAllHere()) {
     console.warn(`volsam: not all of ${packages.join(', ')} are here; the tests against them are skipped`);
   }
 }

@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest';
-import { configs, isTrainable, parameterShapes } from '../../src/model/config.ts';
+import { isOfSam } from '../../src/model/adaptation.ts';
+import { configs, parameterShapes } from '../../src/model/config.ts';
 import { completedWeights } from '../../src/model/initial-weights.ts';
 import { syntheticWeights } from '../../src/model/synthetic.ts';
 import type { TensorFile } from '../../src/files/safetensors.ts';
 
 const config = configs.tiny!;
 const whole = syntheticWeights(config);
-const ofSam = (name: string) => !isTrainable(name) && !name.endsWith('attn.lr') || /encoder\.blocks\.\d+\.norm/.test(name);
 /** What a converted SAM checkpoint holds: the frozen encoder and its norms. */
-const sam: TensorFile = { ...whole, metadata: {}, shapes: new Map([...whole.shapes].filter(([name]) => ofSam(name))) };
+const sam: TensorFile = { ...whole, metadata: {}, shapes: new Map([...whole.shapes].filter(([name]) => isOfSam(name))) };
 
 test('SAM\'s tensors stay as they are, and the rest starts as the paper\'s code has it', () => {
   const { read, shapes } = completedWeights(sam, config, 'seed');

@@ -11,7 +11,11 @@ import { randomOf, syntheticWeights } from '../../src/model/synthetic.ts';
 import { convertTorch, writeTorch } from '../../src/node/convert.ts';
 import { openTorch } from '../../src/node/torch-file.ts';
 import { readWeights } from '../../src/node/weights-file.ts';
+import { openGpu } from '../../src/node/open-gpu.ts';
 import { InputError } from '../../src/runtime/errors.ts';
+import { Sam3D } from '../../src/volsam/sam3d.ts';
+import { hasTorch } from '../files/foreign-tools.ts';
+import { distance } from '../ops/harness.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'volsam-torch-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -34,8 +38,6 @@ function python(program: string): string {
   return stdout;
 }
 
-const hasTorch = spawnSync('/usr/bin/python3', ['-c', 'import torch, numpy'], { stdio: 'ignore' }).status === 0;
-
 /** The synthetic network as PyTorch reads it, and the published layout of it. */
 const published = `
 import sys, json, struct, numpy, torch
@@ -57,7 +59,22 @@ checkpoint = {'epoch': 7, 'best_val_loss': numpy.float64(0.25), 'encoder_dict': 
   'encoder_opt': optimizer.state_dict(), 'feature_opt': optimizer.state_dict(), 'decoder_opt': optimizer.state_dict()}
 `;
 
-describe.runIf(hasTorch)('checkpoints by torch.save', () => {
+/** Every intermediate of the reference, with these weights. */
+async function expectGoldens(weights: TensorFile): Promise<void> {
+  const goldens = parseSafetensors(readFileSync(new URL('../goldens/tiny.safetensors', import.meta.url)));
+  const names = [...goldens.shapes.keys()].flatMap((name) => (name.startsWith('tap/') ? [name.slice(4)] : []));
+  const gpu = await openGpu({ tune: false });
+  try {
+    const sam = await Sam3D.create(gpu, weights);
+    const taps = await sam.taps({ data: goldens.read('volume'), shape: [32, 32, 32] }, [[10, 12, 20], [25, 3, 7]], names);
+    names.forEach((name) => expect(distance(taps.get(name)!.values, goldens.read(`tap/${name}`)), name).toBeLessThan(1e-5));
+    expect(names).toContain('logits');
+  } finally {
+    gpu.close();
+  }
+}
+
+describe.runIf(hasTorch())('checkpoints by torch.save', () => {
   test('the published layout is read in place, converted bit for bit, and what is unused is left out by name', async () => {
     writeFileSync(at('tiny.safetensors'), formatSafetensors(new Map([...parameterShapes(tiny)].map(([name, shape]) => [name, { shape, values: synthetic.read(name) }]))));
     python(`${published}
@@ -72,6 +89,7 @@ torch.save(checkpoint, folder + '/last.pth.tar')`);
     const converted = parseSafetensors(readFileSync(at('converted.safetensors')));
     expect(configOf(converted)).toEqual(tiny);
     expectSame(converted, parameterShapes(tiny).keys());
+    await expectGoldens(converted);
   });
 
   test('halves and bfloat16 keep their bits', async () => {
