@@ -20,7 +20,7 @@ const shared = { bundle: true, format: 'esm', target: 'es2022', sourcemap: true,
 await build({ ...shared, entryPoints: { node: 'src/node.ts', cli: 'src/cli/main.ts', 'example-worker': 'src/node/example-worker.ts', 'itk-worker': 'src/node/itk-worker.ts', 'case-worker': 'src/node/case-worker.ts' }, outdir: 'dist', splitting: true, chunkNames: 'shared-[hash]', platform: 'node', external: [...Object.keys(dependencies), ...Object.keys(optionalDependencies)] });
 
 const inPages: BuildOptions = { ...shared, platform: 'browser', minify: true, plugins: [minifiedKernels] };
-await build({ ...inPages, entryPoints: { browser: 'src/browser.ts' }, outdir: 'dist' });
+await build({ ...inPages, entryPoints: { browser: 'src/browser.ts', core: 'src/core.ts' }, outdir: 'dist' });
 await build({
   ...inPages, outdir: 'dist/web', sourcemap: false,
   entryPoints: { page: 'src/web/page.ts', 'volsam-viewer': 'src/web/volsam-viewer.ts', 'engine-worker': 'src/web/engine-worker.ts', 'service-worker': 'src/web/service-worker.ts' },

@@ -34,6 +34,26 @@ export interface Kernel<Bindings extends Record<string, Element> = Record<string
   readonly types?: { bindings: Bindings; overrides: Overrides };
 }
 
+export interface OwnKernel {
+  /** For messages and profiles. */
+  readonly name: string;
+  readonly source: string;
+  /** In the order of `@group(0) @binding(0)`, 1, …; `written` is `var<storage, read_write>`. */
+  readonly bindings: readonly { readonly name: string; readonly element: Element; readonly written?: boolean }[];
+  readonly entryPoint?: string;
+}
+
+/**
+ * A kernel of one's own, for `recorder.dispatch`: its recordings are planned, replayed and profiled like any other's.
+ * `alias stored = f32;` in the source becomes f16 where the plan stores halves.
+ */
+export function defineKernel({ name, source, bindings, entryPoint = 'main' }: OwnKernel): Kernel {
+  return {
+    name, source, entryPoint, bindings: bindings.map((binding, index) => ({ name: binding.name, element: binding.element, written: binding.written ?? false, index })),
+    required: [], needs: { features: [], halfPrecision: false }, suitsSoftware: false, tile: {}, settings: [{}],
+  };
+}
+
 export type Tile = Readonly<Record<string, number>>;
 
 /** What a device must have for a kernel to run, as read from its source. */

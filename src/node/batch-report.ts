@@ -9,6 +9,9 @@ import { formatPage, type Section } from './page.ts';
 
 const columns = ['case', 'status', 'lesion', 'voxels', 'millilitres', 'axialDiameterMm', 'diameterMm', 'meanIntensity', 'touchesBorder', 'reason'] as const;
 
+/** The page's, in the same order. */
+const heads = ['case', 'status', 'lesion', 'voxels', 'ml', 'axial diameter (mm)', 'diameter (mm)', 'mean intensity', 'touches the border', 'reason'];
+
 type Row = Readonly<Record<(typeof columns)[number], string | number | null>>;
 
 function rowsOf(name: string, record: CaseRecord | undefined): Row[] {
@@ -29,7 +32,7 @@ export async function writeBatchReport(folder: string, cases: readonly CohortCas
   const shown = (value: string | number | null) => (value === null ? '' : typeof value === 'number' && !Number.isInteger(value) ? value.toFixed(2) : String(value));
   const sections: Section[] = [
     { kind: 'text', title: 'The run', lines: [`${cases.length} cases: ${done.length} done, ${records.filter((record) => record?.failure !== undefined).length} failed, ${records.filter((record) => !record).length} not tried.`] },
-    { kind: 'table', title: 'Lesions', head: columns, rows: rows.map((row) => columns.map((column) => shown(row[column]))) },
+    { kind: 'table', title: 'Lesions', head: heads, rows: rows.map((row) => columns.map((column) => shown(row[column]))) },
     { kind: 'pictures', title: 'Masks, in the planes through the first click', pictures },
   ];
   await writeWhole(join(folder, 'summary.csv'), new TextEncoder().encode(formatCsv(columns, rows)));

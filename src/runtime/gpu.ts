@@ -45,8 +45,9 @@ export interface Gpu {
   destroyBuffer(buffer: GPUBuffer): void;
   /** Runs `work`; what it asks of the GPU before its first await is checked. @throws GpuError, DeviceLostError */
   checked<T>(what: string, work: () => T | Promise<T>): Promise<T>;
-  /** Frees the device and everything on it. */
+  /** Frees every buffer that volsam made, and the device unless a host owns it. */
   close(): void;
+  [Symbol.dispose](): void;
 }
 
 /** The last one is Dawn's experiment: typed as a name that WebGPU does not know yet. */
@@ -65,7 +66,7 @@ interface SubgroupMatrixConfig {
 /** What the kernels are written for. */
 const matrixSides = [8, 16];
 
-function describe({ info, features }: GPUAdapter): AdapterDescription {
+function describe({ info, features }: { readonly info: GPUAdapterInfo; readonly features: ReadonlySet<string> }): AdapterDescription {
   const software = info.architecture === 'software' || /swiftshader|llvmpipe/i.test(`${info.architecture} ${info.device} ${info.description}`);
   const subgroupSize = features.has('subgroups') && info.subgroupMinSize === info.subgroupMaxSize ? info.subgroupMinSize : undefined;
   const configs = [...(info as GPUAdapterInfo & { subgroupMatrixConfigs?: Iterable<SubgroupMatrixConfig> }).subgroupMatrixConfigs ?? []];
@@ -124,12 +125,37 @@ export async function openDevice(entry: GPU, tuning?: Tuning): Promise<Gpu> {
     requiredFeatures: wantedFeatures.filter((feature) => adapter.features.has(feature)),
     requiredLimits: Object.fromEntries(wantedLimits.map((limit) => [limit, adapter.limits[limit]])),
   });
+  return gpuOn(device, describe(adapter), tuning, true);
+}
+
+export interface UseDeviceOptions {
+  /** The adapter's, where the device does not tell. */
+  readonly info?: GPUAdapterInfo;
+  readonly tuning?: Tuning;
+}
+
+/**
+ * Computes on a device that a host has opened, for its renderer say, with the features and limits that it was opened with.
+ * The device stays the host's: closing frees volsam's buffers only.
+ * @throws AdapterError where neither the device nor the options tell the adapter's info
+ */
+export function useDevice(device: GPUDevice, { info = device.adapterInfo, tuning }: UseDeviceOptions = {}): Gpu {
+  if (!info) {
+    throw new AdapterError('the device does not tell its adapter\'s info; give it as an option: useDevice(device, { info: adapter.info })');
+  }
+  return gpuOn(device, describe({ info, features: device.features }), tuning, false);
+}
+
+/** @param isOurs the device ends with the Gpu, and every error on it is volsam's */
+function gpuOn(device: GPUDevice, description: AdapterDescription, tuning: Tuning | undefined, isOurs: boolean): Gpu {
   const { account, add } = accountOf();
   const { loss, untilLost } = lossGuard(device);
   let uncaptured: GpuError | undefined;
-  device.onuncapturederror = ({ error }) => {
-    uncaptured ??= new GpuError(`outside of any check: ${error.message}`);
-  };
+  if (isOurs) {
+    device.onuncapturederror = ({ error }) => {
+      uncaptured ??= new GpuError(`outside of any check: ${error.message}`);
+    };
+  }
   const sizes = new Map<GPUBuffer, number>();
 
   /** The scopes close before anything is awaited, so that calls in flight together never read each other's errors. */
@@ -158,7 +184,6 @@ export async function openDevice(entry: GPU, tuning?: Tuning): Promise<Gpu> {
     }
   }
 
-  const description = describe(adapter);
   const gpu: Gpu = {
     device,
     adapter: description,
@@ -186,8 +211,11 @@ export async function openDevice(entry: GPU, tuning?: Tuning): Promise<Gpu> {
     checked,
     close() {
       [...sizes.keys()].forEach((buffer) => gpu.destroyBuffer(buffer));
-      device.destroy();
+      if (isOurs) {
+        device.destroy();
+      }
     },
+    [Symbol.dispose]: () => gpu.close(),
   };
   return gpu;
 }

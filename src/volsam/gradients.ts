@@ -13,7 +13,8 @@ import { finishPlan, type Recording } from '../runtime/plan.ts';
 import type { Recorder, RecordingTarget } from '../runtime/recorder.ts';
 import { createTapedRecorder } from '../runtime/tape.ts';
 import { createTensor, destroyTensor, readTensor, writeTensor, type Tensor } from '../runtime/tensor.ts';
-import type { Point, Volume } from './inputs.ts';
+import type { Point, VolumeInput } from './inputs.ts';
+import { fillVolume } from './volume-slot.ts';
 
 type Stored = Tensor<'stored'>;
 type Floats = Tensor<'f32'>;
@@ -79,7 +80,7 @@ export function createGradients(gpu: Gpu, { parameters }: Weights): Map<Paramete
 export const lossScale = { f32: 1, f16: 1024 } as const;
 
 /** As `Sam3D.gradients`; inputs are checked there. */
-export async function gradientsOf(gpu: Gpu, target: RecordingTarget, c: Config, w: Weights, volume: Volume, points: readonly Point[] | null, labels: Uint8Array): Promise<Gradients> {
+export async function gradientsOf(gpu: Gpu, target: RecordingTarget, c: Config, w: Weights, volume: VolumeInput, points: readonly Point[] | null, labels: Uint8Array): Promise<Gradients> {
   const scaleSlot = createTensor(gpu, 'loss scale', 'f32', target.precision, [1]);
   const pointSlot = points && createTensor(gpu, 'points', 'f32', target.precision, [points.length, 3]);
   const slots = { ...createExampleSlots(gpu, target, c, { scale: scaleSlot }), points: pointSlot };
@@ -88,7 +89,7 @@ export async function gradientsOf(gpu: Gpu, target: RecordingTarget, c: Config, 
     const plan = await finishPlan(gpu, recordGradients(target, c, w, slots, gradients));
     try {
       const scale = lossScale[target.precision];
-      writeTensor(gpu, slots.volume, volume.data);
+      await fillVolume(gpu, slots.volume, volume);
       writeTensor(gpu, slots.labels, Float32Array.from(labels));
       writeTensor(gpu, slots.scale, Float32Array.of(scale));
       if (slots.points && points) {

@@ -9,16 +9,34 @@ export interface Volume {
   readonly shape: readonly [depth: number, height: number, width: number];
 }
 
+/** A volume in memory, or on the GPU already. */
+export interface VolumeInput {
+  /** As `Volume` has it, or f32 in a host's buffer on the same device (COPY_SRC; in half precision STORAGE instead). */
+  readonly data: Float32Array | GPUBuffer;
+  readonly shape: Volume['shape'];
+}
+
+/** Runtimes differ in whether they have GPUBuffer by name. */
+export function isBuffer(data: VolumeInput['data']): data is GPUBuffer {
+  return typeof data === 'object' && data !== null && !ArrayBuffer.isView(data) && 'mapAsync' in data;
+}
+
 /** Voxels of the crop. */
 export type Point = readonly [d: number, h: number, w: number];
 
 /** @throws InputError where the volume is not a cube of `crop` finite voxels */
-export function checkVolume({ data, shape }: Volume, crop: number): void {
+export function checkVolume({ data, shape }: VolumeInput, crop: number): void {
   if (!Array.isArray(shape) || shape.length !== 3 || shape.some((side) => side !== crop)) {
     throw new InputError(`volume: shape [${shape}]; accepted is [${crop},${crop},${crop}]`);
   }
+  if (isBuffer(data)) {
+    if (data.size < 4 * crop ** 3) {
+      throw new InputError(`volume: a buffer of ${data.size} bytes; accepted are ${4 * crop ** 3}, ${crop ** 3} values of f32`);
+    }
+    return;
+  }
   if (!(data instanceof Float32Array) || data.length !== crop ** 3) {
-    throw new InputError(`volume: ${data?.length} values; accepted is a Float32Array of ${crop ** 3}`);
+    throw new InputError(`volume: ${(data as Float32Array | undefined)?.length} values; accepted is a Float32Array of ${crop ** 3}, or a GPUBuffer`);
   }
   const bad = data.findIndex((value) => !Number.isFinite(value));
   if (bad >= 0) {

@@ -1,12 +1,13 @@
 /** The model on a device: crop and clicks in, logits out. */
 import { recordEncode, recordDecode } from './plans.ts';
-import { checkPoints, checkPrecision, checkTarget, checkVolume, type Point, type Volume } from './inputs.ts';
+import { checkPoints, checkPrecision, checkTarget, checkVolume, type Point, type VolumeInput } from './inputs.ts';
 import { configOf, type Config } from '../model/config.ts';
 import { uploadWeights, type Weights } from '../model/weights.ts';
 import type { TensorFile } from '../files/safetensors.ts';
 import type { Precision } from '../kernels/kernel.ts';
 import { createSlots, type Slots } from './slots.ts';
 import { tapValue, type TapValue } from './taps.ts';
+import { fillVolume } from './volume-slot.ts';
 import { gradientsOf, type Gradients } from './gradients.ts';
 import { InputError } from '../runtime/errors.ts';
 import type { Gpu } from '../runtime/gpu.ts';
@@ -41,6 +42,7 @@ export interface Embedding {
   readonly feature: Tensor<'stored'>;
   readonly shared: Tensor<'stored'>;
   dispose(): void;
+  [Symbol.dispose](): void;
 }
 
 interface ClickPlan {
@@ -104,31 +106,29 @@ export class Sam3D {
    * @returns logits (classes, D, H, W)
    * @throws InputError, GpuError, DeviceLostError
    */
-  predict(volume: Volume, points: readonly Point[] | null, options: PredictOptions = {}): Promise<{ logits: Float32Array }> {
+  predict(volume: VolumeInput, points: readonly Point[] | null, options: PredictOptions = {}): Promise<{ logits: Float32Array }> {
     return this.#predictInto(volume, points, options, async () => ({ logits: await readTensor(this.#gpu, this.#slots.logits) }));
   }
 
   /** As `predict`, through a softmax: probabilities (classes, D, H, W). */
-  predictProbabilities(volume: Volume, points: readonly Point[] | null, options: PredictOptions = {}): Promise<{ probabilities: Float32Array }> {
+  predictProbabilities(volume: VolumeInput, points: readonly Point[] | null, options: PredictOptions = {}): Promise<{ probabilities: Float32Array }> {
     return this.#predictInto(volume, points, options, async () => ({ probabilities: await readTensor(this.#gpu, this.#slots.probabilities) }));
   }
 
   /** As `predictProbabilities`, left on the GPU: `use` has the tensor (classes, D, H, W) to itself until it is done. */
-  visitProbabilities<T>(volume: Volume, points: readonly Point[] | null, use: (probabilities: Tensor<'f32'>) => Promise<T>, options: PredictOptions = {}): Promise<T> {
+  visitProbabilities<T>(volume: VolumeInput, points: readonly Point[] | null, use: (probabilities: Tensor<'f32'>) => Promise<T>, options: PredictOptions = {}): Promise<T> {
     return this.#predictInto(volume, points, options, () => use(this.#slots.probabilities));
   }
 
   /** Runs the encoder, and the click-independent part of the decoder. @throws as `predict` */
-  async embed(volume: Volume, options: PredictOptions = {}): Promise<Embedding> {
+  async embed(volume: VolumeInput, options: PredictOptions = {}): Promise<Embedding> {
     checkVolume(volume, this.config.crop);
     return this.#inTurn(async () => {
       await this.#encode(volume, options);
       const [feature, shared] = [this.#slots.feature, this.#slots.shared].map((slot) =>
         createTensor(this.#gpu, 'embedding', 'stored', this.precision, slot.shape));
-      const embedding: Embedding = {
-        feature: feature!, shared: shared!,
-        dispose: () => [feature!, shared!].forEach((tensor) => destroyTensor(this.#gpu, tensor)),
-      };
+      const dispose = () => [feature!, shared!].forEach((tensor) => destroyTensor(this.#gpu, tensor));
+      const embedding: Embedding = { feature: feature!, shared: shared!, dispose, [Symbol.dispose]: dispose };
       await this.#copyAll([[this.#slots.feature, embedding.feature], [this.#slots.shared, embedding.shared]]);
       return embedding;
     });
@@ -144,20 +144,25 @@ export class Sam3D {
     return this.#decodeInto(embedding, points, options, async () => ({ probabilities: await readTensor(this.#gpu, this.#slots.probabilities) }));
   }
 
+  /** As `decodeProbabilities`, left on the GPU, as `visitProbabilities` has it. */
+  visitDecoded<T>(embedding: Embedding, points: readonly Point[] | null, use: (probabilities: Tensor<'f32'>) => Promise<T>, options: PredictOptions = {}): Promise<T> {
+    return this.#decodeInto(embedding, points, options, () => use(this.#slots.probabilities));
+  }
+
   /**
    * Named intermediates of a prediction, in the reference's layout: token grids (H, W, D, C), features (1, C, H, W, D),
    * logits (1, classes, D, H, W).
    * @param names such as `tokens`, `blocks.0.attn`, `feature.3`, `prompted`, `logits`
    * @throws VolsamError where there is no such intermediate
    */
-  async taps(volume: Volume, points: readonly Point[] | null, names: readonly string[]): Promise<Map<string, TapValue>> {
+  async taps(volume: VolumeInput, points: readonly Point[] | null, names: readonly string[]): Promise<Map<string, TapValue>> {
     const found = new Map<string, TapValue>();
     await this.visitTaps(volume, points, names, (name, value) => void found.set(name, value));
     return found;
   }
 
   /** As `taps`, one at a time: at full size they do not fit in memory together. */
-  async visitTaps(volume: Volume, points: readonly Point[] | null, names: readonly string[], visit: (name: string, value: TapValue) => void, { progress, signal }: PredictOptions = {}): Promise<void> {
+  async visitTaps(volume: VolumeInput, points: readonly Point[] | null, names: readonly string[], visit: (name: string, value: TapValue) => void, { progress, signal }: PredictOptions = {}): Promise<void> {
     checkVolume(volume, this.config.crop);
     checkPoints(points, this.config.crop);
     const ofDecoder = (name: string) => name === 'prompted' || name === 'logits';
@@ -174,7 +179,7 @@ export class Sam3D {
    * @param target (crop, crop, crop), axes (D, H, W): 1 in the lesion, 0 elsewhere
    * @throws as `predict`
    */
-  gradients(volume: Volume, points: readonly Point[] | null, target: Uint8Array): Promise<Gradients> {
+  gradients(volume: VolumeInput, points: readonly Point[] | null, target: Uint8Array): Promise<Gradients> {
     checkVolume(volume, this.config.crop);
     checkPoints(points, this.config.crop);
     checkTarget(target, this.config.crop);
@@ -199,6 +204,10 @@ export class Sam3D {
     return { weights, slots, encoder, decoder, total: weights + slots + encoder + decoder };
   }
 
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
   /** Records what `predict` runs, without running it: for profiling. @throws as `predict` */
   async record(points: readonly Point[] | null): Promise<readonly Plan[]> {
     checkPoints(points, this.config.crop);
@@ -210,7 +219,7 @@ export class Sam3D {
     return [this.#encodePlan, this.#clickPlan?.plan].filter((plan) => plan !== undefined);
   }
 
-  async #predictInto<T>(volume: Volume, points: readonly Point[] | null, { progress, signal }: PredictOptions, read: () => Promise<T>): Promise<T> {
+  async #predictInto<T>(volume: VolumeInput, points: readonly Point[] | null, { progress, signal }: PredictOptions, read: () => Promise<T>): Promise<T> {
     checkVolume(volume, this.config.crop);
     checkPoints(points, this.config.crop);
     return this.#inTurn(async () => {
@@ -273,9 +282,9 @@ export class Sam3D {
     this.#clickPlan = undefined;
   }
 
-  async #encode(volume: Volume, options?: ReplayOptions): Promise<void> {
+  async #encode(volume: VolumeInput, options?: ReplayOptions): Promise<void> {
     const plan = await this.#encodePlanned();
-    writeTensor(this.#gpu, this.#slots.volume, volume.data);
+    await fillVolume(this.#gpu, this.#slots.volume, volume);
     await plan.replay(options);
   }
 

@@ -3,28 +3,22 @@
  * lost device is opened anew by the next click.
  */
 import type { NiftiImage } from '../files/nifti.ts';
-import type { TensorFile } from '../files/safetensors.ts';
-import type { Precision } from '../kernels/kernel.ts';
 import { configOf } from '../model/config.ts';
-import { DeviceLostError, InputError } from '../runtime/errors.ts';
+import { InputError } from '../runtime/errors.ts';
 import type { Gpu } from '../runtime/gpu.ts';
 import { profile, type Profile } from '../runtime/profiler.ts';
 import { cropKey, cropRound, pointsIn, readCrop, writeCropBox, type Crop } from './crop.ts';
+import { keepModel, type KeptModelOptions } from './kept-model.ts';
 import { lesionIn, united, type LesionMask } from './lesion-mask.ts';
 import type { Preset } from './preset.ts';
-import { Sam3D, type Embedding } from './sam3d.ts';
+import type { Embedding, Sam3D } from './sam3d.ts';
 
 /** Voxel indices (i, j, k) of the file as stored. */
 export type Click = readonly number[];
 
 export type Stage = 'opening' | 'resampling' | 'encoding' | 'decoding' | 'writing back';
 
-export interface SessionOptions {
-  /** Opens a device: at the first click, and again after one was lost. */
-  readonly open: () => Promise<Gpu>;
-  readonly weights: TensorFile;
-  readonly precision?: Precision;
-}
+export type SessionOptions = KeptModelOptions;
 
 export interface SegmentOptions {
   /** Told the stage, and how much of it is done, from 0 to 1. */
@@ -63,11 +57,11 @@ interface Loaded {
   readonly masks: Map<string, LesionMask>;
 }
 
-interface Model {
+/** The crop that was clicked in last, on its device. */
+interface Encoded {
   readonly gpu: Gpu;
-  readonly sam: Sam3D;
-  /** Of the crop that was clicked in last. */
-  encoded?: { readonly key: string; readonly embedding: Embedding };
+  readonly key: string;
+  readonly embedding: Embedding;
 }
 
 /** Clicks by crop, in the order in which they were made. */
@@ -85,50 +79,32 @@ function byCrop({ image, preset }: Loaded, clicks: readonly Click[], side: numbe
 }
 
 /** @throws InputError where the weights are not a whole model's */
-export function createSession({ open, weights, precision = 'f32' }: SessionOptions): Session {
-  const { crop: side } = configOf(weights);
+export function createSession(options: SessionOptions): Session {
+  const { crop: side } = configOf(options.weights);
+  const model = keepModel(options);
   let loaded: Loaded | undefined;
-  let model: Model | undefined;
+  let encoded: Encoded | undefined;
 
-  function close(): void {
-    model?.gpu.close();
-    model = undefined;
+  function forget(): void {
+    encoded?.embedding.dispose();
+    encoded = undefined;
   }
 
-  async function opened(): Promise<Model> {
-    if (model?.gpu.loss.isLost) {
-      close();
-    }
-    if (!model) {
-      const gpu = await open();
-      try {
-        model = { gpu, sam: await Sam3D.create(gpu, weights, { precision }) };
-      } catch (error) {
-        gpu.close();
-        throw error;
-      }
-    }
-    return model;
-  }
-
-  async function embeddingOf({ image, preset }: Loaded, crop: Crop, { progress, signal }: SegmentOptions): Promise<{ embedding: Embedding; isNew: boolean }> {
-    const { gpu, sam, encoded } = model!;
+  async function embeddingOf(sam: Sam3D, gpu: Gpu, { image, preset }: Loaded, crop: Crop, { progress, signal }: SegmentOptions): Promise<{ embedding: Embedding; isNew: boolean }> {
     const key = cropKey(crop);
-    if (encoded?.key === key) {
+    if (encoded?.gpu === gpu && encoded.key === key) {
       return { embedding: encoded.embedding, isNew: false };
     }
     progress?.('resampling', 0);
     const volume = readCrop(image, crop, preset);
-    encoded?.embedding.dispose();
-    model = { gpu, sam };
+    forget();
     const embedding = await sam.embed(volume, { signal, progress: (done, total) => progress?.('encoding', done / total) });
-    model.encoded = { key, embedding };
+    encoded = { gpu, key, embedding };
     return { embedding, isNew: true };
   }
 
   /** The lesion that clicks in one crop show. */
-  async function maskOf(crop: Crop, clicks: readonly Click[], embedding: Embedding, { progress, signal }: SegmentOptions): Promise<LesionMask> {
-    const { sam } = model!;
+  async function maskOf(sam: Sam3D, crop: Crop, clicks: readonly Click[], embedding: Embedding, { progress, signal }: SegmentOptions): Promise<LesionMask> {
     const { probabilities } = await sam.decodeProbabilities(embedding, pointsIn(crop, clicks)!, { signal, progress: (done, total) => progress?.('decoding', done / total) });
     progress?.('writing back', 0);
     const { origin, dims, values } = writeCropBox(probabilities.subarray(side ** 3, 2 * side ** 3), crop);
@@ -136,57 +112,51 @@ export function createSession({ open, weights, precision = 'f32' }: SessionOptio
     return { ...least, origin: [least.origin[0] + origin[0], least.origin[1] + origin[1], least.origin[2] + origin[2]] };
   }
 
-  async function segment(clicks: readonly Click[], options: SegmentOptions): Promise<SegmentedLesion> {
-    if (!loaded || clicks.length === 0) {
-      throw new InputError(loaded ? 'clicks: none given; accepted is at least one' : 'no image is loaded');
-    }
-    const started = performance.now();
-    const crops = byCrop(loaded, clicks, side);
-    options.progress?.('opening', 0);
-    const { gpu } = await opened();
-    gpu.memory.resetPeak();
-    let [mask, encoded]: [LesionMask | undefined, number] = [undefined, 0];
-    for (const { crop, clicks: own } of crops) {
-      const key = JSON.stringify(own);
-      let part = loaded.masks.get(key);
+  async function lesionOf(sam: Sam3D, gpu: Gpu, work: Loaded, crops: readonly { crop: Crop; clicks: Click[] }[], given: SegmentOptions): Promise<{ mask: LesionMask; encodings: number }> {
+    let [mask, encodings]: [LesionMask | undefined, number] = [undefined, 0];
+    for (const { crop, clicks } of crops) {
+      const key = JSON.stringify(clicks);
+      let part = work.masks.get(key);
       if (!part) {
-        const { embedding, isNew } = await embeddingOf(loaded, crop, options);
-        part = await maskOf(crop, own, embedding, options);
-        encoded += Number(isNew);
-        loaded.masks.set(key, part);
+        const { embedding, isNew } = await embeddingOf(sam, gpu, work, crop, given);
+        part = await maskOf(sam, crop, clicks, embedding, given);
+        encodings += Number(isNew);
+        work.masks.set(key, part);
       }
       mask = mask ? united(mask, part) : part;
     }
-    return { mask: mask!, milliseconds: performance.now() - started, peakGpuBytes: gpu.memory.peakBytes, encoded };
+    return { mask: mask!, encodings };
   }
 
   return {
     load(image, preset) {
       loaded = { image, preset, masks: new Map() };
-      model?.encoded?.embedding.dispose();
-      model = model && { gpu: model.gpu, sam: model.sam };
+      forget();
     },
-    async segment(clicks, options = {}) {
-      try {
-        return await segment(clicks, options);
-      } catch (error) {
-        if (error instanceof DeviceLostError) {
-          close();
-        }
-        throw error;
+    async segment(clicks, given = {}) {
+      const work = loaded;
+      if (!work || clicks.length === 0) {
+        throw new InputError(work ? 'clicks: none given; accepted is at least one' : 'no image is loaded');
       }
+      const started = performance.now();
+      const crops = byCrop(work, clicks, side);
+      given.progress?.('opening', 0);
+      return model.use(async (sam, gpu) => {
+        gpu.memory.resetPeak();
+        const { mask, encodings } = await lesionOf(sam, gpu, work, crops, given);
+        return { mask, milliseconds: performance.now() - started, peakGpuBytes: gpu.memory.peakBytes, encoded: encodings };
+      });
     },
-    async profile() {
-      const plans = model?.sam.plans ?? [];
-      if (!model || plans.length === 0) {
+    profile: () => model.use(async (sam, gpu) => {
+      if (sam.plans.length === 0) {
         throw new InputError('nothing has run yet: there is no call to profile');
       }
       const profiles: Profile[] = [];
-      for (const plan of plans) {
-        profiles.push(await profile(model.gpu, plan));
+      for (const plan of sam.plans) {
+        profiles.push(await profile(gpu, plan));
       }
       return { clock: profiles[0]!.clock, timings: profiles.flatMap(({ timings }) => timings) };
-    },
-    close,
+    }),
+    close: model.close,
   };
 }

@@ -12,7 +12,8 @@ import { targetOf, type RecordingTarget } from '../runtime/recorder.ts';
 import { bufferOf, createTensor, readTensor, writeTensor, type Tensor } from '../runtime/tensor.ts';
 import { InputError } from '../runtime/errors.ts';
 import { createExampleSlots, recordGradients, type ExampleSlots } from './gradients.ts';
-import { checkPoints, checkPrecision, checkTarget, checkVolume, type Point, type Volume } from './inputs.ts';
+import { checkPoints, checkPrecision, checkTarget, checkVolume, type Point, type Volume, type VolumeInput } from './inputs.ts';
+import { fillVolume } from './volume-slot.ts';
 import { createOptimizer, destroyOptimizer, recordOptimizer, type Optimizer } from './optimizer.ts';
 import { Sam3D, tensorsIn } from './sam3d.ts';
 
@@ -25,13 +26,18 @@ export interface TrainerOptions {
   readonly weightDecay?: number;
 }
 
-export interface Example {
+export interface ExampleInput {
   /** (crop, crop, crop), axes (D, H, W), normalised */
-  readonly volume: Volume;
+  readonly volume: VolumeInput;
   /** (d, h, w) in voxels of the crop */
   readonly points: readonly Point[];
   /** 1 in the lesion, 0 elsewhere */
   readonly target: Uint8Array;
+}
+
+/** An example in memory. */
+export interface Example extends ExampleInput {
+  readonly volume: Volume;
 }
 
 export interface StepResult {
@@ -97,7 +103,7 @@ export class Trainer {
    * then on the GPU without a gap.
    * @throws InputError, GpuError, DeviceLostError
    */
-  async step({ volume, points, target }: Example, learningRate: number, options?: ReplayOptions): Promise<StepResult> {
+  async step({ volume, points, target }: ExampleInput, learningRate: number, options?: ReplayOptions): Promise<StepResult> {
     checkVolume(volume, this.config.crop);
     checkPoints(points, this.config.crop);
     checkTarget(target, this.config.crop);
@@ -106,7 +112,7 @@ export class Trainer {
       throw new InputError(`points: ${points.length} clicks; this trainer was made for ${[...this.#plans.keys()].join(', ')}`);
     }
     const { done } = await this.#inTurn(async () => {
-      writeTensor(this.#gpu, slots.volume, volume.data);
+      await fillVolume(this.#gpu, slots.volume, volume);
       writeTensor(this.#gpu, slots.labels, Float32Array.from(target));
       writeTensor(this.#gpu, slots.points!, new Float32Array(points.flat()));
       writeTensor(this.#gpu, this.#optimizer.schedule, Float32Array.of(learningRate, this.#weightDecay, 0, 0));
@@ -154,6 +160,10 @@ export class Trainer {
   /** The recorded steps by number of clicks, and the optimiser's: for profiling. */
   get plans(): readonly Plan[] {
     return [...this.#plans.values(), this.#update];
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
   }
 
   dispose(): void {

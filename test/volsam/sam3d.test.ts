@@ -105,9 +105,9 @@ test('bad inputs are refused by the argument\'s name, before any GPU work', asyn
 test('an embedding of another model is refused, and a lost device rejects the pending call by name', async () => {
   const own = await openGpu({ tune: false });
   const lost = await Sam3D.create(own, syntheticWeights(config));
-  const { feature, shared, dispose } = await sam.embed(volume);
-  await expect(sam.decode({ feature: { ...feature, bytes: 4 }, shared, dispose }, null)).rejects.toThrow(/embedding: made by a model of another configuration/);
-  dispose();
+  const embedding = await sam.embed(volume);
+  await expect(sam.decode({ ...embedding, feature: { ...embedding.feature, bytes: 4 } }, null)).rejects.toThrow(/embedding: made by a model of another configuration/);
+  embedding.dispose();
   const pending = lost.predict(volume, points);
   own.device.destroy();
   await expect(pending).rejects.toThrow(DeviceLostError);

@@ -1,0 +1,31 @@
+/** The checks as a command of Node, Bun and Deno: `command.js goldens|rounds|cold FILE`, one JSON object out. */
+import { readFileSync } from 'node:fs';
+import process from 'node:process';
+import { openDevice, type Gpu } from 'volsam/core';
+import { firstPrediction, goldenErrors, roundsOf } from './engine.ts';
+
+/** Deno has WebGPU itself; Node and Bun take Dawn's binding, whose instance must outlive its devices. */
+async function entryOf(): Promise<GPU> {
+  if ('gpu' in (globalThis.navigator ?? {})) {
+    return navigator.gpu;
+  }
+  const { create, globals } = await import('webgpu');
+  Object.assign(globalThis, globals);
+  return create([]);
+}
+
+const [what, file] = process.argv.slice(2);
+const bytes = new Uint8Array(readFileSync(file!));
+const entry = await entryOf();
+const open = (): Promise<Gpu> => openDevice(entry);
+
+async function answer(): Promise<object> {
+  if (what === 'cold') {
+    return firstPrediction(open, bytes);
+  }
+  using gpu = await open();
+  return { adapter: gpu.adapter.name, ...what === 'goldens' ? await goldenErrors(gpu, bytes) : await roundsOf(gpu, bytes, 100, () => process.memoryUsage().rss) };
+}
+
+console.log(JSON.stringify(await answer()));
+process.exit(0);

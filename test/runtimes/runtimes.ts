@@ -1,0 +1,51 @@
+/** The runtimes that volsam is tested in, and the scripts that they run. */
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { build } from 'esbuild';
+
+const folder = 'test/runtimes';
+export const goldensFile = resolve('test/goldens/tiny.safetensors');
+
+/** The command of each runtime; those that are not installed here are left out. */
+export function commands(): Record<string, string[]> {
+  const installed = (name: string) => resolve(folder, 'node_modules/.bin', name);
+  const all: Record<string, string[]> = { node: [process.execPath], bun: [installed('bun')], deno: [installed('deno'), 'run', '-A', '--unstable-webgpu'] };
+  return Object.fromEntries(Object.entries(all).filter(([, [program]]) => existsSync(program!)));
+}
+
+/** Installs Bun and Deno beside this file. */
+export function installRuntimes(): void {
+  if (Object.keys(commands()).length < 3) {
+    const { status, stderr } = spawnSync('npm', ['ci', '--no-audit', '--no-fund'], { cwd: folder, encoding: 'utf8' });
+    if (status !== 0) {
+      console.warn(`volsam: Bun and Deno could not be installed, and what runs in them is skipped: ${stderr.split('\n')[0]}`);
+    }
+  }
+}
+
+/** One script of `command.ts` or `page.ts`, over the built core. */
+export async function bundled(entry: 'command.ts' | 'page.ts'): Promise<string> {
+  const { outputFiles } = await build({ entryPoints: [join(folder, entry)], bundle: true, format: 'esm', target: 'es2022', platform: entry === 'page.ts' ? 'browser' : 'node', external: ['webgpu'], alias: { 'volsam/core': resolve('dist/core.js') }, write: false });
+  return outputFiles[0]!.text;
+}
+
+/** @returns the path of a script for `runCommand`, where it finds Dawn's binding */
+export async function writeCommand(): Promise<string> {
+  const path = resolve(folder, 'built-command.mjs');
+  writeFileSync(path, await bundled('command.ts'));
+  return path;
+}
+
+/** @returns what it printed @throws Error with what it said where it fails */
+export function runCommand(runtime: readonly string[], script: string, what: 'goldens' | 'rounds' | 'cold'): Promise<Record<string, unknown>> {
+  const [program, ...args] = runtime as [string, ...string[]];
+  const child = spawn(program, [...args, script, what, goldensFile], { stdio: ['ignore', 'pipe', 'pipe'] });
+  let [out, said] = ['', ''];
+  child.stdout.on('data', (part: Buffer) => { out += String(part); });
+  child.stderr.on('data', (part: Buffer) => { said += String(part); });
+  return new Promise((done, fail) => {
+    child.once('error', fail);
+    child.once('close', (code) => (code === 0 ? done(JSON.parse(out.trim().split('\n').at(-1)!) as Record<string, unknown>) : fail(new Error(`${program} ${what} ended with ${code}: ${said}`))));
+  });
+}
