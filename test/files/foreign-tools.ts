@@ -1,5 +1,5 @@
 /**
- * The foreign readers and writers that files are held against; the tests install them where apt can:
+ * The foreign readers and writers that files are held against; `setup.ts` installs them where apt can:
  * torch (checkpoints), nibabel (NIfTI) and pydicom, plastimatch (ITK: NRRD, MetaImage, DICOM), gdcmconv (GDCM) and dciodvfy (a DICOM validator).
  */
 import { execFileSync, spawnSync } from 'node:child_process';
@@ -25,8 +25,7 @@ export function hasForeignTools(): boolean {
   return hasNibabel() && answers('plastimatch', '--version') && answers('gdcmconv', '--version') && answers('dciodvfy', '-h');
 }
 
-/** Before all tests, once: vitest's files run side by side, and apt does not. */
-export default function installForeignTools(): void {
+export function installForeignTools(): void {
   const areAllHere = () => hasForeignTools() && hasTorch();
   if (areAllHere()) {
     return;

@@ -1,0 +1,43 @@
+/** Every example that runs by itself; the page's is in test/web/library.test.ts. */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+
+const folder = mkdtempSync(join(tmpdir(), 'volsam-examples-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+const weights = 'weights/demo/demo_phantom.safetensors';
+
+function run(name: string, ...args: string[]): string {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [`examples/${name}`, ...args], { encoding: 'utf8' });
+  expect(status, stderr).toBe(0);
+  return stdout;
+}
+
+test('Node: a file, a click, a mask; at most 20 lines, which the README shows', () => {
+  expect(run('node.mjs', 'weights/demo/phantom_ct.nii.gz', weights, '51,45,41', join(folder, 'mask.nii.gz'))).toMatch(/^5\.\d\d ml\n524288 logits\n$/);
+  const text = readFileSync('examples/node.mjs', 'utf8').trim();
+  expect(text.split('\n').length).toBeLessThanOrEqual(20);
+  expect(readFileSync('README.md', 'utf8')).toContain(text);
+});
+
+test('a host\'s device: volume in, probabilities out, without leaving the GPU', () => {
+  expect(run('shared-device.mjs', weights)).toMatch(/^\d+ voxels of lesion\n$/);
+});
+
+test('a training loop by hand: the loss falls', () => {
+  const lines = run('training-loop.mjs').trim().split('\n');
+  const losses = lines.filter((line) => line.startsWith('step')).map((line) => Number(/loss ([\d.]+)/.exec(line)![1]));
+  expect(losses.length).toBe(10);
+  expect(losses.at(-1)!).toBeLessThan(losses[0]!);
+  expect(lines.at(-1)).toBe('139 tensors, 1128896 bytes');
+});
+
+test('one\'s own kernel, planned and profiled', () => {
+  expect(run('own-kernel.mjs')).toMatch(/^1 3 5 7 9 11 13\naxpy: [\d.]+ ms by (timestamp-query|.*), [\d.]+ GB\/s\n$/);
+});
+
+test('there are five', () => {
+  expect(readdirSync('examples').sort()).toEqual(['browser.html', 'node.mjs', 'own-kernel.mjs', 'shared-device.mjs', 'training-loop.mjs']);
+});
