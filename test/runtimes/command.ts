@@ -1,8 +1,9 @@
-/** The checks as a command of Node, Bun and Deno: `command.js goldens|rounds|cold FILE`, one JSON object out. */
+/** The checks as a command of Node, Bun and Deno: `command.js goldens|plain|kernels|rounds|cold FILE`, one JSON object out. */
 import { readFileSync } from 'node:fs';
 import process from 'node:process';
 import { openDevice, type Gpu } from 'volsam/core';
 import { firstPrediction, goldenErrors, roundsOf } from './engine.ts';
+import { compiledKernels } from './kernels.ts';
 
 /** Deno has WebGPU itself; Node and Bun take Dawn's binding, whose instance must outlive its devices. */
 async function entryOf(): Promise<GPU> {
@@ -24,7 +25,14 @@ async function answer(): Promise<object> {
     return firstPrediction(open, bytes);
   }
   using gpu = await open();
-  return { adapter: gpu.adapter.name, ...what === 'goldens' ? await goldenErrors(gpu, bytes) : await roundsOf(gpu, bytes, 100, () => process.memoryUsage().rss) };
+  const { name: adapter } = gpu.adapter;
+  switch (what) {
+    case 'goldens': return { adapter, ...await goldenErrors(gpu, bytes) };
+    // Not the forms for software adapters, but those that a GPU without any extra takes.
+    case 'plain': return { adapter, ...await goldenErrors({ ...gpu, choose: (_, candidates) => candidates[0]! }, bytes) };
+    case 'kernels': return { adapter, ...await compiledKernels(gpu) };
+    default: return { adapter, ...await roundsOf(gpu, bytes, 100, () => process.memoryUsage().rss) };
+  }
 }
 
 console.log(JSON.stringify(await answer()));

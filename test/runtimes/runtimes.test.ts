@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openBrowser, type TestBrowser } from '../web/browser.ts';
 import type { GoldenErrors } from './engine.ts';
+import { everyPlainKernel, type CompiledKernels } from './kernels.ts';
 import { bundled, commands, goldensFile, runCommand, writeCommand } from './runtimes.ts';
 
 /** What each of them has come to, for the table at the end. */
@@ -46,6 +47,17 @@ describe('tiny goldens: taps, logits, gradients', () => {
     expectGoldens('chromium', await page.evaluate('goldens()'));
     await browser.close();
   });
+});
+
+describe('every kernel that needs no extra compiles, in both precisions', () => {
+  for (const runtime of ['node', 'deno']) {
+    test(`${runtime}: ${runtime === 'deno' ? 'Naga' : 'Tint'}`, async (context) => {
+      const command = commands()[runtime] ?? context.skip(`${runtime} could not be installed`);
+      const { compiled, refused } = await runCommand(command, script, 'kernels') as unknown as CompiledKernels;
+      expect(refused).toEqual([]);
+      expect(compiled).toBeGreaterThanOrEqual(everyPlainKernel.length);
+    });
+  }
 });
 
 describe('100 rounds of create, predict, dispose leave GPU and process memory flat', () => {

@@ -38,7 +38,7 @@ export async function writeCommand(): Promise<string> {
 }
 
 /** @returns what it printed @throws Error with what it said where it fails */
-export function runCommand(runtime: readonly string[], script: string, what: 'goldens' | 'rounds' | 'cold'): Promise<Record<string, unknown>> {
+export function runCommand(runtime: readonly string[], script: string, what: 'goldens' | 'plain' | 'kernels' | 'rounds' | 'cold'): Promise<Record<string, unknown>> {
   const [program, ...args] = runtime as [string, ...string[]];
   const child = spawn(program, [...args, script, what, goldensFile], { stdio: ['ignore', 'pipe', 'pipe'] });
   let [out, said] = ['', ''];
