@@ -9,7 +9,7 @@ import { widthsOf } from '../model/widths.ts';
 import { diceCrossEntropy, diceCrossEntropyGradient } from '../ops/dice-cross-entropy.ts';
 import { withoutDeadCommands } from '../runtime/dead-commands.ts';
 import type { Gpu } from '../runtime/gpu.ts';
-import { finishPlan, type Recording } from '../runtime/plan.ts';
+import { finishPlan, type Recording, type ReplayOptions } from '../runtime/plan.ts';
 import type { Recorder, RecordingTarget } from '../runtime/recorder.ts';
 import { createTapedRecorder } from '../runtime/tape.ts';
 import { createTensor, destroyTensor, readTensor, writeTensor, type Tensor } from '../runtime/tensor.ts';
@@ -79,8 +79,15 @@ export function createGradients(gpu: Gpu, { parameters }: Weights): Map<Paramete
 /** What the loss is multiplied by, at first: in half precision, small gradients of activations would vanish without it. */
 export const lossScale = { f32: 1, f16: 1024 } as const;
 
+/** A crop, its clicks, or none, and where its lesion is. */
+export interface GradientExample {
+  readonly volume: VolumeInput;
+  readonly points: readonly Point[] | null;
+  readonly target: Uint8Array;
+}
+
 /** As `Sam3D.gradients`; inputs are checked there. */
-export async function gradientsOf(gpu: Gpu, target: RecordingTarget, c: Config, w: Weights, volume: VolumeInput, points: readonly Point[] | null, labels: Uint8Array): Promise<Gradients> {
+export async function gradientsOf(gpu: Gpu, target: RecordingTarget, c: Config, w: Weights, { volume, points, target: labels }: GradientExample, options: ReplayOptions): Promise<Gradients> {
   const scaleSlot = createTensor(gpu, 'loss scale', 'f32', target.precision, [1]);
   const pointSlot = points && createTensor(gpu, 'points', 'f32', target.precision, [points.length, 3]);
   const slots = { ...createExampleSlots(gpu, target, c, { scale: scaleSlot }), points: pointSlot };
@@ -95,7 +102,7 @@ export async function gradientsOf(gpu: Gpu, target: RecordingTarget, c: Config, 
       if (slots.points && points) {
         writeTensor(gpu, slots.points, new Float32Array(points.flat()));
       }
-      await plan.replay();
+      await plan.replay(options);
       const [loss] = await readTensor(gpu, slots.totals);
       const read = async (parameter: Parameter) => (await readTensor(gpu, gradients.get(parameter)!)).map((value) => value / scale);
       return { loss: loss!, gradients: await unpacked(w.parameters, parameterShapes(c), read) };

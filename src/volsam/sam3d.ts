@@ -179,11 +179,11 @@ export class Sam3D {
    * @param target (crop, crop, crop), axes (D, H, W): 1 in the lesion, 0 elsewhere
    * @throws as `predict`
    */
-  gradients(volume: VolumeInput, points: readonly Point[] | null, target: Uint8Array): Promise<Gradients> {
+  gradients(volume: VolumeInput, points: readonly Point[] | null, target: Uint8Array, options: PredictOptions = {}): Promise<Gradients> {
     checkVolume(volume, this.config.crop);
     checkPoints(points, this.config.crop);
     checkTarget(target, this.config.crop);
-    return this.#inTurn(() => gradientsOf(this.#gpu, this.#target, this.config, this.#weights, volume, points, target));
+    return this.#inTurn(() => gradientsOf(this.#gpu, this.#target, this.config, this.#weights, { volume, points, target }, options));
   }
 
   /** Frees every buffer that the model holds; embeddings are disposed of by themselves. */

@@ -1,5 +1,8 @@
 /** One engine, four runtimes and two WGSL compilers: Dawn's Tint in Node, Bun and Chromium, wgpu's Naga in Deno. */
-import { readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openBrowser, type TestBrowser } from '../web/browser.ts';
 import type { GoldenErrors } from './engine.ts';
@@ -12,6 +15,8 @@ let script: string;
 beforeAll(async () => {
   script = await writeCommand();
 });
+const folder = mkdtempSync(join(tmpdir(), 'volsam-runtimes-'));
+afterAll(() => rmSync(folder, { recursive: true }));
 afterAll(() => console.table(Object.fromEntries(Object.entries(table).map(([runtime, { adapter, ...errors }]) =>
   [runtime, { ...Object.fromEntries(Object.entries(errors).map(([name, error]) => [name, error.toExponential(2)])), adapter }]))));
 
@@ -47,6 +52,17 @@ describe('tiny goldens: taps, logits, gradients', () => {
     expectGoldens('chromium', await page.evaluate('goldens()'));
     await browser.close();
   });
+});
+
+test('the command line runs under Bun, and gives Node\'s mask byte by byte', (context) => {
+  const { node, bun = context.skip('bun could not be installed') } = commands();
+  const masks = [node!, bun].map(([program], i) => {
+    const mask = join(folder, `${i}.nii.gz`);
+    const { status, stderr } = spawnSync(program!, ['dist/cli.js', 'segment', '--image', 'weights/demo/phantom_ct.nii.gz', '--click', '51,45,41', '--weights', 'weights/demo/demo_phantom.safetensors', '--preset', 'kits', '--no-tune', '-o', mask], { encoding: 'utf8' });
+    expect(status, stderr).toBe(0);
+    return readFileSync(mask);
+  });
+  expect(masks[1]).toEqual(masks[0]);
 });
 
 describe('every kernel that needs no extra compiles, in both precisions', () => {

@@ -89,5 +89,6 @@ test('a call that is aborted ends between submissions, and the device goes on', 
   const pending = sam.predict(volume, points, { signal: abort.signal });
   abort.abort(new Error('enough'));
   await expect(pending).rejects.toThrow('enough');
+  await expect(sam.gradients(volume, points, new Uint8Array(32 ** 3), { signal: abort.signal })).rejects.toThrow('enough');
   expect((await sam.predict(volume, points)).logits.every(Number.isFinite)).toBe(true);
 });

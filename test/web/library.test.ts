@@ -20,6 +20,12 @@ test('the browser entry has no Node built-ins and at most 150 kB, kernels includ
   expect(text.toString()).not.toMatch(/from\s*"node:|require\(/);
 });
 
+test('the engine by itself imports nothing and is at most 60 kB, kernels included', () => {
+  const text = readFileSync('dist/core.js');
+  expect(gzipSync(text, { level: 9 }).length).toBeLessThan(60e3);
+  expect(text.toString()).not.toMatch(/\bfrom\s*"|\bimport\s*["(]|require\(/);
+});
+
 test('a minified kernel keeps its words and signs apart', () => {
   expect(minifyWgsl('// x\nfn f(a: f32) -> f32 {\n  /* y */ let b = -a - -1.0e-3; return select(b, a, a < b && b >= 0.5);\n}\n'))
     .toBe('fn f(a:f32)->f32{let b= -a- -1.0e-3;return select(b,a,a<b&&b>=0.5);}');
