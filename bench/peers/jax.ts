@@ -76,9 +76,10 @@ export async function jaxAttentionMlp(c: Config, tokens: Float32Array): Promise<
     const qkv = np.transpose(np.matmul(toWindows(rolled), qkvWeight).add(qkvBias).reshape([side ** 3, n, 3, heads, headWidth]), [2, 0, 3, 1, 4]);
     const [q, k, value] = [qkv.ref.slice(0), qkv.ref.slice(1), qkv.slice(2)] as [JaxArray, JaxArray, JaxArray];
     const placed = q.ref.reshape([side ** 3, heads, s, s, s, headWidth]);
-    // As products of matrices with the axis in front, and back: np.einsum asks for a newer Node.
+    // As products of matrices with the axis in front, and back: np.einsum asks for a newer Node. Both have all axes: where
+    // jax-js adds missing ones to the second factor of a batched product, it mixes up its matrices.
     const biasAlong = (grid: JaxArray, tableOf: JaxArray, front: number[], back: number[]) =>
-      np.transpose(np.matmul(np.transpose(grid, front).reshape([side ** 3, heads, s, s * s, headWidth]), np.transpose(tableOf, [0, 2, 1])).reshape([side ** 3, heads, s, s, s, s]), back);
+      np.transpose(np.matmul(np.transpose(grid, front).reshape([side ** 3, heads, s, s * s, headWidth]), np.transpose(tableOf, [0, 2, 1]).reshape([1, 1, s, headWidth, s])).reshape([side ** 3, heads, s, s, s, s]), back);
     const biasH = biasAlong(placed.ref, tables[0]!, [0, 1, 2, 3, 4, 5], [0, 1, 2, 3, 4, 5]).reshape([side ** 3, heads, s, s, s, s, 1, 1]);
     const biasW = biasAlong(placed.ref, tables[1]!, [0, 1, 3, 2, 4, 5], [0, 1, 3, 2, 4, 5]).reshape([side ** 3, heads, s, s, s, 1, s, 1]);
     const biasD = biasAlong(placed, tables[2]!, [0, 1, 4, 2, 3, 5], [0, 1, 3, 4, 2, 5]).reshape([side ** 3, heads, s, s, s, 1, 1, s]);
