@@ -1,9 +1,7 @@
 // Times every op, the network's parts and its whole with Benchmark.js, and prints a table:
 //   npm run bench [-- --filter linear --precision f16 --grid 32 --save --out FOLDER]
 // --save writes ADAPTER-PRECISION-DATE.json into bench/results/, or into FOLDER.
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { readdirSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import Benchmark from 'benchmark';
 import type { Precision } from '../src/kernels/kernel.ts';
@@ -14,6 +12,7 @@ import { finishPlan, type Plan } from '../src/runtime/plan.ts';
 import { createRecorder, targetOf } from '../src/runtime/recorder.ts';
 import { bytesOf } from '../src/runtime/traffic.ts';
 import type { BenchEntry } from './entry.ts';
+import { writeResult } from './result-file.ts';
 import { eachPart, eachWhole, type Timed } from './model.ts';
 
 const { values: { filter, precision: precisionText, grid, save, out } } = parseArgs({
@@ -108,12 +107,6 @@ if (filter === '' || filter.startsWith('ViT-B')) {
   await eachWhole(gpu, side, precision, matching);
 }
 if (save) {
-  const date = new Date().toISOString().slice(0, 10);
-  const adapter = (gpu.adapter.device || gpu.adapter.vendor).replace(/[^a-z0-9]+/gi, '-').replace(/-$/, '').toLowerCase();
-  const folder = out ?? fileURLToPath(new URL('results/', import.meta.url));
-  mkdirSync(folder, { recursive: true });
-  const file = join(folder, `${adapter}-${precision}-${date}.json`);
-  writeFileSync(file, `${JSON.stringify({ date, adapter: gpu.adapter, node: process.version, kernels: kernelsVersion, precision, grid: side, rows }, undefined, 2)}\n`);
-  console.log(`written to ${file}`);
+  writeResult(gpu.adapter, (adapter, date) => `${adapter}-${precision}-${date}`, { kernels: kernelsVersion, precision, grid: side, rows }, out);
 }
 gpu.close();

@@ -2,7 +2,7 @@
 //   npm run bench:peers [-- --rounds 3 --save]
 // onnxruntime-node's WebGPU provider runs the ONNX files of export_pieces.py; jax-js runs a GEMM, and attention + MLP in
 // its NumPy form. Outputs are compared, so that both are known to compute the same.
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import * as onnx from 'onnxruntime-node';
 import { openGpu } from '../../src/node/open-gpu.ts';
@@ -12,6 +12,7 @@ import { widthsOf } from '../../src/model/widths.ts';
 import { finishPlan } from '../../src/runtime/plan.ts';
 import { createRecorder, targetOf, type Recorder } from '../../src/runtime/recorder.ts';
 import { createTensor, readTensor, writeTensor, type Tensor } from '../../src/runtime/tensor.ts';
+import { writeResult } from '../result-file.ts';
 import { pieceConfig, piecesOf, pieceWeights } from '../pieces.ts';
 import { jaxAttentionMlp, jaxGemm } from './jax.ts';
 
@@ -146,10 +147,7 @@ await againstOnnx();
 await againstJax();
 if (save) {
   const versions = (JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8')) as { dependencies: Record<string, string> }).dependencies;
-  const date = new Date().toISOString().slice(0, 10);
-  const file = new URL(`../results/peers-${gpu.adapter.device.replace(/[^a-z0-9]+/gi, '-').replace(/-$/, '').toLowerCase()}-${date}.json`, import.meta.url);
-  writeFileSync(file, `${JSON.stringify({ date, adapter: gpu.adapter, node: process.version, versions, rounds: Number(rounds), grid, rows, refused }, undefined, 2)}\n`);
-  console.log(`written to ${file.pathname}`);
+  writeResult(gpu.adapter, (adapter, date) => `peers-${adapter}-${date}`, { versions, rounds: Number(rounds), grid, rows, refused });
 }
 gpu.close();
 process.exit(0); // the peers hold their own devices open
