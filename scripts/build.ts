@@ -25,6 +25,13 @@ await build({
   ...inPages, outdir: 'dist/web', sourcemap: false,
   entryPoints: { page: 'src/web/page.ts', 'volsam-viewer': 'src/web/volsam-viewer.ts', 'engine-worker': 'src/web/engine-worker.ts', 'service-worker': 'src/web/service-worker.ts' },
 });
+await build({ ...inPages, outdir: 'dist/web', sourcemap: false, entryPoints: { itk: 'src/web/itk.ts' } });
+const pipelines = { dicom: ['read-image-dicom-file-series'], 'image-io': ['nrrd-read-image', 'meta-read-image'] };
+for (const [library, names] of Object.entries(pipelines)) {
+  for (const file of names.flatMap((name) => [`${name}.js`, `${name}.wasm.zst`])) {
+    cpSync(`node_modules/@itk-wasm/${library}/dist/pipelines/${file}`, `dist/web/itk/${file}`);
+  }
+}
 for (const file of ['index.html', 'page.css']) {
   cpSync(`src/web/${file}`, `dist/web/${file}`);
 }

@@ -4,7 +4,7 @@ import type { NiftiImage } from '../files/nifti.ts';
 import { InputError } from '../runtime/errors.ts';
 import { contoursOf, type Contour } from '../volsam/contours.ts';
 import { checkResult, colourOf, labels, type DicomResult } from './dicom-segmentation.ts';
-import type { DicomFile } from './dicom-series.ts';
+import type { DicomFile } from '../files/dicom-series.ts';
 import { readBytes, writeWhole } from './files.ts';
 
 const structureSetClass = '1.2.840.10008.5.1.4.1.1.481.3';

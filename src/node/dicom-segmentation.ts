@@ -3,11 +3,12 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { withoutIdentity } from '../files/dicom.ts';
+import { toItk } from '../files/itk-image.ts';
 import type { NiftiImage } from '../files/nifti.ts';
 import { InputError } from '../runtime/errors.ts';
-import type { DicomSeries } from './dicom-series.ts';
+import type { DicomSeries } from '../files/dicom-series.ts';
 import { writeWhole } from './files.ts';
-import { withItk, toItk } from './itk.ts';
+import { withItk } from './itk.ts';
 
 export interface DicomResult {
   readonly image: NiftiImage;

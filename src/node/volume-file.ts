@@ -4,11 +4,13 @@ import { existsSync } from 'node:fs';
 import { rename, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { isDicom } from '../files/dicom.ts';
+import { fromItk, toItk } from '../files/itk-image.ts';
 import { formatNifti, parseNifti, type NiftiImage } from '../files/nifti.ts';
 import { InputError } from '../runtime/errors.ts';
-import { openSeries, readSeries, type DicomSeries } from './dicom-series.ts';
+import type { DicomSeries } from '../files/dicom-series.ts';
+import { openSeries, readSeries } from './dicom-series.ts';
 import { headOf, readBytes, writeBeside, writeWhole } from './files.ts';
-import { withItk, fromItk, toItk } from './itk.ts';
+import { withItk } from './itk.ts';
 
 export interface VolumeFile {
   readonly image: NiftiImage;

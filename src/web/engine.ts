@@ -1,5 +1,5 @@
 /** What the worker does for a page: it holds the image, the weights and the GPU, so that the page never waits. */
-import { formatNifti, parseNifti, type NiftiImage } from '../files/nifti.ts';
+import { formatNifti, type NiftiImage } from '../files/nifti.ts';
 import { formatSafetensors, withTensors, type TensorFile } from '../files/safetensors.ts';
 import { configOf, parameterShapes } from '../model/config.ts';
 import { openGpu } from '../browser/open-gpu.ts';
@@ -12,6 +12,7 @@ import { parsePreset, presets, type Preset } from '../volsam/preset.ts';
 import { formatTrace } from '../volsam/profile-summary.ts';
 import { createSession, type Click, type SegmentedLesion, type Session, type Stage } from '../volsam/session.ts';
 import { teach } from '../volsam/teaching.ts';
+import { readVolumeFiles, type DroppedVolume } from './volume-files.ts';
 import { forgetWeights, keptWeights, keepFile, keepUrl, lastWeights } from './weights-store.ts';
 
 export interface LoadedWeights {
@@ -51,7 +52,7 @@ let running = new AbortController();
 
 function whole(): { image: NiftiImage; weights: TensorFile } {
   if (!image || !weights) {
-    throw new InputError(image ? 'no weights are loaded; drop a .safetensors file, or take the demo' : 'no image is loaded; drop a .nii or .nii.gz file, or take the demo');
+    throw new InputError(image ? 'no weights are loaded; drop a .safetensors file, or take the demo' : 'no image is loaded; drop a volume, or take the demo');
   }
   return { image, weights };
 }
@@ -88,10 +89,12 @@ function gridOf({ dims }: NiftiImage, lesions: readonly SavedLesion[]): Uint8Arr
 }
 
 export const engine = {
-  /** @throws InputError as `parseNifti` */
-  async loadImage(file: Blob, name: string): Promise<void> {
-    image = parseNifti(new Uint8Array(await file.arrayBuffer()), name);
+  /** @returns what the view can show of them @throws InputError as `readVolumeFiles` */
+  async loadImage(files: readonly File[]): Promise<Omit<DroppedVolume, 'image'>> {
+    const { image: found, shown, name, notes } = await readVolumeFiles(files);
+    image = found;
     session?.load(image, preset);
+    return { shown, name, notes };
   },
 
   /** Weights that were dropped; they are kept for the next visit. @throws InputError */

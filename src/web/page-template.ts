@@ -11,13 +11,14 @@ const tools: Readonly<Record<Tool, string>> = { segment: 'Segment', look: 'Look'
 
 const mebibytes = (bytes: number) => `${Math.round(bytes / 2 ** 20)} MiB`;
 
-function filePicker(text: string, accept: string, { open }: Actions): TemplateResult {
+/** Takes files of any name: DICOM's often have no ending. */
+function filePicker(text: string, { open }: Actions): TemplateResult {
   const picked = ({ target }: Event) => {
     const input = target as HTMLInputElement;
     open(input.files ?? []);
     input.value = '';
   };
-  return html`<label class="file">${text}<input type="file" accept=${accept} multiple @change=${picked}></label>`;
+  return html`<label class="file">${text}<input type="file" multiple @change=${picked}></label>`;
 }
 
 function header({ image, weights }: PageState): TemplateResult {
@@ -28,8 +29,8 @@ function header({ image, weights }: PageState): TemplateResult {
 function invitation(actions: Actions): TemplateResult {
   return html`<div class="drop">
     <h2>Drop a volume and weights</h2>
-    <p>A CT or MR volume (.nii, .nii.gz) and a model (.safetensors). They are read here, in this page: the volume never leaves the machine.</p>
-    <div class="row">${filePicker('Choose files', '.nii,.gz,.safetensors', actions)}<button class="main" @click=${actions.takeDemo}>Take the demo case</button></div>
+    <p>A CT or MR volume (NIfTI, NRRD, MetaImage, or all slices of a DICOM series) and a model (.safetensors). They are read here, in this page: the volume never leaves the machine.</p>
+    <div class="row">${filePicker('Choose files', actions)}<button class="main" @click=${actions.takeDemo}>Take the demo case</button></div>
   </div>`;
 }
 
@@ -71,7 +72,7 @@ function lesionsPanel({ history: { present: { lesions, active } }, work, image }
 function casePanel({ preset, weights }: PageState, actions: Actions): TemplateResult {
   return html`<section aria-labelledby="case-title">
     <h2 id="case-title">Case and model</h2>
-    <div class="row">${filePicker('Open files', '.nii,.gz,.safetensors', actions)}<button @click=${actions.takeDemo}>Demo</button><button @click=${actions.forgetWeights} ?disabled=${!weights}>Forget kept weights</button></div>
+    <div class="row">${filePicker('Open files', actions)}<button @click=${actions.takeDemo}>Demo</button><button @click=${actions.forgetWeights} ?disabled=${!weights}>Forget kept weights</button></div>
     <div class="row"><label>Preset <select @change=${(event: Event) => actions.setPreset((event.target as HTMLSelectElement).value)}>
       ${Object.keys(presets).map((name) => html`<option value=${name} ?selected=${name === preset}>${name}</option>`)}
     </select></label><span class="soft">how intensities were prepared</span></div>

@@ -54,24 +54,27 @@ async function working(work: Work, doing: () => Promise<Partial<PageState>>): Pr
 
 const say = (what: string, share?: number, cancellable = false) => set({ work: { what, share, cancellable } });
 
-async function loadImage(file: Blob, name: string): Promise<Partial<PageState>> {
-  await engine.loadImage(file, name); // refused here, before anything on the screen is given up
-  await view.load(file, name);
+async function loadImage(files: readonly File[]): Promise<Partial<PageState> & { notes: readonly string[] }> {
+  const { shown, name, notes } = await engine.loadImage([...files]); // refused here, before anything on the screen is given up
+  await view.load(shown, name);
   view.setTool(state.tool, 1);
   view.setOpacity(state.masksShown ? state.opacity : 0);
   view.setWindow(...presets[state.preset]!.clip);
-  return { image: { name }, history: emptyHistory, last: undefined, profile: undefined };
+  return { image: { name }, history: emptyHistory, last: undefined, profile: undefined, notes };
 }
 
 function open(files: Iterable<File>): void {
   void working({ what: 'Reading files', share: undefined, cancellable: false }, async () => {
-    let loaded: Partial<PageState> = {};
-    for (const file of files) {
-      const isWeights = file.name.endsWith('.safetensors');
-      loaded = { ...loaded, ...(isWeights ? await loadWeights(file) : await loadImage(file, file.name)) };
-      set(loaded);
+    const dropped = [...files];
+    const [weights, volume] = [true, false].map((areWeights) => dropped.filter(({ name }) => name.endsWith('.safetensors') === areWeights)) as [File[], File[]];
+    for (const file of weights) {
+      set(await loadWeights(file));
     }
-    return { note: loaded.image ? 'Click a lesion in one of the planes.' : 'The weights are loaded.' };
+    if (volume.length === 0) {
+      return { note: 'The weights are loaded.' };
+    }
+    const { notes, ...loaded } = await loadImage(volume);
+    return { ...loaded, note: [...notes, 'Click a lesion in one of the planes.'].join(' · ') };
   });
 }
 
@@ -85,7 +88,7 @@ function takeDemo(): void {
     const at = (name: string) => new URL(`demo/${name}`, document.baseURI).href;
     const weights = await engine.fetchWeights(at('demo_phantom.safetensors'), proxy((bytes: number, total: number | undefined) => say('Fetching the weights', total && bytes / total)));
     set({ preset: (await engine.setPreset('kits')).name });
-    const image = await loadImage(await fetched(at('phantom_ct.nii.gz')), 'phantom_ct.nii.gz');
+    const { notes: _, ...image } = await loadImage([new File([await fetched(at('phantom_ct.nii.gz'))], 'phantom_ct.nii.gz')]);
     const { click_ijk: click } = JSON.parse(await (await fetched(at('case.json'))).text()) as { click_ijk: number[] };
     view.goTo(click);
     return { ...image, weights, note: 'The crosshair is on the lesion: click it.' };

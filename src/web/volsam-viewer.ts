@@ -113,9 +113,9 @@ export class VolsamViewer extends HTMLElement {
   }
 
   async #load(url: URL): Promise<void> {
-    const [file, name] = [await fetched(url.href), url.pathname.split('/').at(-1)!];
-    await this.#connection!.engine.loadImage(file, name);
-    await this.#view!.load(file, name);
+    const file = new File([await fetched(url.href)], url.pathname.split('/').at(-1)!);
+    const { shown, name } = await this.#connection!.engine.loadImage([file]);
+    await this.#view!.load(shown, name);
     this.#view!.setOpacity(0.6);
     this.#view!.setWindow(...presets[this.getAttribute('preset') ?? 'kits']!.clip);
     this.#show(undefined);
