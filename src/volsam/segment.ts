@@ -1,5 +1,6 @@
 /** Clicks in an image file to masks on the same grid. */
 import type { NiftiImage } from '../files/nifti.ts';
+import { InputError } from '../runtime/errors.ts';
 import { eachRow } from './box.ts';
 import { cropKey, readCrop, type BoxValues, type Crop } from './crop.ts';
 import type { Volume } from './inputs.ts';
@@ -42,6 +43,8 @@ export interface LesionsSegmentation {
   readonly lesions: readonly FoundLesion[];
 }
 
+const mostLesions = 255;
+
 /** What a lesion's crops are at most: three along each axis. */
 const mostCrops = 27;
 
@@ -74,9 +77,12 @@ function addLesion({ mask, probability }: Pick<LesionsSegmentation, 'mask' | 'pr
  * Several lesions, each by its own clicks; where two claim a voxel, it is the likelier one's.
  * @param lesions clicks of each: voxel indices (i, j, k) of the file as stored. Clicks that do not fit into one crop are
  * seen by several, blended where they overlap.
- * @throws InputError where a click lies outside the image, or there are more than 255 lesions
+ * @throws InputError where a click lies outside the image, or there is no lesion, or more than 255
  */
 export async function segmentLesions(sam: Sam3D, image: NiftiImage, lesions: readonly Clicks[], preset: Preset, options: SegmentImageOptions = {}): Promise<LesionsSegmentation> {
+  if (lesions.length < 1 || lesions.length > mostLesions) {
+    throw new InputError(`lesions: ${lesions.length} are given; accepted are 1 to ${mostLesions}, since a label is a byte`);
+  }
   const voxels = image.dims[0] * image.dims[1] * image.dims[2];
   const found = { mask: new Uint8Array(voxels), probability: new Float32Array(voxels) };
   const about: Omit<FoundLesion, 'voxels' | 'millilitres'>[] = [];
