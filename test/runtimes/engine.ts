@@ -1,6 +1,6 @@
 /** What is checked in every runtime, with `volsam/core` alone; built into one script by `runtimes.ts`. */
 import { syntheticTarget } from '../../src/model/synthetic.ts';
-import { configNamed, parseSafetensors, Sam3D, Trainer, type Gpu, type Point, type TensorFile, type Volume } from 'volsam/core';
+import { configNamed, parseSafetensors, Sam3D, type Gpu, type Point, type TensorFile, type Volume } from 'volsam/core';
 
 /** The largest relative L2 distance from the reference's values. */
 export interface GoldenErrors {
@@ -58,19 +58,15 @@ export async function goldenErrors(gpu: Gpu, bytes: Uint8Array): Promise<GoldenE
   };
 }
 
-/** GPU bytes after each round of creating, predicting, training a step and disposing. @param residentBytes of the process */
+/** GPU bytes after each round of creating, predicting and disposing. @param residentBytes of the process */
 export async function roundsOf(gpu: Gpu, bytes: Uint8Array, rounds: number, residentBytes: () => number): Promise<{ gpuBytes: number[]; residentBytes: number[] }> {
-  const { weights, volume, points, target } = caseOf(bytes);
+  const { weights, volume, points } = caseOf(bytes);
   const found = { gpuBytes: [] as number[], residentBytes: [] as number[] };
   for (let round = 0; round < rounds; round++) {
     {
       using sam = await Sam3D.create(gpu, weights);
       using embedding = await sam.embed(volume);
       await sam.decode(embedding, points);
-    }
-    if (round % 10 === 0) {
-      using trainer = await Trainer.create(gpu, weights, { clickCounts: [2] });
-      await trainer.step({ volume, points, target }, 1e-4);
     }
     found.gpuBytes.push(gpu.memory.currentBytes);
     found.residentBytes.push(residentBytes());
