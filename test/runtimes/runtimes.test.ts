@@ -82,10 +82,10 @@ describe('100 rounds of create, predict, dispose leave GPU and process memory fl
       const command = commands()[runtime] ?? context.skip(`${runtime} could not be installed`);
       const { gpuBytes, residentBytes } = await runCommand(command, script, 'rounds') as { gpuBytes: number[]; residentBytes: number[] };
       expect(new Set(gpuBytes)).toEqual(new Set([0]));
-      expect(gpuBytes.length).toBe(100);
-      // The first half fills caches of the driver and the garbage collector.
+      expect(gpuBytes.length).toBe(200);
+      // Another hundred before them: Deno's heap takes a last step of 50 MiB between rounds 75 and 100, and none in the 200 after.
       const most = (from: number, to: number) => Math.max(...residentBytes.slice(from, to));
-      expect(most(75, 100) - most(50, 75)).toBeLessThan(24 * 2 ** 20);
+      expect(most(150, 200) - most(100, 150)).toBeLessThan(8 * 2 ** 20);
     });
   }
 });
