@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { gzipSync } from 'node:zlib';
-import { installRuntimes, bundled, commands, goldensFile, runCommand, writeCommand } from '../test/runtimes/runtimes.ts';
+import { commands, installRuntimes, openEnginePage, runCommand, writeCommand } from '../test/runtimes/runtimes.ts';
 import { openBrowser } from '../test/web/browser.ts';
 
 const { values: { plain } } = parseArgs({ options: { plain: { type: 'boolean', default: false } } });
@@ -13,19 +13,9 @@ const kilobytes = (file: string) => `${(gzipSync(readFileSync(file), { level: 9 
 
 async function coldPage(): Promise<{ milliseconds: number; adapter: string; whole: number }> {
   const browser = await openBrowser();
-  const page = await browser.open();
-  const answers: [string, string, string | Buffer][] = [
-    ['engine.html', 'text/html', '<!doctype html><link rel="icon" href="data:,"><script type="module" src="engine.js"></script>'],
-    ['engine.js', 'text/javascript', await bundled('page.ts')], ['tiny.safetensors', 'application/octet-stream', readFileSync(goldensFile)],
-  ];
-  for (const [name, contentType, body] of answers) {
-    await page.route(`**/${name}`, (route) => route.fulfill({ contentType, body }));
-  }
-  const started = performance.now();
-  await page.goto(`${browser.url}engine.html`);
-  await page.waitForFunction('"cold" in globalThis');
+  const page = await openEnginePage(browser);
   const found = await page.evaluate('cold()') as { milliseconds: number; adapter: string };
-  const whole = performance.now() - started;
+  const whole = await page.evaluate('performance.now()') as number; // since its navigation
   await browser.close();
   return { ...found, whole };
 }

@@ -2,8 +2,8 @@
 import { basename } from 'node:path';
 import type { Command } from 'commander';
 import { readDataset } from '../node/dataset.ts';
-import { writeWhole } from '../node/files.ts';
-import { readVolume } from '../node/volume-file.ts';
+import { writeJson } from '../node/files.ts';
+import { readImageAndLabel } from '../node/labelled-case.ts';
 import { InputError } from '../runtime/errors.ts';
 import { combined, fingerprintOf, presetOf, type CaseFingerprint } from '../volsam/fingerprint.ts';
 import { numberFrom } from './options.ts';
@@ -11,20 +11,17 @@ import { numberFrom } from './options.ts';
 async function makePreset({ data, label, output }: { data: string; label?: number; output: string }): Promise<void> {
   const { training, validation } = await readDataset(data);
   const cases: CaseFingerprint[] = [];
-  for (const { name, image, label: labelFile } of [...training, ...validation]) {
-    const [{ image: values }, { image: labels }] = [await readVolume(image), await readVolume(labelFile)];
-    if (values.dims.join() !== labels.dims.join()) {
-      throw new InputError(`${labelFile}: ${labels.dims.join(' x ')} voxels; its image has ${values.dims.join(' x ')}`);
-    }
-    cases.push(fingerprintOf(values, labels));
-    console.error(`${cases.length}  ${name}: ${cases.at(-1)!.intensities.length} foreground voxels, stored as ${cases.at(-1)!.orientation}`);
+  for (const one of [...training, ...validation]) {
+    const { image, label: labels } = await readImageAndLabel(one);
+    cases.push(fingerprintOf(image, labels));
+    console.error(`${cases.length}  ${one.name}: ${cases.at(-1)!.intensities.length} foreground voxels, stored as ${cases.at(-1)!.orientation}`);
   }
   if (!cases.some(({ intensities }) => intensities.length > 0)) {
     throw new InputError(`${data}: no training case has foreground; accepted are labels above 0`);
   }
   const fingerprint = combined(cases);
   const preset = presetOf(fingerprint, basename(output).replace(/\.json$/, ''), label ?? fingerprint.highestLabel);
-  await writeWhole(output, new TextEncoder().encode(`${JSON.stringify(preset, undefined, 2)}\n`));
+  await writeJson(output, preset);
   const others = cases.filter(({ orientation }) => orientation !== fingerprint.orientation).length;
   console.log(`${output}: clip ${preset.clip.map((value) => value.toFixed(1)).join(' to ')}, mean ${preset.mean.toFixed(3)}, deviation ${preset.std.toFixed(3)}, lesion label ${preset.label}, orientation ${fingerprint.orientation}${others > 0 ? ` (${others} cases are stored in another)` : ''}`);
 }

@@ -15,7 +15,6 @@ export interface DicomSlice {
   readonly modality: string;
   readonly rows: number;
   readonly columns: number;
-  readonly frames: number;
   /** Of the first voxel's middle. */
   readonly position: Triple;
   /** Towards the next column, and the next row. */
@@ -68,7 +67,7 @@ export function parseSlice(bytes: Uint8Array, file: string): DicomSlice | undefi
   const [slope, intercept] = [numbers(data, 'x00281053', 1), numbers(data, 'x00281052', 1)];
   const text = (tag: string) => data.string(tag) ?? '';
   return {
-    series: text('x0020000e'), study: text('x0020000d'), frameOfReference: text('x00200052'), instance: text('x00080018'), sopClass: text('x00080016'), modality: text('x00080060'), rows, columns, frames,
+    series: text('x0020000e'), study: text('x0020000d'), frameOfReference: text('x00200052'), instance: text('x00080018'), sopClass: text('x00080016'), modality: text('x00080060'), rows, columns,
     position: position as unknown as Triple, along: [orientation.slice(0, 3) as unknown as Triple, orientation.slice(3) as unknown as Triple],
     spacing: [spacing[1]!, spacing[0]!], thickness: numbers(data, 'x00180050', 1)?.[0] ?? 1,
     rescale: slope && intercept && { slope: slope[0]!, intercept: intercept[0]! },

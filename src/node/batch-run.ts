@@ -14,7 +14,7 @@ import type { Preset } from '../volsam/preset.ts';
 import type { Sam3D } from '../volsam/sam3d.ts';
 import type { CaseFunctions, PreparedCase } from './case-worker.ts';
 import type { CohortCase } from './cohort.ts';
-import { formatPng, writeWhole } from './files.ts';
+import { formatPng, writeJson, writeWhole } from './files.ts';
 import { segmentCase, writeCase } from './segment-case.ts';
 import { versions } from './session-record.ts';
 import { volumeHash } from './volume-file.ts';
@@ -72,7 +72,7 @@ async function runCase(sam: Sam3D, { volume, lesions, crops }: PreparedCase, nam
 }
 
 function writeRecord(folder: string, record: CaseRecord): Promise<void> {
-  return writeWhole(recordFile(folder, record.case), new TextEncoder().encode(`${JSON.stringify(record, undefined, 2)}\n`));
+  return writeJson(recordFile(folder, record.case), record);
 }
 
 /** What a killed run has left of these cases' files. */

@@ -54,6 +54,11 @@ export function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
   return writeBeside(path, (temporary) => writeFile(temporary, bytes));
 }
 
+/** Writes a value as JSON that a person can read. @throws InputError where the folder cannot be written to */
+export function writeJson(path: string, value: unknown): Promise<void> {
+  return writeWhole(path, new TextEncoder().encode(`${JSON.stringify(value, undefined, 2)}\n`));
+}
+
 /** Weights from a path, or from bytes that are in memory. @throws InputError as `parseSafetensors` */
 export async function readSafetensors(file: string | Uint8Array): Promise<TensorFile> {
   return typeof file === 'string' ? parseSafetensors(await readBytes(file), file) : parseSafetensors(file);

@@ -10,7 +10,7 @@ import type { ClicksFile } from '../files/clicks.ts';
 import { formatCsv } from '../files/csv.ts';
 import { writeContours } from './dicom-contours.ts';
 import { writeSegmentation } from './dicom-segmentation.ts';
-import { writeWhole } from './files.ts';
+import { writeJson, writeWhole } from './files.ts';
 import { checkVolumeName, writeVolume, type VolumeFile } from './volume-file.ts';
 
 export type Lesions = readonly (readonly (readonly number[])[])[];
@@ -71,7 +71,6 @@ export async function writeCase(outputs: Outputs, volume: VolumeFile, lesions: n
   const { image, series } = volume;
   const { output, identified = false } = outputs;
   const result = series && { image, mask, lesions, series, identified };
-  const text = (path: string, content: string) => writeWhole(path, new TextEncoder().encode(content));
   await (output.endsWith('.dcm') ? writeSegmentation(output, result!) : writeVolume(output, image, mask));
   if (outputs.contours) {
     await writeContours(outputs.contours, result!);
@@ -80,6 +79,6 @@ export async function writeCase(outputs: Outputs, volume: VolumeFile, lesions: n
     await writeVolume(outputs.probability, image, probability);
   }
   if (outputs.statistics) {
-    await text(outputs.statistics, outputs.statistics.endsWith('.csv') ? formatCsv(statisticsColumns, statistics) : `${JSON.stringify(statistics, undefined, 2)}\n`);
+    await (outputs.statistics.endsWith('.csv') ? writeWhole(outputs.statistics, new TextEncoder().encode(formatCsv(statisticsColumns, statistics))) : writeJson(outputs.statistics, statistics));
   }
 }

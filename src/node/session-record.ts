@@ -4,7 +4,7 @@ import type { Precision } from '../kernels/kernel.ts';
 import { kernelsVersion } from '../kernels/version.ts';
 import type { Preset } from '../volsam/preset.ts';
 import packageJson from '../../package.json' with { type: 'json' };
-import { readBytes, writeWhole } from './files.ts';
+import { readBytes, writeJson } from './files.ts';
 
 export interface SessionRecord {
   readonly versions: { readonly volsam: string; readonly kernels: string };
@@ -28,7 +28,7 @@ export function recordPath(maskPath: string): string {
 
 /** @throws InputError where the folder cannot be written to */
 export function writeRecord(path: string, record: SessionRecord): Promise<void> {
-  return writeWhole(path, new TextEncoder().encode(`${JSON.stringify(record, undefined, 2)}\n`));
+  return writeJson(path, record);
 }
 
 /** @throws InputError where the file is no session's record */

@@ -76,6 +76,14 @@ function isWithin({ side, axes }: Crop, at: readonly number[]): boolean {
   return at.every((voxel, n) => voxel > axes[n]!.first && voxel < axes[n]!.first + side - 1);
 }
 
+/** The crops whose lesion touches a border, where no other crop sees on. */
+function touching(seen: readonly SeenCrop[]): { crop: Crop; extent: Extent }[] {
+  return seen.flatMap((one) => {
+    const extent = extentOf(one, (at) => seen.some((other) => other !== one && isWithin(other.crop, at)));
+    return extent && extent.touched.length > 0 ? [{ crop: one.crop, extent }] : [];
+  });
+}
+
 /** The lesion's voxel that lies nearest to a place; the network's prompt where no click is in reach. */
 function nearestVoxel(seen: readonly SeenCrop[], middle: Triple, to: Crop): Point | undefined {
   let [best, least]: [Point | undefined, number] = [undefined, Infinity];
@@ -111,13 +119,9 @@ const leastMove = 1 / 16;
  * @returns undefined where nothing touches any more
  */
 export function nextCrop(seen: readonly SeenCrop[], clicks: Clicks): Crop | undefined {
-  for (const one of seen) {
-    const extent = extentOf(one, (at) => seen.some((other) => other !== one && isWithin(other.crop, at)));
-    if (!extent || extent.touched.length === 0) {
-      continue;
-    }
+  for (const { crop: from, extent } of touching(seen)) {
     for (const middle of [extent.middle, ...extent.touched]) {
-      const crop = cropAbout(one.crop, middle, clicks, seen);
+      const crop = cropAbout(from, middle, clicks, seen);
       const isNew = crop && seen.every((other) => crop.axes.some(({ first }, n) => Math.abs(first - other.crop.axes[n]!.first) > leastMove * crop.side));
       if (isNew) {
         return crop;
@@ -129,7 +133,7 @@ export function nextCrop(seen: readonly SeenCrop[], clicks: Clicks): Crop | unde
 
 /** Whether the lesion still touches a border beyond which the volume goes on. */
 export function touchesBorder(seen: readonly SeenCrop[]): boolean {
-  return seen.some((one) => (extentOf(one, (at) => seen.some((other) => other !== one && isWithin(other.crop, at)))?.touched.length ?? 0) > 0);
+  return touching(seen).length > 0;
 }
 
 function windowed(values: Float32Array | undefined, side: number): Float32Array {

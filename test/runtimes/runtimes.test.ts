@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openBrowser, type TestBrowser } from '../web/browser.ts';
 import type { GoldenErrors } from './engine.ts';
 import { everyPlainKernel, type CompiledKernels } from './kernels.ts';
-import { bundled, commands, goldensFile, runCommand, writeCommand } from './runtimes.ts';
+import { commands, openEnginePage, runCommand, writeCommand } from './runtimes.ts';
 
 /** What each of them has come to, for the table at the end. */
 const table: Record<string, GoldenErrors & { adapter: string }> = {};
@@ -39,16 +39,7 @@ describe('tiny goldens: taps, logits, gradients', () => {
 
   test('chromium', async () => {
     const browser: TestBrowser = await openBrowser();
-    const page = await browser.open();
-    const answers: Record<string, [string, string | Buffer]> = {
-      'engine.html': ['text/html', '<!doctype html><link rel="icon" href="data:,"><script type="module" src="engine.js"></script>'],
-      'engine.js': ['text/javascript', await bundled('page.ts')], 'tiny.safetensors': ['application/octet-stream', readFileSync(goldensFile)],
-    };
-    for (const [name, [contentType, body]] of Object.entries(answers)) {
-      await page.route(`**/${name}`, (route) => route.fulfill({ contentType, body }));
-    }
-    await page.goto(`${browser.url}engine.html`);
-    await page.waitForFunction('"goldens" in globalThis');
+    const page = await openEnginePage(browser);
     expectGoldens('chromium', await page.evaluate('goldens()'));
     await browser.close();
   });

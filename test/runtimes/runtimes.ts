@@ -1,11 +1,13 @@
 /** The runtimes that volsam is tested in, and the scripts that they run. */
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
+import type { Page } from 'playwright-core';
+import type { TestBrowser } from '../web/browser.ts';
 
 const folder = 'test/runtimes';
-export const goldensFile = resolve('test/goldens/tiny.safetensors');
+const goldensFile = resolve('test/goldens/tiny.safetensors');
 
 /** The command of each runtime; those that are not installed here are left out. */
 export function commands(): Record<string, string[]> {
@@ -25,7 +27,7 @@ export function installRuntimes(): void {
 }
 
 /** One script of `command.ts` or `page.ts`, over the built core. */
-export async function bundled(entry: 'command.ts' | 'page.ts'): Promise<string> {
+async function bundled(entry: 'command.ts' | 'page.ts'): Promise<string> {
   const { outputFiles } = await build({ entryPoints: [join(folder, entry)], bundle: true, format: 'esm', target: 'es2022', platform: entry === 'page.ts' ? 'browser' : 'node', external: ['webgpu'], alias: { 'volsam/core': resolve('dist/core.js') }, write: false });
   return outputFiles[0]!.text;
 }
@@ -48,4 +50,19 @@ export function runCommand(runtime: readonly string[], script: string, what: 'go
     child.once('error', fail);
     child.once('close', (code) => (code === 0 ? done(JSON.parse(out.trim().split('\n').at(-1)!) as Record<string, unknown>) : fail(new Error(`${program} ${what} ended with ${code}: ${said}`))));
   });
+}
+
+/** The built engine's checks in a page: `goldens()` and `cold()`. */
+export async function openEnginePage(browser: TestBrowser): Promise<Page> {
+  const page = await browser.open();
+  const answers: Record<string, [string, string | Buffer]> = {
+    'engine.html': ['text/html', '<!doctype html><link rel="icon" href="data:,"><script type="module" src="engine.js"></script>'],
+    'engine.js': ['text/javascript', await bundled('page.ts')], 'tiny.safetensors': ['application/octet-stream', readFileSync(goldensFile)],
+  };
+  for (const [name, [contentType, body]] of Object.entries(answers)) {
+    await page.route(`**/${name}`, (route) => route.fulfill({ contentType, body }));
+  }
+  await page.goto(`${browser.url}engine.html`);
+  await page.waitForFunction('"goldens" in globalThis');
+  return page;
 }
