@@ -4,6 +4,7 @@ import { create, globals } from 'webgpu';
 import { AdapterError } from '../runtime/errors.ts';
 import { openDevice, type Gpu } from '../runtime/gpu.ts';
 import { createTuning, type OpenOptions } from '../runtime/tuner.ts';
+import { pollPatiently } from './dawn-polling.ts';
 import { fileTuningStore } from './tuning-store.ts';
 
 const remedy = 'install the GPU vendor\'s driver with Vulkan, or Mesa\'s software driver, 24.0 or newer (Debian, Ubuntu: libvulkan1 and mesa-vulkan-drivers)';
@@ -18,7 +19,10 @@ let instance: GPU | undefined;
 export async function openGpu({ tune = true, report }: OpenOptions = {}): Promise<Gpu> {
   process.env.XDG_RUNTIME_DIR ??= tmpdir(); // the Vulkan loader complains where it is unset
   Object.assign(globalThis, globals);
-  instance ??= create(['enable-dawn-features=allow_unsafe_apis']); // matrix units are behind it
+  if (instance === undefined) {
+    pollPatiently(globals as Record<string, unknown>);
+    instance = create(['enable-dawn-features=allow_unsafe_apis']); // matrix units are behind it
+  }
   try {
     return await openDevice(instance, tune ? createTuning({ store: fileTuningStore(), report }) : undefined);
   } catch (error) {
