@@ -1,4 +1,4 @@
-// Times every op, the network's parts and its whole with Benchmark.js, and prints a table:
+// Times every op and its backward, the network's parts and its whole with Benchmark.js, and prints a table:
 //   npm run bench [-- --filter linear --precision f16 --grid 32 --save --out FOLDER]
 // --save writes ADAPTER-PRECISION-DATE.json into bench/results/, or into FOLDER.
 import { readdirSync } from 'node:fs';
@@ -9,9 +9,9 @@ import { kernelsVersion } from '../src/kernels/version.ts';
 import { openGpu } from '../src/node/open-gpu.ts';
 import type { Gpu } from '../src/runtime/gpu.ts';
 import { finishPlan, type Plan } from '../src/runtime/plan.ts';
-import { createRecorder, targetOf } from '../src/runtime/recorder.ts';
+import { targetOf, type Recorder } from '../src/runtime/recorder.ts';
 import { bytesOf } from '../src/runtime/traffic.ts';
-import type { BenchEntry } from './entry.ts';
+import { recordBackward, recordForward, type BenchEntry } from './entry.ts';
 import { writeResult } from './result-file.ts';
 import { eachPart, eachWhole, type Timed } from './model.ts';
 
@@ -83,17 +83,23 @@ async function time({ name, plans }: Timed): Promise<void> {
     scriptMilliseconds, gflops: sum(({ operations }) => operations) / stats.mean / 1e9, gBps: sum(bytesOf) / stats.mean / 1e9,
   };
   rows.push(row);
-  console.log(`${name.padEnd(72)} ${row.milliseconds.toFixed(2).padStart(9)} ms +-${row.marginPercent.toFixed(0).padStart(3)} % ${row.gflops.toFixed(1).padStart(8)} GFLOP/s ${row.gBps.toFixed(1).padStart(7)} GB/s, JavaScript ${scriptMilliseconds.toFixed(2)} ms`);
+  console.log(`${name.padEnd(82)} ${row.milliseconds.toFixed(2).padStart(9)} ms +-${row.marginPercent.toFixed(0).padStart(3)} % ${row.gflops.toFixed(1).padStart(8)} GFLOP/s ${row.gBps.toFixed(1).padStart(7)} GB/s, JavaScript ${scriptMilliseconds.toFixed(2)} ms`);
+}
+
+async function timeRecorded(name: string, r: Recorder): Promise<void> {
+  const plan = await finishPlan(gpu, r);
+  await time({ name, plans: [plan] });
+  plan.dispose();
 }
 
 const files = readdirSync(new URL('ops/', import.meta.url)).filter((file) => /\.bench\.[jt]s$/.test(file) && file.includes(filter)).sort();
 for (const file of files) {
   const { entry } = await import(new URL(`ops/${file}`, import.meta.url).href) as { entry: BenchEntry };
-  const r = createRecorder(targetOf(gpu, precision));
-  entry.record(r, side);
-  const plan = await finishPlan(gpu, r);
-  await time({ name: entry.name, plans: [plan] });
-  plan.dispose();
+  await timeRecorded(entry.name, recordForward(targetOf(gpu, precision), entry, side));
+  const backward = recordBackward(targetOf(gpu, precision), entry, side);
+  if (backward) {
+    await timeRecorded(`${entry.name}, backward`, backward);
+  }
 }
 const matching = async (part: Timed) => {
   if (part.name.includes(filter)) {

@@ -3,5 +3,5 @@ import type { BenchEntry } from '../entry.ts';
 
 export const entry: BenchEntry = {
   name: 'instanceNormRelu: a head\'s 128 channels',
-  record: (r, grid) => void instanceNormRelu(r, r.tensor('stored', [grid, grid, grid, 128])),
+  record: (r, grid, { input }) => instanceNormRelu(r, input(r.tensor('stored', [grid, grid, grid, 128]))),
 };

@@ -3,9 +3,9 @@ import type { BenchEntry } from '../entry.ts';
 
 export const entry: BenchEntry = {
   name: 'patchEmbedding: crop to tokens of 768',
-  record: (r, grid) => {
+  record: (r, grid, { weight }) => {
     const side = 4 * grid;
-    const weights = { patch: r.tensor('stored', [37, 768]), slice: r.tensor('stored', [6, 768]), sliceBias: r.tensor('stored', [768]), position: r.tensor('stored', [grid, grid, 768]), depth: r.tensor('stored', [grid, 768]) };
-    patchEmbedding(r, r.tensor('stored', [side, side, side]), weights, [{ first: 0, count: grid }]);
+    const weights = { patch: r.tensor('stored', [37, 768]), slice: weight(r.tensor('stored', [6, 768])), sliceBias: weight(r.tensor('stored', [768])), position: r.tensor('stored', [grid, grid, 768]), depth: weight(r.tensor('stored', [grid, 768])) };
+    return patchEmbedding(r, r.tensor('stored', [side, side, side]), weights, [{ first: 0, count: grid }]);
   },
 };

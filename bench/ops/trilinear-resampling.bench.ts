@@ -3,9 +3,9 @@ import type { BenchEntry } from '../entry.ts';
 
 export const entry: BenchEntry = {
   name: 'trilinearResampling: logits to the crop',
-  record: (r, grid) => {
+  record: (r, grid, { input }) => {
     const side = 2 * grid;
     const axis = (stride: number) => ({ inSide: side, outSide: 2 * side, stride: 4 * stride });
-    trilinearResampling(r, r.tensor('stored', [side, side, side, 4]), 2, [axis(1), axis(side * side), axis(side)], true);
+    return trilinearResampling(r, input(r.tensor('stored', [side, side, side, 4])), 2, [axis(1), axis(side * side), axis(side)], true);
   },
 };
