@@ -30,11 +30,11 @@ import type { Tensor } from '../src/runtime/tensor.ts';
 /**
  * The interpreter has no subgroup operations, and keeps a function's result by call site rather than by invocation, so
  * that window attention's lanes would all store where the last one does, and the backward of the enlarged convolution would
- * read past its input. None of these has workgroup memory that two
- * lanes share.
+ * read past its input. Of these only the matrix forms have workgroup memory that two lanes share; its barriers were checked by
+ * reading alone.
  */
 const withSubgroups = [
-  'conv3d.subgroup', 'linear.subgroup', 'linear.subgroup-matrix', 'weight-gradient.subgroup', 'window-attention.backward.key.subgroup', 'window-attention.backward.query.subgroup', 'window-attention.subgroup',
+  'conv3d.subgroup', 'conv3d.subgroup-matrix', 'linear.subgroup', 'linear.subgroup-matrix', 'weight-gradient.subgroup', 'window-attention.backward.key.subgroup', 'window-attention.backward.query.subgroup', 'window-attention.subgroup',
 ];
 const beyondTheInterpreter = [
   ...withSubgroups, 'window-attention', 'window-attention.registers', 'window-attention.backward.query', 'window-attention.backward.key', 'window-attention.backward.table', 'enlarged-convolution.backward.mixed',
