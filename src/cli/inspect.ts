@@ -60,8 +60,8 @@ async function inspectCases(data: string, preset: Preset, crop: number): Promise
   const found: CaseInspection[] = [];
   for (const { name, image, label } of new Map(splits.flatMap((split) => dataset[split]).map((one) => [one.image, one])).values()) {
     try {
-      const [{ image: values, notes }, { image: labels }] = [await readVolume(image), await readVolume(label)];
-      found.push({ case: name, problems: [...notes.slice(1), ...caseProblems(values, labels, preset, crop)] });
+      const [{ image: values, series }, { image: labels }] = [await readVolume(image), await readVolume(label)];
+      found.push({ case: name, problems: [...(series?.warnings ?? []), ...caseProblems(values, labels, preset, crop)] });
     } catch (error) {
       if (!(error instanceof InputError)) {
         throw error;

@@ -14,8 +14,10 @@ export interface DicomSeries {
   readonly slices: readonly DicomFile[];
   /** Degrees between the slices' normal and the way from one to the next. */
   readonly tiltDegrees: number;
-  /** What a person should know of it. */
-  readonly notes: readonly string[];
+  /** How many slices of what size, and their rescaling. */
+  readonly summary: string;
+  /** What a person should beware of. */
+  readonly warnings: readonly string[];
 }
 
 type Vector = readonly number[];
@@ -53,19 +55,20 @@ export function checkedSeries(unsorted: readonly DicomFile[], file: string): Dic
   }
   const way = slices.length > 1 ? less(slices.at(-1)!.position, slices[0]!.position) : normal;
   const tiltDegrees = (Math.acos(Math.min(1, dot(way, normal) / Math.hypot(...way))) * 180) / Math.PI;
-  return { slices, tiltDegrees, notes: notesOn(slices, tiltDegrees) };
+  return { slices, tiltDegrees, ...told(slices, tiltDegrees) };
 }
 
-function notesOn(slices: readonly DicomFile[], tiltDegrees: number): string[] {
+function told(slices: readonly DicomFile[], tiltDegrees: number): Pick<DicomSeries, 'summary' | 'warnings'> {
   const rescales = new Set(slices.map(({ rescale }) => (rescale ? `${rescale.slope} x ${rescale.intercept < 0 ? '-' : '+'} ${Math.abs(rescale.intercept)}` : 'none')));
-  const told = [`${slices.length} slices of ${slices[0]!.columns} x ${slices[0]!.rows}, by position; rescaled by ${rescales.size > 1 ? 'each slice\'s own slope and intercept' : [...rescales][0]}`];
+  const summary = `${slices.length} slices of ${slices[0]!.columns} x ${slices[0]!.rows}, by position; rescaled by ${rescales.size > 1 ? 'each slice\'s own slope and intercept' : [...rescales][0]}`;
+  const warnings: string[] = [];
   if (slices[0]!.modality === 'CT' && rescales.has('none')) {
-    told.push('a CT without rescale: its values are taken to be Hounsfield units');
+    warnings.push('a CT without rescale: its values are taken to be Hounsfield units');
   }
   if (tiltDegrees > 0.1) {
-    told.push(`the gantry was tilted by ${tiltDegrees.toFixed(1)} degrees: slices are shifted against each other, and the network sees them as stored; the mask's affine has the shear`);
+    warnings.push(`the gantry was tilted by ${tiltDegrees.toFixed(1)} degrees: slices are shifted against each other, and the network sees them as stored; the mask's affine has the shear`);
   }
-  return told;
+  return { summary, warnings };
 }
 
 /** Voxel indices to millimetres in RAS; the step between slices may be sheared. */

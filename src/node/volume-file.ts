@@ -106,7 +106,7 @@ export async function readVolume(path: string): Promise<VolumeFile> {
     }
     case 'dicom': {
       const series = await openSeries(path);
-      return { image: await readSeries(series, path), sha256: await hashOf(series.slices.map((slice) => slice.path)), notes: series.notes, series };
+      return { image: await readSeries(series, path), sha256: await hashOf(series.slices.map((slice) => slice.path)), notes: [series.summary, ...series.warnings], series };
     }
   }
 }

@@ -53,7 +53,7 @@ async function seriesOf(files: readonly File[]): Promise<DroppedVolume> {
   }
   const checked = checkedSeries(slices, 'these files');
   const { data } = await byItk('these files', async () => (await itk()).readSeries(checked.slices.map(({ path }) => byName.get(path)!)));
-  return asNifti(seriesImage(checked, data as ArrayLike<number | bigint> | null, 'these files'), 'series', checked.notes);
+  return asNifti(seriesImage(checked, data as ArrayLike<number | bigint> | null, 'these files'), 'series', [checked.summary, ...checked.warnings]);
 }
 
 /** @throws InputError where the files are no volume of an accepted format */
