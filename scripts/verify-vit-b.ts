@@ -1,10 +1,11 @@
-// Runs the full ViT-B with synthetic weights and compares sampled intermediates with the reference's; with --grad, a
-// training step and its gradients:
+// Runs the full ViT-B with synthetic weights and compares sampled intermediates with the reference's in float64 and in f32;
+// with --grad, a training step and its gradients. The bounds hold for the distance from float64, which f32 references
+// have as well:
 //   npm run verify:vit_b [-- --precision f16 --grad --weights FILE]
 // --weights takes the same weights from a file, such as a converted checkpoint, instead of making them.
 import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { parseSafetensors } from '../src/files/safetensors.ts';
+import { parseSafetensors, type TensorFile } from '../src/files/safetensors.ts';
 import { configs } from '../src/model/config.ts';
 import { syntheticTarget, syntheticVolume, syntheticWeights, uniform } from '../src/model/synthetic.ts';
 import type { Precision } from '../src/kernels/kernel.ts';
@@ -25,6 +26,8 @@ const peakBound = grad ? (precision === 'f32' ? 4 : 2.5) * gibibyte : 2 * gibiby
 const bindingBound = 128 * 2 ** 20;
 
 const goldens = parseSafetensors(await readFile(new URL('../test/goldens/vit_b.safetensors', import.meta.url)), 'vit_b.safetensors');
+// The same samples of the reference in float64 (test/goldens/float64.py): what f32 values, its own and ours, are distances from.
+const exact = parseSafetensors(await readFile(new URL('../test/goldens/vit_b.float64.safetensors', import.meta.url)), 'vit_b.float64.safetensors');
 const config = configs.vit_b!;
 const kind = grad ? 'grad' : 'tap';
 const names = [...goldens.shapes.keys()].flatMap((name) => new RegExp(`^${kind}/(.*)\\.samples$`).exec(name)?.[1] ?? []);
@@ -36,33 +39,40 @@ const target = syntheticTarget(config.crop);
 /** A tensor whose norm is below this is rounding alone, as a key bias's gradient is; it is compared absolutely. */
 const vanishing = 1e-8;
 
-interface Row { name: string; samples: number; norm: number; isRelative: boolean }
+/** Values at the places where the references are sampled, and the norm of the whole tensor. */
+interface Sampled { samples: Float32Array; norm: number }
 
-/** Distance of the sampled values and of the whole tensor's norm from the reference's, relative to those. */
-function compare(name: string, values: Float32Array): Row {
-  const expected = goldens.read(`${kind}/${name}.samples`);
-  const [norm] = goldens.read(`${kind}/${name}.norm`);
-  let [difference, size, squares] = [0, 0, 0];
-  const places = values.length > 2048 ? Array.from(uniform(`sample/${kind}/${name}`, 2048), (u) => Math.floor(u * values.length)) : [...values.keys()];
-  places.forEach((place, i) => {
-    difference += (values[place]! - expected[i]!) ** 2;
-    size += expected[i]! ** 2;
-  });
+function sampled(name: string, values: Float32Array): Sampled {
+  let squares = 0;
   for (const value of values) {
     squares += value * value;
   }
-  const isRelative = norm! >= vanishing;
-  const found = Math.sqrt(squares);
-  return isRelative
-    ? { name, isRelative, samples: Math.sqrt(difference / size), norm: Math.abs(found / norm! - 1) }
-    : { name, isRelative, samples: Math.sqrt(difference), norm: Math.abs(found - norm!) };
+  const samples = values.length > 2048 ? Float32Array.from(uniform(`sample/${kind}/${name}`, 2048), (u) => values[Math.floor(u * values.length)]!) : values;
+  return { samples, norm: Math.sqrt(squares) };
 }
+
+const expectedIn = (file: TensorFile, name: string): Sampled => ({ samples: file.read(`${kind}/${name}.samples`), norm: file.read(`${kind}/${name}.norm`)[0]! });
+
+/** The larger of two distances: of the samples, and of the norm; relative unless the tensor vanishes. */
+function distance(found: Sampled, expected: Sampled): number {
+  let [difference, size] = [0, 0];
+  expected.samples.forEach((value, i) => {
+    difference += (found.samples[i]! - value) ** 2;
+    size += value ** 2;
+  });
+  const isRelative = expected.norm >= vanishing;
+  return Math.max(Math.sqrt(difference / (isRelative ? size : 1)), Math.abs(found.norm - expected.norm) / (isRelative ? expected.norm : 1));
+}
+
+interface Row { name: string; isRelative: boolean; fromReference: number; fromExact: number; referenceFromExact: number }
 
 const rows: Row[] = [];
 
-function show(row: Row): void {
+function show(name: string, values: Float32Array): void {
+  const [found, reference, truth] = [sampled(name, values), expectedIn(goldens, name), expectedIn(exact, name)];
+  const row: Row = { name, isRelative: reference.norm >= vanishing, fromReference: distance(found, reference), fromExact: distance(found, truth), referenceFromExact: distance(reference, truth) };
   rows.push(row);
-  console.log(`${row.name.padEnd(12)} samples ${row.samples.toExponential(2)}  norm ${row.norm.toExponential(2)}${row.isRelative ? '' : '  absolute'}`);
+  console.log(`${name.padEnd(12)} ${row.fromReference.toExponential(2)} from the reference; from float64 ${row.fromExact.toExponential(2)}, the reference itself ${row.referenceFromExact.toExponential(2)}${row.isRelative ? '' : ', absolute'}`);
 }
 
 const clock = (seconds: number) => `${Math.floor(seconds / 60)}:${String(Math.round(seconds % 60)).padStart(2, '0')}`;
@@ -81,7 +91,7 @@ function report(done: number, total: number): void {
 async function verifyForward(gpu: Gpu): Promise<readonly Plan[]> {
   const sam = await Sam3D.create(gpu, weights, { precision: precision as Precision });
   started = performance.now();
-  await sam.visitTaps(volume, points, names, (name, { values }) => show(compare(name, values)), { progress: report });
+  await sam.visitTaps(volume, points, names, (name, { values }) => show(name, values), { progress: report });
   return sam.plans;
 }
 
@@ -94,7 +104,7 @@ async function verifyStep(gpu: Gpu): Promise<readonly Plan[]> {
   const { loss } = await trainer.step({ volume, points, target }, 4e-4, { progress: report });
   console.log(`loss ${loss}, the reference's is ${goldens.read('loss')[0]}`);
   const gradients = await trainer.gradients();
-  names.forEach((name) => show(compare(name, gradients.get(name)!.map((value) => value / scale!))));
+  names.forEach((name) => show(name, gradients.get(name)!.map((value) => value / scale!)));
   return trainer.plans;
 }
 
@@ -106,11 +116,12 @@ const seconds = (performance.now() - started) / 1e3;
 const dispatches = plans.flatMap(({ commands }) => commands).filter((command) => command.kind === 'dispatch');
 const largestBinding = Math.max(...dispatches.flatMap(({ bindings }) => Object.values(bindings).map(({ bytes }) => bytes)));
 const operations = plans.reduce((sum, plan) => sum + plan.operations, 0);
-const worstOf = (relative: boolean) => Math.max(0, ...rows.filter(({ isRelative }) => isRelative === relative).flatMap(({ samples, norm }) => [samples, norm]));
-const [worst, worstVanishing] = [worstOf(true), worstOf(false)];
+const worstOf = (relative: boolean, of: 'fromReference' | 'fromExact' | 'referenceFromExact') => Math.max(0, ...rows.filter(({ isRelative }) => isRelative === relative).map((row) => row[of]));
+const [worst, worstVanishing] = [worstOf(true, 'fromExact'), worstOf(false, 'fromExact')];
 console.log(`${dispatches.length} dispatches, ${(operations / 1e12).toFixed(2)} TFLOP in ${clock(seconds)} (${(operations / seconds / 1e9).toFixed(1)} GFLOP/s)`);
 console.log(`largest binding ${mebibytes(largestBinding)} (bound ${mebibytes(bindingBound)}), peak GPU memory ${mebibytes(gpu.memory.peakBytes)} (bound ${mebibytes(peakBound)})`);
-console.log(`worst of ${rows.length} ${grad ? 'gradients' : 'intermediates'} ${worst.toExponential(2)} (bound ${bounds[precision]!.toExponential(0)}), of those that vanish ${worstVanishing.toExponential(2)} absolutely (bound ${vanishing.toExponential(0)})`);
+console.log(`worst of ${rows.length} ${grad ? 'gradients' : 'intermediates'}, from float64: ${worst.toExponential(2)} (bound ${bounds[precision]!.toExponential(0)}), of those that vanish ${worstVanishing.toExponential(2)} absolutely (bound ${vanishing.toExponential(0)})`);
+console.log(`from the reference in f32 ${worstOf(true, 'fromReference').toExponential(2)}, which is itself ${worstOf(true, 'referenceFromExact').toExponential(2)} from float64`);
 gpu.close();
 if (rows.length !== names.length || !(worst <= bounds[precision]!) || !(worstVanishing <= vanishing) || largestBinding > bindingBound || gpu.memory.peakBytes > peakBound) {
   console.error('verify:vit_b: out of bounds');
