@@ -12,7 +12,7 @@ const goldensFile = resolve('test/goldens/tiny.safetensors');
 /** The command of each runtime; those that are not installed here are left out. */
 export function commands(): Record<string, string[]> {
   const installed = (name: string) => resolve(folder, 'node_modules/.bin', name);
-  const all: Record<string, string[]> = { node: [process.execPath], bun: [installed('bun')], deno: [installed('deno'), 'run', '-A', '--unstable-webgpu'] };
+  const all: Record<string, string[]> = { node: [process.execPath, '--expose-gc'], bun: [installed('bun')], deno: [installed('deno'), 'run', '-A', '--unstable-webgpu', '--v8-flags=--expose-gc'] };
   return Object.fromEntries(Object.entries(all).filter(([, [program]]) => existsSync(program!)));
 }
 
