@@ -30,7 +30,7 @@ import type { Tensor } from '../src/runtime/tensor.ts';
 /**
  * The interpreter has no subgroup operations, and keeps a function's result by call site rather than by invocation, so
  * that window attention's lanes would all store where the last one does, and the backward of the enlarged convolution would
- * read past its input. Of these only the matrix forms have workgroup memory that two lanes share; its barriers were checked by
+ * read past its input. Of these only the matrix forms have workgroup memory that two lanes share; their barriers were checked by
  * reading alone.
  */
 const withSubgroups = [

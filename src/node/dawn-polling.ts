@@ -27,12 +27,12 @@ function schedule(poll: () => void): void {
 }
 
 function withTimer<Result>(call: () => Result): Result {
-  const { setImmediate } = globalThis;
-  globalThis.setImmediate = schedule as typeof setImmediate;
+  const usual = globalThis.setImmediate;
+  globalThis.setImmediate = schedule as typeof usual;
   try {
     return call();
   } finally {
-    globalThis.setImmediate = setImmediate;
+    globalThis.setImmediate = usual;
   }
 }
 
