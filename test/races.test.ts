@@ -34,7 +34,9 @@ import type { Tensor } from '../src/runtime/tensor.ts';
  * reading alone.
  */
 const withSubgroups = [
-  'conv3d.subgroup', 'conv3d.subgroup-matrix', 'linear.subgroup', 'linear.subgroup-matrix', 'weight-gradient.subgroup', 'window-attention.backward.key.subgroup', 'window-attention.backward.query.subgroup', 'window-attention.subgroup',
+  'conv3d.subgroup', 'conv3d.subgroup-matrix', 'linear.subgroup', 'linear.subgroup-matrix', 'weight-gradient.subgroup', 'weight-gradient.subgroup-matrix',
+  'window-attention.backward.key.subgroup', 'window-attention.backward.key.subgroup-matrix', 'window-attention.backward.query.subgroup', 'window-attention.backward.query.subgroup-matrix',
+  'window-attention.subgroup', 'window-attention.subgroup-matrix',
 ];
 const beyondTheInterpreter = [
   ...withSubgroups, 'window-attention', 'window-attention.registers', 'window-attention.backward.query', 'window-attention.backward.key', 'window-attention.backward.table', 'enlarged-convolution.backward.mixed',
