@@ -17,6 +17,9 @@ override width: u32;
 override chunk: u32;
 override accumulate: bool = false;
 
+// Chunks that are summed by themselves before they join the total, for the sake of its rounding.
+const blockChunks = 64u;
+
 @group(0) @binding(0) var<storage, read> y: array<vec4<stored>>;
 @group(0) @binding(1) var<storage, read> dy: array<vec4<stored>>;
 @group(0) @binding(2) var<storage, read_write> partials: array<vec4<f32>>;
@@ -58,8 +61,12 @@ fn combine(@builtin(global_invocation_id) id: vec3<u32>) {
     return;
   }
   var sum = vec4<f32>(0.0);
-  for (var at = id.x; at < arrayLength(&chunkSums); at += size) {
-    sum += chunkSums[at];
+  for (var first = id.x; first < arrayLength(&chunkSums); first += blockChunks * size) {
+    var part = vec4<f32>(0.0);
+    for (var at = first; at < min(first + blockChunks * size, arrayLength(&chunkSums)); at += size) {
+      part += chunkSums[at];
+    }
+    sum += part;
   }
   means[id.x] = sum / f32(tokens);
 }

@@ -14,6 +14,9 @@ override width: u32;
 override chunk: u32;
 override epsilon: f32;
 
+// Chunks that are summed by themselves before they join the total, for the sake of its rounding.
+const blockChunks = 64u;
+
 @group(0) @binding(0) var<storage, read> x: array<vec4<stored>>;
 @group(0) @binding(1) var<storage, read_write> partials: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> chunkStatistics: array<vec4<f32>>;
@@ -45,6 +48,19 @@ fn partial(@builtin(global_invocation_id) id: vec3<u32>) {
   partials[at + width4] = squares - sum * mean;
 }
 
+// Of some tokens: how many, their mean, and the sum of squared differences from it.
+struct Moments {
+  count: f32,
+  mean: vec4<f32>,
+  squares: vec4<f32>,
+}
+
+fn merged(a: Moments, b: Moments) -> Moments {
+  let count = a.count + b.count;
+  let difference = b.mean - a.mean;
+  return Moments(count, a.mean + difference * (b.count / count), a.squares + b.squares + difference * difference * (a.count * b.count / count));
+}
+
 @compute @workgroup_size(32)
 fn combine(@builtin(global_invocation_id) id: vec3<u32>) {
   let width4 = width / 4u;
@@ -52,20 +68,17 @@ fn combine(@builtin(global_invocation_id) id: vec3<u32>) {
   if (c >= width4) {
     return;
   }
-  var count = 0.0;
-  var mean = vec4<f32>(0.0);
-  var squares = vec4<f32>(0.0);
-  for (var first = 0u; first < tokens; first += chunk) {
-    let chunkCount = f32(min(chunk, tokens - first));
-    let at = (first / chunk) * 2u * width4 + c;
-    let difference = chunkStatistics[at] - mean;
-    let both = count + chunkCount;
-    mean += difference * (chunkCount / both);
-    squares += chunkStatistics[at + width4] + difference * difference * (count * chunkCount / both);
-    count = both;
+  var total = Moments(0.0, vec4<f32>(0.0), vec4<f32>(0.0));
+  for (var first = 0u; first < tokens; first += blockChunks * chunk) {
+    var part = Moments(0.0, vec4<f32>(0.0), vec4<f32>(0.0));
+    for (var t = first; t < min(first + blockChunks * chunk, tokens); t += chunk) {
+      let at = (t / chunk) * 2u * width4 + c;
+      part = merged(part, Moments(f32(min(chunk, tokens - t)), chunkStatistics[at], chunkStatistics[at + width4]));
+    }
+    total = merged(total, part);
   }
-  statistics[c] = mean;
-  statistics[width4 + c] = vec4<f32>(1.0) / sqrt(max(squares, vec4<f32>(0.0)) / count + vec4<f32>(epsilon));
+  statistics[c] = total.mean;
+  statistics[width4 + c] = vec4<f32>(1.0) / sqrt(max(total.squares, vec4<f32>(0.0)) / total.count + vec4<f32>(epsilon));
 }
 
 @compute @workgroup_size(64)

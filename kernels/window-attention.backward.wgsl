@@ -5,16 +5,17 @@
 //   ddepthTable[r] = sum over q, heads and k with qd-kd+s-1 = r of g[q,k] q[q]
 // qkv, dqkv    (rows, grid, grid, qkvWidth)   stored; dqkv's padding is written with zeros
 // y, dy        (rows, grid, grid, outWidth)   stored
-// tables, depthTable, logSums  as in the forward pass
+// tables, depthTable, logSums  as in the forward pass; the window at most 14, the head at most 80
 // terms        (rows, grid, grid, heads, 4 s + 1)  f32, of each query and head: its biases against the places along h, w
 //              and d, the sums of g over keys by their place along d, and dy.y. `query` makes them; `key` and `table` read
 //              them as `queryTerms`
 // partials     (chunks, 2 s - 1, headWidth)   f32: sums over chunks of tokens, for chunk-sums
 // chunk        tokens a chunk; the last one may have fewer
-// query: one invocation makes one head of one query. key: one invocation makes one head of one key. Both: workgroups are
-// tiles of `tileQueries` queries, or as many keys, x heads x windows, and the other side comes in runs of 8 along depth. table: one invocation makes four
-// channels of one row of a chunk. 14 * s^3 * headWidth operations a token and head.
-// suits software adapters
+// query: a workgroup makes one head of 32 queries, key: of 32 keys. A query, or a key, has two lanes; each keeps every other
+// vec4 of its channels and sums in registers, and they tell each other their halves of dot products through workgroup memory.
+// The other side comes in runs of 8 along depth through workgroup memory, and so do the tables, once, before.
+// Workgroups: tiles x heads x windows. table: one invocation makes four channels of one row of a chunk.
+// 14 * s^3 * headWidth operations a token and head; reads the other side once for every 32 tokens.
 
 alias stored = f32;
 
@@ -27,11 +28,19 @@ override headWidth: u32;
 override qkvWidth: u32;
 override outWidth: u32;
 override scale: f32;
-const tileQueries = 64u;
 override chunk: u32 = 256u;
 
-const maxHeadWidth4 = 32u;
+const tileQueries = 32u;
+const tileWindow = 14u;
+const tileHead = 80u;
+
+const lanes = 64u;
 const run = 8u;
+const maxOwnVectors = 10u;
+
+// vec4s of a lane, and of a row in the tile: an even number.
+override ownVectors: u32 = (headWidth / 4u + 1u) / 2u;
+override rowVectors: u32 = 2u * ownVectors;
 
 @group(0) @binding(0) var<storage, read> qkv: array<vec4<stored>>;
 @group(0) @binding(1) var<storage, read> tables: array<vec4<stored>>;
@@ -43,6 +52,22 @@ const run = 8u;
 @group(0) @binding(7) var<storage, read_write> dqkv: array<vec4<stored>>;
 @group(0) @binding(8) var<storage, read> queryTerms: array<f32>;
 @group(0) @binding(9) var<storage, read_write> partials: array<vec4<f32>>;
+
+// The other side's two tensors, keys and values or queries and dy: (2, run, rowVectors), zero beyond the head.
+var<workgroup> tile: array<vec4<f32>, 2u * run * rowVectors>;
+
+// Each lane's halves of dot products with the tile's rows: (lanes, 2, run).
+var<workgroup> halves: array<f32, 2u * lanes * run>;
+
+// Of each query against each place: biases along each axis (tileQueries, 3, window), sums of g along depth (tileQueries, window).
+var<workgroup> biases: array<f32, 3u * tileQueries * window>;
+var<workgroup> marginals: array<f32, tileQueries * window>;
+
+// Of each query of a run its terms, as far as `key` reads them, and its log of the softmax's denominator.
+override termCount: u32 = 3u * window + 2u;
+var<workgroup> runTerms: array<f32, run * termCount>;
+
+alias Own = array<vec4<f32>, maxOwnVectors>;
 
 // Index of a token of qkv and y from its place in the rolled grid, rows counted from firstRow.
 fn tokenIndex(rolled: vec3<u32>) -> u32 {
@@ -65,178 +90,256 @@ fn placeOf(index: u32) -> vec3<u32> {
   return vec3<u32>(index / (window * window), (index / window) % window, index % window);
 }
 
-// The head's vec4s, from a length that is known at run time only: a compiler that unrolls the loops over them takes ten
-// seconds.
-fn headVectors() -> u32 {
-  return arrayLength(&logSums) * (qkvWidth / 4u) / arrayLength(&qkv) * (headWidth / 4u) / heads;
-}
-
 // Where a query's terms begin.
 fn termsAt(token: u32, head: u32) -> u32 {
   return (token * heads + head) * (4u * window + 1u);
 }
 
-// dy.y and the biases of one query against every place of a window. Returns dy.y.
-fn makeTerms(at: u32, queryAt: u32, gradientAt: u32, place: vec3<u32>) -> f32 {
-  var delta = 0.0;
-  for (var c = 0u; c < headVectors(); c++) {
-    delta += dot(vec4<f32>(y[gradientAt + c]), vec4<f32>(dy[gradientAt + c]));
+// A vec4 of a head of qkv: queries (part 0), keys (1) or values (2).
+fn tokenVector(token: u32, part: u32, head: u32, c: u32) -> vec4<f32> {
+  if (c >= headWidth / 4u) {
+    return vec4<f32>(0.0);
   }
-  for (var k = 0u; k < window; k++) {
-    let row = (place + vec3<u32>(window - 1u - k) + vec3<u32>(0u, 2u * window - 1u, 0u)) * (headWidth / 4u);
-    var bias = vec3<f32>(0.0);
-    for (var c = 0u; c < headVectors(); c++) {
-      let q = vec4<f32>(qkv[queryAt + c]);
-      bias += vec3<f32>(dot(q, vec4<f32>(tables[row.x + c])), dot(q, vec4<f32>(tables[row.y + c])), dot(q, vec4<f32>(depthTable[row.z + c])));
-    }
-    terms[at + k] = bias.x;
-    terms[at + window + k] = bias.y;
-    terms[at + 2u * window + k] = bias.z;
-    terms[at + 3u * window + k] = 0.0;
-  }
-  terms[at + 4u * window] = delta;
-  return delta;
+  return vec4<f32>(qkv[token * (qkvWidth / 4u) + (part * heads + head) * (headWidth / 4u) + c]);
 }
 
-@compute @workgroup_size(tileQueries)
-fn query(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>) {
-  let headWidth4 = headWidth / 4u;
-  let qkvWidth4 = qkvWidth / 4u;
-  let index = group.x * tileQueries + local.x;
-  let head = group.y;
-  if (index >= window * window * window) {
-    return;
+fn gradientVector(token: u32, head: u32, c: u32) -> vec4<f32> {
+  if (c >= headWidth / 4u) {
+    return vec4<f32>(0.0);
   }
+  return vec4<f32>(dy[token * (outWidth / 4u) + head * (headWidth / 4u) + c]);
+}
+
+// A vec4 of a row of the tables of h, w and d.
+fn tableVector(axis: u32, row: u32, c: u32) -> vec4<f32> {
+  if (c >= headWidth / 4u || row >= 2u * window - 1u) {
+    return vec4<f32>(0.0);
+  }
+  if (axis == 2u) {
+    return vec4<f32>(depthTable[row * (headWidth / 4u) + c]);
+  }
+  return vec4<f32>(tables[(axis * (2u * window - 1u) + row) * (headWidth / 4u) + c]);
+}
+
+// This lane's half of the dot products with a tensor's rows of the tile.
+fn multiplyTile(own: ptr<function, Own>, tensor: u32, lane: u32) {
+  var sums = array<f32, run>();
+  for (var i = 0u; i < ownVectors; i++) {
+    for (var r = 0u; r < run; r++) {
+      sums[r] += dot((*own)[i], tile[(tensor * run + r) * rowVectors + 2u * i + lane % 2u]);
+    }
+  }
+  for (var r = 0u; r < run; r++) {
+    halves[(2u * lane + tensor) * run + r] = sums[r];
+  }
+}
+
+// Both halves of a dot product.
+fn product(lane: u32, tensor: u32, r: u32) -> f32 {
+  let even = lane - lane % 2u;
+  return halves[(2u * even + tensor) * run + r] + halves[(2u * even + 2u + tensor) * run + r];
+}
+
+@compute @workgroup_size(lanes)
+fn query(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let head = group.y;
   let corner = cornerOf(group.z);
+  let row = lane / 2u;
+  let half = lane % 2u;
+  // Rows past the last query repeat it: all have to meet at the barriers.
+  let index = min(group.x * tileQueries + row, window * window * window - 1u);
+  let isStored = group.x * tileQueries + row < window * window * window;
   let place = placeOf(index);
   let token = tokenIndex(corner + place);
-  let queryAt = token * qkvWidth4 + head * headWidth4;
-  let gradientAt = token * (outWidth / 4u) + head * headWidth4;
   let queryRegion = region(corner + place);
-  let at = termsAt(token, head);
-  let delta = makeTerms(at, queryAt, gradientAt, place);
   let logSum = logSums[token * heads + head];
 
-  var sum = array<vec4<f32>, maxHeadWidth4>();
-  for (var kh = 0u; kh < window; kh++) {
-    for (var kw = 0u; kw < window; kw++) {
-      let biasHW = terms[at + kh] + terms[at + window + kw];
-      var sumHW = 0.0;
-      for (var first = 0u; first < window; first += run) {
-        var keys: array<u32, run>;
-        for (var r = 0u; r < run; r++) {
-          keys[r] = tokenIndex(corner + vec3<u32>(kh, kw, min(first + r, window - 1u))) * qkvWidth4 + (heads + head) * headWidth4;
-        }
-        var logits = array<f32, run>();
-        var gradients = array<f32, run>();
-        for (var c = 0u; c < headVectors(); c++) {
-          let q = vec4<f32>(qkv[queryAt + c]);
-          let g = vec4<f32>(dy[gradientAt + c]);
-          for (var r = 0u; r < run; r++) {
-            logits[r] += dot(q, vec4<f32>(qkv[keys[r] + c]));
-            gradients[r] += dot(g, vec4<f32>(qkv[keys[r] + heads * headWidth4 + c]));
-          }
-        }
-        for (var r = 0u; r < run; r++) {
-          let kd = min(first + r, window - 1u);
-          var logit = scale * logits[r] + (biasHW + terms[at + 2u * window + kd]);
-          if (shift > 0u && any(region(corner + vec3<u32>(kh, kw, first + r)) != queryRegion)) {
-            logit -= 100.0;
-          }
-          gradients[r] = select(0.0, exp(logit - logSum) * (gradients[r] - delta), first + r < window);
-          sumHW += gradients[r];
-          terms[at + 3u * window + kd] += gradients[r];
-        }
-        for (var c = 0u; c < headVectors(); c++) {
-          var value = vec4<f32>(0.0);
-          for (var r = 0u; r < run; r++) {
-            value += gradients[r] * vec4<f32>(qkv[keys[r] + c]);
-          }
-          sum[c] += scale * value;
-        }
+  var q: Own;
+  var gradient: Own;
+  var sum: Own;
+  var ownDelta = 0.0;
+  for (var i = 0u; i < ownVectors; i++) {
+    let c = 2u * i + half;
+    q[i] = tokenVector(token, 0u, head, c);
+    gradient[i] = gradientVector(token, head, c);
+    if (c < headWidth / 4u) {
+      ownDelta += dot(gradient[i], vec4<f32>(y[token * (outWidth / 4u) + head * (headWidth / 4u) + c]));
+    }
+  }
+  halves[2u * lane * run] = ownDelta;
+  workgroupBarrier();
+  let delta = product(lane, 0u, 0u);
+
+  for (var axis = 0u; axis < 3u; axis++) {
+    for (var first = 0u; first < 2u * window - 1u; first += run) {
+      for (var i = lane; i < run * rowVectors; i += lanes) {
+        tile[i] = tableVector(axis, first + i / rowVectors, i % rowVectors);
       }
-      for (var c = 0u; c < headVectors(); c++) {
-        sum[c] += sumHW * (vec4<f32>(tables[(place.x + window - 1u - kh) * headWidth4 + c]) +
-                           vec4<f32>(tables[(place.y + 3u * window - 2u - kw) * headWidth4 + c]));
+      workgroupBarrier();
+      multiplyTile(&q, 0u, lane);
+      workgroupBarrier();
+      for (var r = half; r < run; r += 2u) {
+        // Unsigned wrap-around makes a place before the window fail the test as well.
+        let k = place[axis] + window - 1u - (first + r);
+        if (k < window) {
+          biases[(row * 3u + axis) * window + k] = product(lane, 0u, r);
+        }
       }
     }
   }
-  for (var kd = 0u; kd < window; kd++) {
-    let share = terms[at + 3u * window + kd];
-    for (var c = 0u; c < headVectors(); c++) {
-      sum[c] += share * vec4<f32>(depthTable[(place.z + window - 1u - kd) * headWidth4 + c]);
+  for (var k = half; k < window; k += 2u) {
+    marginals[row * window + k] = 0.0;
+  }
+
+  for (var line = 0u; line < window * window; line++) {
+    let kh = line / window;
+    let kw = line % window;
+    var sumHW = 0.0;
+    for (var first = 0u; first < window; first += run) {
+      workgroupBarrier();
+      for (var i = lane; i < 2u * run * rowVectors; i += lanes) {
+        let key = tokenIndex(corner + vec3<u32>(kh, kw, min(first + (i / rowVectors) % run, window - 1u)));
+        tile[i] = tokenVector(key, 1u + i / (run * rowVectors), head, i % rowVectors);
+      }
+      workgroupBarrier();
+      multiplyTile(&q, 0u, lane);
+      multiplyTile(&gradient, 1u, lane);
+      workgroupBarrier();
+      let biasHW = biases[row * 3u * window + kh] + biases[(row * 3u + 1u) * window + kw];
+      var shares = array<f32, run>();
+      for (var r = 0u; r < run; r++) {
+        let kd = min(first + r, window - 1u);
+        var logit = scale * product(lane, 0u, r) + (biasHW + biases[(row * 3u + 2u) * window + kd]);
+        if (shift > 0u && any(region(corner + vec3<u32>(kh, kw, first + r)) != queryRegion)) {
+          logit -= 100.0;
+        }
+        shares[r] = select(0.0, exp(logit - logSum) * (product(lane, 1u, r) - delta), first + r < window);
+        sumHW += shares[r];
+        if (r % 2u == half && first + r < window) {
+          marginals[row * window + kd] += shares[r];
+        }
+      }
+      for (var i = 0u; i < ownVectors; i++) {
+        var value = vec4<f32>(0.0);
+        for (var r = 0u; r < run; r++) {
+          value += shares[r] * tile[r * rowVectors + 2u * i + half];
+        }
+        sum[i] += scale * value;
+      }
+    }
+    for (var i = 0u; i < ownVectors; i++) {
+      let c = 2u * i + half;
+      sum[i] += sumHW * (tableVector(0u, place.x + window - 1u - kh, c) + tableVector(1u, place.y + window - 1u - kw, c));
     }
   }
-  for (var c = 0u; c < headVectors(); c++) {
-    dqkv[queryAt + c] = vec4<stored>(sum[c]);
+  workgroupBarrier();
+  if (!isStored) {
+    return;
   }
-  if (head == heads - 1u) {
-    for (var c = 3u * heads * headWidth4; c < qkvWidth4; c++) {
-      dqkv[token * qkvWidth4 + c] = vec4<stored>(0.0);
+  let at = termsAt(token, head);
+  for (var k = 0u; k < window; k++) {
+    let share = marginals[row * window + k];
+    for (var i = 0u; i < ownVectors; i++) {
+      sum[i] += share * tableVector(2u, place.z + window - 1u - k, 2u * i + half);
+    }
+    if (k % 2u == half) {
+      terms[at + k] = biases[row * 3u * window + k];
+      terms[at + window + k] = biases[(row * 3u + 1u) * window + k];
+      terms[at + 2u * window + k] = biases[(row * 3u + 2u) * window + k];
+      terms[at + 3u * window + k] = share;
+    }
+  }
+  for (var i = 0u; i < ownVectors; i++) {
+    if (2u * i + half < headWidth / 4u) {
+      dqkv[token * (qkvWidth / 4u) + head * (headWidth / 4u) + 2u * i + half] = vec4<stored>(sum[i]);
+    }
+  }
+  if (half == 0u) {
+    terms[at + 4u * window] = delta;
+    if (head == heads - 1u) {
+      for (var c = 3u * heads * (headWidth / 4u); c < qkvWidth / 4u; c++) {
+        dqkv[token * (qkvWidth / 4u) + c] = vec4<stored>(0.0);
+      }
     }
   }
 }
 
-@compute @workgroup_size(tileQueries)
-fn key(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>) {
-  let headWidth4 = headWidth / 4u;
-  let qkvWidth4 = qkvWidth / 4u;
-  let index = group.x * tileQueries + local.x;
+@compute @workgroup_size(lanes)
+fn key(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
   let head = group.y;
-  if (index >= window * window * window) {
-    return;
-  }
   let corner = cornerOf(group.z);
+  let half = lane % 2u;
+  // Rows past the last key repeat it: all have to meet at the barriers.
+  let index = min(group.x * tileQueries + lane / 2u, window * window * window - 1u);
+  let isStored = group.x * tileQueries + lane / 2u < window * window * window;
   let place = placeOf(index);
   let token = tokenIndex(corner + place);
-  let keyAt = token * qkvWidth4 + (heads + head) * headWidth4;
-  let valueAt = keyAt + heads * headWidth4;
   let keyRegion = region(corner + place);
 
-  var keySum = array<vec4<f32>, maxHeadWidth4>();
-  var valueSum = array<vec4<f32>, maxHeadWidth4>();
-  for (var qh = 0u; qh < window; qh++) {
-    for (var qw = 0u; qw < window; qw++) {
-      for (var first = 0u; first < window; first += run) {
-        var queries: array<u32, run>;
+  var k: Own;
+  var v: Own;
+  var keySum: Own;
+  var valueSum: Own;
+  for (var i = 0u; i < ownVectors; i++) {
+    k[i] = tokenVector(token, 1u, head, 2u * i + half);
+    v[i] = tokenVector(token, 2u, head, 2u * i + half);
+  }
+  for (var line = 0u; line < window * window; line++) {
+    let qh = line / window;
+    let qw = line % window;
+    for (var first = 0u; first < window; first += run) {
+      workgroupBarrier();
+      for (var i = lane; i < run * rowVectors; i += lanes) {
+        let other = tokenIndex(corner + vec3<u32>(qh, qw, min(first + i / rowVectors, window - 1u)));
+        tile[i] = tokenVector(other, 0u, head, i % rowVectors);
+        tile[run * rowVectors + i] = gradientVector(other, head, i % rowVectors);
+      }
+      for (var i = lane; i < run * termCount; i += lanes) {
+        let other = tokenIndex(corner + vec3<u32>(qh, qw, min(first + i / termCount, window - 1u)));
+        let term = i % termCount;
+        if (term == 3u * window) {
+          runTerms[i] = logSums[other * heads + head];
+        } else {
+          runTerms[i] = queryTerms[termsAt(other, head) + select(term, 4u * window, term > 3u * window)];
+        }
+      }
+      workgroupBarrier();
+      multiplyTile(&k, 0u, lane);
+      multiplyTile(&v, 1u, lane);
+      workgroupBarrier();
+      var shares = array<f32, run>();
+      var gradients = array<f32, run>();
+      for (var r = 0u; r < run; r++) {
+        let at = r * termCount;
+        var logit = scale * product(lane, 0u, r) + ((runTerms[at + place.x] + runTerms[at + window + place.y]) + runTerms[at + 2u * window + place.z]);
+        if (shift > 0u && any(region(corner + vec3<u32>(qh, qw, first + r)) != keyRegion)) {
+          logit -= 100.0;
+        }
+        shares[r] = select(0.0, exp(logit - runTerms[at + 3u * window]), first + r < window);
+        gradients[r] = shares[r] * (product(lane, 1u, r) - runTerms[at + 3u * window + 1u]);
+      }
+      for (var i = 0u; i < ownVectors; i++) {
+        var keyValue = vec4<f32>(0.0);
+        var valueValue = vec4<f32>(0.0);
         for (var r = 0u; r < run; r++) {
-          queries[r] = tokenIndex(corner + vec3<u32>(qh, qw, min(first + r, window - 1u)));
+          keyValue += gradients[r] * tile[r * rowVectors + 2u * i + half];
+          valueValue += shares[r] * tile[(run + r) * rowVectors + 2u * i + half];
         }
-        var logits = array<f32, run>();
-        var gradients = array<f32, run>();
-        for (var c = 0u; c < headVectors(); c++) {
-          let k = vec4<f32>(qkv[keyAt + c]);
-          let v = vec4<f32>(qkv[valueAt + c]);
-          for (var r = 0u; r < run; r++) {
-            logits[r] += dot(k, vec4<f32>(qkv[queries[r] * qkvWidth4 + head * headWidth4 + c]));
-            gradients[r] += dot(v, vec4<f32>(dy[queries[r] * (outWidth / 4u) + head * headWidth4 + c]));
-          }
-        }
-        for (var r = 0u; r < run; r++) {
-          let at = termsAt(queries[r], head);
-          var logit = scale * logits[r] + ((queryTerms[at + place.x] + queryTerms[at + window + place.y]) + queryTerms[at + 2u * window + place.z]);
-          if (shift > 0u && any(region(corner + vec3<u32>(qh, qw, first + r)) != keyRegion)) {
-            logit -= 100.0;
-          }
-          logits[r] = select(0.0, exp(logit - logSums[queries[r] * heads + head]), first + r < window);
-          gradients[r] = logits[r] * (gradients[r] - queryTerms[at + 4u * window]);
-        }
-        for (var c = 0u; c < headVectors(); c++) {
-          var keyValue = vec4<f32>(0.0);
-          var valueValue = vec4<f32>(0.0);
-          for (var r = 0u; r < run; r++) {
-            keyValue += gradients[r] * vec4<f32>(qkv[queries[r] * qkvWidth4 + head * headWidth4 + c]);
-            valueValue += logits[r] * vec4<f32>(dy[queries[r] * (outWidth / 4u) + head * headWidth4 + c]);
-          }
-          keySum[c] += scale * keyValue;
-          valueSum[c] += valueValue;
-        }
+        keySum[i] += scale * keyValue;
+        valueSum[i] += valueValue;
       }
     }
   }
-  for (var c = 0u; c < headVectors(); c++) {
-    dqkv[keyAt + c] = vec4<stored>(keySum[c]);
-    dqkv[valueAt + c] = vec4<stored>(valueSum[c]);
+  if (!isStored) {
+    return;
+  }
+  for (var i = 0u; i < ownVectors; i++) {
+    let c = 2u * i + half;
+    if (c < headWidth / 4u) {
+      let at = token * (qkvWidth / 4u) + head * (headWidth / 4u) + c;
+      dqkv[at + heads * (headWidth / 4u)] = vec4<stored>(keySum[i]);
+      dqkv[at + 2u * heads * (headWidth / 4u)] = vec4<stored>(valueSum[i]);
+    }
   }
 }
 

@@ -30,8 +30,8 @@ import type { Tensor } from '../src/runtime/tensor.ts';
 /**
  * The interpreter has no subgroup operations, and keeps a function's result by call site rather than by invocation, so
  * that window attention's lanes would all store where the last one does, and the backward of the enlarged convolution would
- * read past its input. Of these only the matrix forms have workgroup memory that two lanes share; their barriers were checked by
- * reading alone.
+ * read past its input. Of these the matrix forms, window attention and its backward have workgroup memory that lanes share; their barriers were
+ * checked by reading alone.
  */
 const withSubgroups = [
   'conv3d.subgroup', 'conv3d.subgroup-matrix', 'linear.subgroup', 'linear.subgroup-matrix', 'weight-gradient.subgroup', 'weight-gradient.subgroup-matrix',
@@ -39,7 +39,7 @@ const withSubgroups = [
   'window-attention.subgroup', 'window-attention.subgroup-matrix',
 ];
 const beyondTheInterpreter = [
-  ...withSubgroups, 'window-attention', 'window-attention.registers', 'window-attention.backward.query', 'window-attention.backward.key', 'window-attention.backward.table', 'enlarged-convolution.backward.mixed',
+  ...withSubgroups, 'window-attention', 'window-attention.registers', 'window-attention.backward.query', 'window-attention.backward.query.registers', 'window-attention.backward.key', 'window-attention.backward.key.registers', 'window-attention.backward.table', 'enlarged-convolution.backward.mixed',
 ];
 
 const target = { precision: 'f32', software: false, bindingBytes: 128 * 2 ** 20 } as const;
