@@ -7,11 +7,11 @@ import Benchmark from 'benchmark';
 import type { Precision } from '../src/kernels/kernel.ts';
 import { kernelsVersion } from '../src/kernels/version.ts';
 import { openGpu } from '../src/node/open-gpu.ts';
-import type { Gpu } from '../src/runtime/gpu.ts';
 import { finishPlan, type Plan } from '../src/runtime/plan.ts';
 import { targetOf, type Recorder } from '../src/runtime/recorder.ts';
 import { bytesOf } from '../src/runtime/traffic.ts';
 import { recordBackward, recordForward, type BenchEntry } from './entry.ts';
+import { scriptTime } from './script-time.ts';
 import { writeResult } from './result-file.ts';
 import { eachPart, eachWhole, type Timed } from './model.ts';
 
@@ -37,26 +37,6 @@ function timeReplay(replay: () => Promise<void>, minSamples: number): Promise<Be
   });
 }
 
-/** Milliseconds that JavaScript takes of a replay: encoding and submitting, from each encoder's birth to its submission. */
-async function scriptTime({ device }: Gpu, replay: () => Promise<void>): Promise<number> {
-  const { queue } = device;
-  const [createCommandEncoder, submit] = [device.createCommandEncoder.bind(device), queue.submit.bind(queue)];
-  let [begun, total] = [0, 0];
-  device.createCommandEncoder = (descriptor) => {
-    begun = performance.now();
-    return createCommandEncoder(descriptor);
-  };
-  queue.submit = (buffers) => {
-    submit(buffers);
-    total += performance.now() - begun;
-    return undefined;
-  };
-  await replay();
-  Object.assign(device, { createCommandEncoder });
-  Object.assign(queue, { submit });
-  return total;
-}
-
 async function replayAll(plans: readonly Plan[]): Promise<void> {
   for (const plan of plans) {
     await plan.replay();
@@ -72,7 +52,8 @@ async function time({ name, plans }: Timed): Promise<void> {
   const replay = () => replayAll(plans);
   const started = performance.now();
   await replay();
-  const scriptMilliseconds = await scriptTime(gpu, replay);
+  const { encoding, submitting } = await scriptTime(gpu, replay);
+  const scriptMilliseconds = encoding + submitting;
   const isLong = (performance.now() - started) / 2e3 > longSeconds;
   const { stats } = await timeReplay(replay, isLong ? 1 : 5);
   const dispatches = plans.flatMap(({ commands }) => commands.filter((command) => command.kind === 'dispatch'));

@@ -40,7 +40,7 @@ const maxOwnVectors = 10u;
 
 // vec4s of a lane, and of a row in the tile: an even number.
 override ownVectors: u32 = (headWidth / 4u + 1u) / 2u;
-override rowVectors: u32 = 2u * ownVectors;
+override rowVectors: u32 = 2u * ((headWidth / 4u + 1u) / 2u);
 
 @group(0) @binding(0) var<storage, read> qkv: array<vec4<stored>>;
 @group(0) @binding(1) var<storage, read> tables: array<vec4<stored>>;
@@ -54,18 +54,18 @@ override rowVectors: u32 = 2u * ownVectors;
 @group(0) @binding(9) var<storage, read_write> partials: array<vec4<f32>>;
 
 // The other side's two tensors, keys and values or queries and dy: (2, run, rowVectors), zero beyond the head.
-var<workgroup> tile: array<vec4<f32>, 2u * run * rowVectors>;
+var<workgroup> tile: array<vec4<f32>, 2u * run * tileHead / 4u>;
 
 // Each lane's halves of dot products with the tile's rows: (lanes, 2, run).
 var<workgroup> halves: array<f32, 2u * lanes * run>;
 
 // Of each query against each place: biases along each axis (tileQueries, 3, window), sums of g along depth (tileQueries, window).
-var<workgroup> biases: array<f32, 3u * tileQueries * window>;
+var<workgroup> biases: array<f32, tileQueries * 3u * window>;
 var<workgroup> marginals: array<f32, tileQueries * window>;
 
 // Of each query of a run its terms, as far as `key` reads them, and its log of the softmax's denominator.
 override termCount: u32 = 3u * window + 2u;
-var<workgroup> runTerms: array<f32, run * termCount>;
+var<workgroup> runTerms: array<f32, run * (3u * tileWindow + 2u)>;
 
 alias Own = array<vec4<f32>, maxOwnVectors>;
 

@@ -3,6 +3,7 @@ import type { Gpu } from './gpu.ts';
 import { placeTensors, type Lifetime } from './arena.ts';
 import type { Clear, Command, Copy, Dispatch, Forms, Recorder, Tap } from './recorder.ts';
 import { readRange, type ArenaStorage, type Tensor } from './tensor.ts';
+import { createPace, operationsOf, submissionEnd } from './pace.ts';
 import { VolsamError } from './errors.ts';
 import type { Precision } from '../kernels/kernel.ts';
 import { candidatesOf, type Candidate, type Traits } from '../kernels/variants.ts';
@@ -50,9 +51,6 @@ export interface Plan {
 
 /** A block stays within the smallest buffer that every device has. */
 const blockBytes = 256 * 2 ** 20;
-
-/** A submission's share of work: a second or less, on a software adapter and on a slow GPU. */
-const submissionOperations = { software: 10e9, gpu: 200e9 } as const;
 
 /** Submissions that may wait on the GPU at once. */
 const submissionsInFlight = 2;
@@ -186,25 +184,6 @@ function encode(encoder: GPUCommandEncoder, commands: readonly CompiledCommand[]
   pass?.end();
 }
 
-/** Ends of the submissions: after enough work, and after each tap that is read. */
-function submissionEnds(commands: readonly CompiledCommand[], most: number, taps: ReplayOptions['taps']): number[] {
-  const ends: number[] = [];
-  let operations = 0;
-  commands.forEach((command, index) => {
-    operations += command.kind === 'dispatch' ? command.operations : 0;
-    const tapped = command.kind === 'tap' && taps?.has(command.name);
-    if (operations >= most || tapped || index === commands.length - 1) {
-      ends.push(index + 1);
-      operations = 0;
-    }
-  });
-  return ends;
-}
-
-function operationsOf(commands: readonly CompiledCommand[]): number {
-  return commands.reduce((sum, command) => sum + (command.kind === 'dispatch' ? command.operations : 0), 0);
-}
-
 /** What of a recorder a plan is made from. */
 export type Recording = Pick<Recorder, 'commands' | 'precision'>;
 
@@ -254,18 +233,19 @@ export async function finishPlans(gpu: Gpu, recordings: readonly Recording[]): P
 }
 
 function planOf(gpu: Gpu, commands: readonly CompiledCommand[], blocks: readonly GPUBuffer[], arenaBytes: number, dispose: () => void): Plan {
-  const operations = operationsOf(commands);
-  const most = submissionOperations[gpu.adapter.software ? 'software' : 'gpu'];
-  const plainEnds = submissionEnds(commands, most, undefined);
+  const operations = operationsOf(commands, 0, commands.length);
+  const pace = createPace(gpu.adapter.software);
   const tapNames = new Set(commands.flatMap((command) => (command.kind === 'tap' ? [command.name] : [])));
 
   async function submit(first: number, end: number): Promise<void> {
+    const submitted = performance.now();
     await gpu.checked(`commands ${first} to ${end}`, () => {
       const encoder = gpu.device.createCommandEncoder();
       encode(encoder, commands, first, end);
       gpu.device.queue.submit([encoder.finish()]);
       return gpu.device.queue.onSubmittedWorkDone();
     });
+    pace.finished(operationsOf(commands, first, end), submitted, performance.now());
   }
 
   async function start({ taps, progress, signal }: ReplayOptions = {}): Promise<{ done: Promise<void> }> {
@@ -273,15 +253,15 @@ function planOf(gpu: Gpu, commands: readonly CompiledCommand[], blocks: readonly
     if (unknown) {
       throw new VolsamError(`no intermediate is named ${unknown}; there are ${[...tapNames].join(', ')}`);
     }
-    const ends = taps?.size ? submissionEnds(commands, most, taps) : plainEnds;
     const waiting: Promise<void>[] = [];
     let [first, operationsDone] = [0, 0];
-    for (const end of ends) {
+    while (first < commands.length) {
       if (signal?.aborted) {
         await Promise.all(waiting);
         throw signal.reason;
       }
-      const share = progress ? operationsOf(commands.slice(first, end)) : 0;
+      const end = submissionEnd(commands, first, pace.operations(), taps);
+      const share = progress ? operationsOf(commands, first, end) : 0;
       const submitted = submit(first, end).then(() => progress?.(operationsDone += share, operations));
       submitted.catch(() => undefined); // awaited below, unless a reading fails before
       waiting.push(submitted);
