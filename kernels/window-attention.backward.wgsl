@@ -36,7 +36,7 @@ const tileHead = 80u;
 
 const lanes = 64u;
 const run = 8u;
-const maxOwnVectors = 10u;
+const maxOwnVectors = tileHead / 8u;
 
 // vec4s of a lane, and of a row in the tile: an even number.
 override ownVectors: u32 = (headWidth / 4u + 1u) / 2u;
@@ -121,16 +121,14 @@ fn tableVector(axis: u32, row: u32, c: u32) -> vec4<f32> {
   return vec4<f32>(tables[(axis * (2u * window - 1u) + row) * (headWidth / 4u) + c]);
 }
 
-// This lane's half of the dot products with a tensor's rows of the tile.
-fn multiplyTile(own: ptr<function, Own>, tensor: u32, lane: u32) {
-  var sums = array<f32, run>();
-  for (var i = 0u; i < ownVectors; i++) {
-    for (var r = 0u; r < run; r++) {
-      sums[r] += dot((*own)[i], tile[(tensor * run + r) * rowVectors + 2u * i + lane % 2u]);
+// This lane's halves of the dot products with the first rows of a tensor's tile.
+fn multiplyTile(own: ptr<function, Own>, tensor: u32, rowCount: u32, lane: u32) {
+  for (var r = 0u; r < rowCount; r++) {
+    var products = vec4<f32>(0.0);
+    for (var i = 0u; i < ownVectors; i++) {
+      products += (*own)[i] * tile[(tensor * run + r) * rowVectors + 2u * i + lane % 2u];
     }
-  }
-  for (var r = 0u; r < run; r++) {
-    halves[(2u * lane + tensor) * run + r] = sums[r];
+    halves[(2u * lane + tensor) * run + r] = dot(products, vec4<f32>(1.0));
   }
 }
 
@@ -153,20 +151,23 @@ fn query(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_inde
   let token = tokenIndex(corner + place);
   let queryRegion = region(corner + place);
   let logSum = logSums[token * heads + head];
+  // The window's side, from lengths that are known at run time only: a compiler that unrolls the loops over rows takes minutes.
+  let places = arrayLength(&terms) / arrayLength(&logSums) / 4u;
 
   var q: Own;
   var gradient: Own;
   var sum: Own;
-  var ownDelta = 0.0;
+  // Summed in the order of dy.v, so that the two are equal where a query attends to one key alone.
+  var ownDelta = vec4<f32>(0.0);
   for (var i = 0u; i < ownVectors; i++) {
     let c = 2u * i + half;
     q[i] = tokenVector(token, 0u, head, c);
     gradient[i] = gradientVector(token, head, c);
     if (c < headWidth / 4u) {
-      ownDelta += dot(gradient[i], vec4<f32>(y[token * (outWidth / 4u) + head * (headWidth / 4u) + c]));
+      ownDelta += gradient[i] * vec4<f32>(y[token * (outWidth / 4u) + head * (headWidth / 4u) + c]);
     }
   }
-  halves[2u * lane * run] = ownDelta;
+  halves[2u * lane * run] = dot(ownDelta, vec4<f32>(1.0));
   workgroupBarrier();
   let delta = product(lane, 0u, 0u);
 
@@ -176,7 +177,7 @@ fn query(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_inde
         tile[i] = tableVector(axis, first + i / rowVectors, i % rowVectors);
       }
       workgroupBarrier();
-      multiplyTile(&q, 0u, lane);
+      multiplyTile(&q, 0u, min(run, 2u * places - 1u - first), lane);
       workgroupBarrier();
       for (var r = half; r < run; r += 2u) {
         // Unsigned wrap-around makes a place before the window fail the test as well.
@@ -202,29 +203,24 @@ fn query(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_inde
         tile[i] = tokenVector(key, 1u + i / (run * rowVectors), head, i % rowVectors);
       }
       workgroupBarrier();
-      multiplyTile(&q, 0u, lane);
-      multiplyTile(&gradient, 1u, lane);
+      let rowCount = min(run, places - first);
+      multiplyTile(&q, 0u, rowCount, lane);
+      multiplyTile(&gradient, 1u, rowCount, lane);
       workgroupBarrier();
       let biasHW = biases[row * 3u * window + kh] + biases[(row * 3u + 1u) * window + kw];
-      var shares = array<f32, run>();
-      for (var r = 0u; r < run; r++) {
-        let kd = min(first + r, window - 1u);
-        var logit = scale * product(lane, 0u, r) + (biasHW + biases[(row * 3u + 2u) * window + kd]);
+      for (var r = 0u; r < rowCount; r++) {
+        var logit = scale * product(lane, 0u, r) + (biasHW + biases[(row * 3u + 2u) * window + first + r]);
         if (shift > 0u && any(region(corner + vec3<u32>(kh, kw, first + r)) != queryRegion)) {
           logit -= 100.0;
         }
-        shares[r] = select(0.0, exp(logit - logSum) * (product(lane, 1u, r) - delta), first + r < window);
-        sumHW += shares[r];
-        if (r % 2u == half && first + r < window) {
-          marginals[row * window + kd] += shares[r];
+        let share = exp(logit - logSum) * (product(lane, 1u, r) - delta);
+        sumHW += share;
+        if (r % 2u == half) {
+          marginals[row * window + first + r] += share;
         }
-      }
-      for (var i = 0u; i < ownVectors; i++) {
-        var value = vec4<f32>(0.0);
-        for (var r = 0u; r < run; r++) {
-          value += shares[r] * tile[r * rowVectors + 2u * i + half];
+        for (var i = 0u; i < ownVectors; i++) {
+          sum[i] += scale * share * tile[r * rowVectors + 2u * i + half];
         }
-        sum[i] += scale * value;
       }
     }
     for (var i = 0u; i < ownVectors; i++) {
@@ -275,6 +271,7 @@ fn key(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index)
   let place = placeOf(index);
   let token = tokenIndex(corner + place);
   let keyRegion = region(corner + place);
+  let places = arrayLength(&queryTerms) / arrayLength(&logSums) / 4u;
 
   var k: Own;
   var v: Own;
@@ -304,29 +301,22 @@ fn key(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index)
         }
       }
       workgroupBarrier();
-      multiplyTile(&k, 0u, lane);
-      multiplyTile(&v, 1u, lane);
+      let rowCount = min(run, places - first);
+      multiplyTile(&k, 0u, rowCount, lane);
+      multiplyTile(&v, 1u, rowCount, lane);
       workgroupBarrier();
-      var shares = array<f32, run>();
-      var gradients = array<f32, run>();
-      for (var r = 0u; r < run; r++) {
+      for (var r = 0u; r < rowCount; r++) {
         let at = r * termCount;
         var logit = scale * product(lane, 0u, r) + ((runTerms[at + place.x] + runTerms[at + window + place.y]) + runTerms[at + 2u * window + place.z]);
         if (shift > 0u && any(region(corner + vec3<u32>(qh, qw, first + r)) != keyRegion)) {
           logit -= 100.0;
         }
-        shares[r] = select(0.0, exp(logit - runTerms[at + 3u * window]), first + r < window);
-        gradients[r] = shares[r] * (product(lane, 1u, r) - runTerms[at + 3u * window + 1u]);
-      }
-      for (var i = 0u; i < ownVectors; i++) {
-        var keyValue = vec4<f32>(0.0);
-        var valueValue = vec4<f32>(0.0);
-        for (var r = 0u; r < run; r++) {
-          keyValue += gradients[r] * tile[r * rowVectors + 2u * i + half];
-          valueValue += shares[r] * tile[(run + r) * rowVectors + 2u * i + half];
+        let share = exp(logit - runTerms[at + 3u * window]);
+        let gradient = scale * share * (product(lane, 1u, r) - runTerms[at + 3u * window + 1u]);
+        for (var i = 0u; i < ownVectors; i++) {
+          keySum[i] += gradient * tile[r * rowVectors + 2u * i + half];
+          valueSum[i] += share * tile[(run + r) * rowVectors + 2u * i + half];
         }
-        keySum[i] += scale * keyValue;
-        valueSum[i] += valueValue;
       }
     }
   }
