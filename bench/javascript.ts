@@ -8,13 +8,11 @@ import { openGpu } from '../src/node/open-gpu.ts';
 import type { Gpu } from '../src/runtime/gpu.ts';
 import type { Plan } from '../src/runtime/plan.ts';
 import { Sam3D } from '../src/volsam/sam3d.ts';
+import { median } from './median.ts';
+import { replayAll } from './model.ts';
 import { scriptTime, type ScriptTime } from './script-time.ts';
 
 const replays = 40;
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
-}
 
 /** The same device, whose encoders and queue do nothing. */
 function withoutDevice({ device }: Gpu): void {
@@ -27,11 +25,7 @@ function withoutDevice({ device }: Gpu): void {
 async function measured(gpu: Gpu, plans: readonly Plan[]): Promise<string> {
   const times: ScriptTime[] = [];
   for (let i = 0; i < replays; i++) {
-    times.push(await scriptTime(gpu, async () => {
-      for (const plan of plans) {
-        await plan.replay();
-      }
-    }));
+    times.push(await scriptTime(gpu, () => replayAll(plans)));
   }
   const text = (of: (time: ScriptTime) => number) => `median ${median(times.map(of)).toFixed(2)} ms, least ${Math.min(...times.map(of)).toFixed(2)} ms`;
   return `encoding ${text(({ encoding }) => encoding)}; submitting ${text(({ submitting }) => submitting)}; at last in ${times.at(-1)!.submissions} submissions`;

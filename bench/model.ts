@@ -16,6 +16,12 @@ export interface Timed {
   readonly plans: readonly Plan[];
 }
 
+export async function replayAll(plans: readonly Plan[]): Promise<void> {
+  for (const plan of plans) {
+    await plan.replay();
+  }
+}
+
 /** Hands over each part in turn, and frees its plan before the next; the parts share weights and inputs. */
 export async function eachPart(gpu: Gpu, grid: number, precision: Precision, visit: (part: Timed) => Promise<void>): Promise<void> {
   const c = pieceConfig(grid);

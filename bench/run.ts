@@ -7,13 +7,13 @@ import Benchmark from 'benchmark';
 import type { Precision } from '../src/kernels/kernel.ts';
 import { kernelsVersion } from '../src/kernels/version.ts';
 import { openGpu } from '../src/node/open-gpu.ts';
-import { finishPlan, type Plan } from '../src/runtime/plan.ts';
+import { finishPlan } from '../src/runtime/plan.ts';
 import { targetOf, type Recorder } from '../src/runtime/recorder.ts';
 import { bytesOf } from '../src/runtime/traffic.ts';
 import { recordBackward, recordForward, type BenchEntry } from './entry.ts';
 import { scriptTime } from './script-time.ts';
 import { writeResult } from './result-file.ts';
-import { eachPart, eachWhole, type Timed } from './model.ts';
+import { eachPart, eachWhole, replayAll, type Timed } from './model.ts';
 
 const { values: { filter, precision: precisionText, grid, save, out } } = parseArgs({
   options: { filter: { type: 'string', default: '' }, precision: { type: 'string', default: 'f32' }, grid: { type: 'string' }, save: { type: 'boolean' }, out: { type: 'string' } },
@@ -35,12 +35,6 @@ function timeReplay(replay: () => Promise<void>, minSamples: number): Promise<Be
     });
     bench.run({ async: true });
   });
-}
-
-async function replayAll(plans: readonly Plan[]): Promise<void> {
-  for (const plan of plans) {
-    await plan.replay();
-  }
 }
 
 const gpu = await openGpu({ report: console.log });

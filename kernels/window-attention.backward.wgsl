@@ -40,7 +40,7 @@ const maxOwnVectors = tileHead / 8u;
 
 // vec4s of a lane, and of a row in the tile: an even number.
 override ownVectors: u32 = (headWidth / 4u + 1u) / 2u;
-override rowVectors: u32 = 2u * ((headWidth / 4u + 1u) / 2u);
+override rowVectors: u32 = 2u * ownVectors;
 
 @group(0) @binding(0) var<storage, read> qkv: array<vec4<stored>>;
 @group(0) @binding(1) var<storage, read> tables: array<vec4<stored>>;

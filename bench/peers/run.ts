@@ -12,6 +12,7 @@ import { widthsOf } from '../../src/model/widths.ts';
 import { finishPlan } from '../../src/runtime/plan.ts';
 import { createRecorder, targetOf, type Recorder } from '../../src/runtime/recorder.ts';
 import { createTensor, readTensor, writeTensor, type Tensor } from '../../src/runtime/tensor.ts';
+import { median } from '../median.ts';
 import { writeResult } from '../result-file.ts';
 import { pieceConfig, piecesOf, pieceWeights } from '../pieces.ts';
 import { jaxAttentionMlp, jaxGemm } from './jax.ts';
@@ -25,10 +26,6 @@ const config = pieceConfig(grid);
 interface Row { piece: string; peer: string; gflop: number; volsamSeconds: number; peerSeconds: number; times: number; relativeDifference: number }
 
 interface Runner { readonly gflop: number; run(): Promise<Float32Array> }
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
-}
 
 function distance(found: ArrayLike<number>, expected: ArrayLike<number>): number {
   let [difference, norm] = [0, 0];

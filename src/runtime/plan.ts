@@ -237,7 +237,7 @@ function planOf(gpu: Gpu, commands: readonly CompiledCommand[], blocks: readonly
   const pace = createPace(gpu.adapter.software);
   const tapNames = new Set(commands.flatMap((command) => (command.kind === 'tap' ? [command.name] : [])));
 
-  async function submit(first: number, end: number): Promise<void> {
+  async function submit(first: number, end: number, share: number): Promise<void> {
     const submitted = performance.now();
     await gpu.checked(`commands ${first} to ${end}`, () => {
       const encoder = gpu.device.createCommandEncoder();
@@ -245,7 +245,7 @@ function planOf(gpu: Gpu, commands: readonly CompiledCommand[], blocks: readonly
       gpu.device.queue.submit([encoder.finish()]);
       return gpu.device.queue.onSubmittedWorkDone();
     });
-    pace.finished(operationsOf(commands, first, end), submitted, performance.now());
+    pace.finished(share, submitted, performance.now());
   }
 
   async function start({ taps, progress, signal }: ReplayOptions = {}): Promise<{ done: Promise<void> }> {
@@ -261,8 +261,8 @@ function planOf(gpu: Gpu, commands: readonly CompiledCommand[], blocks: readonly
         throw signal.reason;
       }
       const end = submissionEnd(commands, first, pace.operations(), taps);
-      const share = progress ? operationsOf(commands, first, end) : 0;
-      const submitted = submit(first, end).then(() => progress?.(operationsDone += share, operations));
+      const share = operationsOf(commands, first, end);
+      const submitted = submit(first, end, share).then(() => progress?.(operationsDone += share, operations));
       submitted.catch(() => undefined); // awaited below, unless a reading fails before
       waiting.push(submitted);
       const last = commands[end - 1]!;
