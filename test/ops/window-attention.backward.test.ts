@@ -10,7 +10,7 @@ const cases = [
   { name: 'shifted, the second band', grid: 4, window: 2, shift: 1, heads: 1, headWidth: 20, bands: 1, firstRow: 2 },
   { name: 'odd window and head width', grid: 6, window: 3, shift: 1, heads: 3, headWidth: 5, bands: 1 },
   { name: 'one token', grid: 1, window: 1, shift: 0, heads: 1, headWidth: 4, bands: 1 },
-  { name: 'more than one run of keys', grid: 9, window: 9, shift: 4, heads: 1, headWidth: 4, bands: 1, samples: 3 },
+  { name: 'more than one run of keys', grid: 9, window: 9, shift: 4, heads: 1, headWidth: 4, bands: 1, samples: 8 },
   { name: 'a head of two groups of columns', grid: 2, window: 2, shift: 1, heads: 1, headWidth: 64, bands: 1 },
   { name: 'a wide head', grid: 2, window: 2, shift: 1, heads: 1, headWidth: 80, bands: 1 },
 ];

@@ -29,9 +29,10 @@ export function windowAttentionStatement(qkv: ArrayLike<number>, tables: ArrayLi
     const corner = at.map((a) => a - (a % s));
     const keys = Array.from({ length: s ** 3 }, (_, k) => [corner[0]! + Math.floor(k / (s * s)), corner[1]! + (Math.floor(k / s) % s), corner[2]! + (k % s)]);
     for (let head = 0; head < heads; head++) {
+      const biases = [0, 1, 2].map((axis) => Array.from({ length: 2 * s - 1 }, (_, offset) =>
+        dot((i) => value(0, at, head, i) * tables[(axis * (2 * s - 1) + offset) * headWidth + i]!)));
       const logits = keys.map((key) => {
-        const bias = [0, 1, 2].reduce((sum, axis) => sum + dot((i) =>
-          value(0, at, head, i) * tables[(axis * (2 * s - 1) + at[axis]! - key[axis]! + s - 1) * headWidth + i]!), 0);
+        const bias = biases.reduce((sum, own, axis) => sum + own[at[axis]! - key[axis]! + s - 1]!, 0);
         const product = dot((i) => value(0, at, head, i) * value(1, key, head, i)) / Math.sqrt(headWidth);
         return product + bias + (shift && label(key) !== label(at) ? -100 : 0);
       });
