@@ -95,6 +95,10 @@ function channelsFirst(values: Float32Array, channels: number): Float32Array {
 
 async function againstOnnx(): Promise<void> {
   const peer = 'onnxruntime';
+  if (!existsSync(folder)) {
+    console.log(`${peer} is left out: bench/peers/pieces is not there; "python3 bench/peers/export_pieces.py --reference FOLDER" makes it`);
+    return;
+  }
   const pieces = piecesOf(gpu, config, pieceWeights(gpu, config, 'f32'), 'f32');
   const { neck } = widthsOf(config, 'f32');
   const session = (name: string) => onnx.InferenceSession.create(new URL(`${name}.onnx`, folder).pathname, { executionProviders: ['webgpu'] });
