@@ -90,42 +90,39 @@ interface Derivative {
   readonly value: number;
 }
 
-/** Derivatives of sum(dy * statement) at some places of each input, by central differences; none where one of them lies on a kink, such as ReLU's. */
-function derivatives<Names extends string>({ inputs, statement, samples = defaultSamples }: GradientCheck<Names>, dy: Float32Array): Record<Names, Derivative[]> | undefined {
+/** A random dy, and derivatives of sum(dy * statement) at some places of each input, by central differences; none where one of them lies on a kink, such as ReLU's. */
+function derivatives<Names extends string>(precision: Precision, { inputs, statement, samples = defaultSamples }: GradientCheck<Names>) {
   const names = Object.keys(inputs) as Names[];
   const values = Object.fromEntries(names.map((name) => [name, Float64Array.from(inputs[name].values)])) as Record<Names, Float64Array>;
-  const weighted = () => {
-    const y = statement(values);
-    return dy.reduce((sum, share, i) => sum + share * y[i]!, 0);
-  };
-  const here = weighted();
+  const y = statement(values);
+  const dy = random(precision, y.length).values;
+  const weighted = (results: ArrayLike<number>) => dy.reduce((sum, share, i) => sum + share * results[i]!, 0);
+  const here = weighted(y);
   let smooth = true;
-  const found = Object.fromEntries(names.map((name) => {
+  const expected = Object.fromEntries(names.map((name) => {
     const own = values[name];
     const places = own.length <= samples ? [...own.keys()] : Array.from({ length: samples }, () => Math.floor(Math.random() * own.length));
     return [name, places.map((place) => {
       const value = own[place]!;
       own[place] = value + step;
-      const above = weighted();
+      const above = weighted(statement(values));
       own[place] = value - step;
-      const below = weighted();
+      const below = weighted(statement(values));
       own[place] = value;
       smooth &&= Math.abs(above - 2 * here + below) / step < largestTurn;
       return { place, value: (above - below) / (2 * step) };
     })];
   })) as Record<Names, Derivative[]>;
-  return smooth ? found : undefined;
+  return smooth ? { dy, expected } : undefined;
 }
 
-/** Fresh inputs at which the op has derivatives, and these. */
+/** Fresh inputs at which the op has derivatives, with these and their dy. */
 function draw<Names extends string>(precision: Precision, make: () => GradientCheck<Names>) {
   for (let draws = 0; draws < mostDraws; draws++) {
     const given = make();
-    const inputs = Object.entries<GradientInput>(given.inputs).map(([name, { values }]) => [name, Float64Array.from(values)]);
-    const dy = random(precision, given.statement(Object.fromEntries(inputs) as Record<Names, Float64Array>).length).values;
-    const expected = derivatives(given, dy);
-    if (expected) {
-      return { given, dy, expected };
+    const drawn = derivatives(precision, given);
+    if (drawn) {
+      return { given, ...drawn };
     }
   }
   throw new Error(`none of ${mostDraws} draws of the inputs has derivatives at all the places asked for`);
