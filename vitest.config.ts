@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    globalSetup: ['test/setup.ts'],
+    globalSetup: ['test/setup/setup.ts'],
     // A software driver compiles a whole training step in minutes, the first time; nothing is timed by this.
     testTimeout: 900_000,
     hookTimeout: 120_000,

@@ -4,10 +4,10 @@
 // Without the device, its calls do nothing: what is left is this library's share.
 import { syntheticWeights } from '../src/model/synthetic.ts';
 import { configs } from '../src/model/config.ts';
-import { openGpu } from '../src/node/open-gpu.ts';
+import { openGpu } from '../src/node/gpu/open-gpu.ts';
 import type { Gpu } from '../src/runtime/gpu.ts';
 import type { Plan } from '../src/runtime/plan.ts';
-import { Sam3D } from '../src/volsam/sam3d.ts';
+import { Sam3D } from '../src/engine/sam3d.ts';
 import { median } from './median.ts';
 import { replayAll } from './model.ts';
 import { scriptTime, type ScriptTime } from './script-time.ts';

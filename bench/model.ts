@@ -5,8 +5,8 @@ import type { Precision } from '../src/kernels/kernel.ts';
 import type { Gpu } from '../src/runtime/gpu.ts';
 import { finishPlan, type Plan } from '../src/runtime/plan.ts';
 import { createRecorder, targetOf } from '../src/runtime/recorder.ts';
-import { Sam3D, tensorsIn } from '../src/volsam/sam3d.ts';
-import { Trainer } from '../src/volsam/trainer.ts';
+import { Sam3D, tensorsIn } from '../src/engine/sam3d.ts';
+import { Trainer } from '../src/engine/trainer.ts';
 import { destroyTensor } from '../src/runtime/tensor.ts';
 import { pieceConfig, piecesOf, pieceWeights } from './pieces.ts';
 

@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util';
 import Benchmark from 'benchmark';
 import type { Precision } from '../src/kernels/kernel.ts';
 import { kernelsVersion } from '../src/kernels/version.ts';
-import { openGpu } from '../src/node/open-gpu.ts';
+import { openGpu } from '../src/node/gpu/open-gpu.ts';
 import { finishPlan } from '../src/runtime/plan.ts';
 import { targetOf, type Recorder } from '../src/runtime/recorder.ts';
 import { bytesOf } from '../src/runtime/traffic.ts';

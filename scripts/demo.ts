@@ -2,10 +2,10 @@
 //   npm run demo
 import { mkdir, readFile } from 'node:fs/promises';
 import { describeSummary, segment } from '../src/cli/segment.ts';
-import { readNifti } from '../src/node/files.ts';
-import { readLabelledCase } from '../src/node/labelled-case.ts';
-import { overlapOf } from '../src/volsam/overlap.ts';
-import { presets } from '../src/volsam/preset.ts';
+import { readNifti } from '../src/node/files/disk.ts';
+import { readLabelledCase } from '../src/node/data/labelled-case.ts';
+import { overlapOf } from '../src/scoring/overlap.ts';
+import { presets } from '../src/volume/preset.ts';
 
 const demo = (name: string) => `weights/demo/${name}`;
 const output = (name: string) => `demo-output/${name}`;

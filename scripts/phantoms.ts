@@ -4,7 +4,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { createNifti, formatNifti, type Affine } from '../src/files/nifti.ts';
+import { createNifti, formatNifti, type Affine } from '../src/formats/nifti.ts';
 import { randomOf, type Random } from '../src/model/synthetic.ts';
 
 const { values: given } = parseArgs({

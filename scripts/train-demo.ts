@@ -4,9 +4,9 @@
 import { execFileSync } from 'node:child_process';
 import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { readLabelledCase } from '../src/node/labelled-case.ts';
-import { presets } from '../src/volsam/preset.ts';
-import { drawTestClicks } from '../src/volsam/test-clicks.ts';
+import { readLabelledCase } from '../src/node/data/labelled-case.ts';
+import { presets } from '../src/volume/preset.ts';
+import { drawTestClicks } from '../src/scoring/test-clicks.ts';
 
 const { values: { resume } } = parseArgs({ options: { resume: { type: 'boolean', default: false } } });
 const folder = 'demo-output/training';

@@ -4,17 +4,17 @@
 // --weights takes the same weights from a file, such as a converted checkpoint, instead of making them.
 import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { parseSafetensors, type TensorFile } from '../src/files/safetensors.ts';
+import { parseSafetensors, type TensorFile } from '../src/formats/safetensors.ts';
 import { configs } from '../src/model/config.ts';
 import { syntheticTarget, syntheticVolume, syntheticWeights, uniform } from '../src/model/synthetic.ts';
 import type { Precision } from '../src/kernels/kernel.ts';
-import { readWeights } from '../src/node/weights-file.ts';
-import { openGpu } from '../src/node/open-gpu.ts';
+import { readWeights } from '../src/node/files/weights-file.ts';
+import { openGpu } from '../src/node/gpu/open-gpu.ts';
 import type { Gpu } from '../src/runtime/gpu.ts';
 import type { Plan } from '../src/runtime/plan.ts';
-import { Sam3D } from '../src/volsam/sam3d.ts';
-import { Trainer } from '../src/volsam/trainer.ts';
-import type { Point } from '../src/volsam/inputs.ts';
+import { Sam3D } from '../src/engine/sam3d.ts';
+import { Trainer } from '../src/engine/trainer.ts';
+import type { Point } from '../src/engine/inputs.ts';
 
 const { values: { precision, grad, weights: weightsFile } } = parseArgs({ options: { precision: { type: 'string', default: 'f32' }, grad: { type: 'boolean', default: false }, weights: { type: 'string' } } });
 const weights = weightsFile === undefined ? syntheticWeights(configs.vit_b!) : await readWeights(weightsFile);

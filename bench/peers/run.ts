@@ -5,7 +5,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import * as onnx from 'onnxruntime-node';
-import { openGpu } from '../../src/node/open-gpu.ts';
+import { openGpu } from '../../src/node/gpu/open-gpu.ts';
 import { unpadChannels } from '../../src/ops/channels.ts';
 import { linear } from '../../src/ops/linear.ts';
 import { widthsOf } from '../../src/model/widths.ts';

@@ -1,5 +1,5 @@
 /** Weights on a page's disk: in a worker they are read tensor by tensor, and never are in memory as a whole. */
-import { parseSafetensors, type ByteSource, type TensorFile } from '../files/safetensors.ts';
+import { parseSafetensors, type ByteSource, type TensorFile } from '../formats/safetensors.ts';
 
 /** Of workers only, and so not in a page's types. */
 declare const FileReaderSync: new () => { readAsArrayBuffer(blob: Blob): ArrayBuffer };

@@ -2,13 +2,13 @@
 import type { Command } from 'commander';
 import type { Precision } from '../kernels/kernel.ts';
 import { configOf } from '../model/config.ts';
-import { checkMemory, describeNeed } from '../node/memory-check.ts';
-import { checkOutputs, writeCase, type Outputs } from '../node/segment-case.ts';
-import { readVolume } from '../node/volume-file.ts';
-import { readWeights, withConfig } from '../node/weights-file.ts';
-import { segmentAutomatically } from '../volsam/automatic.ts';
-import { statisticsOf } from '../volsam/lesion-measures.ts';
-import { Sam3D } from '../volsam/sam3d.ts';
+import { checkMemory, describeNeed } from '../node/gpu/memory-check.ts';
+import { checkOutputs, writeCase, type Outputs } from '../node/runs/segment-case.ts';
+import { readVolume } from '../node/files/volume-file.ts';
+import { readWeights, withConfig } from '../node/files/weights-file.ts';
+import { segmentAutomatically } from '../lesions/automatic.ts';
+import { statisticsOf } from '../lesions/lesion-measures.ts';
+import { Sam3D } from '../engine/sam3d.ts';
 import { addMemory, addModel, addResults, addTuning, numberFrom, openTuned, presetOf } from './options.ts';
 import { progressBar } from './progress.ts';
 

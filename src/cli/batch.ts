@@ -2,13 +2,13 @@
 import { InvalidArgumentError, type Command } from 'commander';
 import type { Precision } from '../kernels/kernel.ts';
 import { configOf } from '../model/config.ts';
-import { writeBatchReport } from '../node/batch-report.ts';
-import { runBatch, type Outcome } from '../node/batch-run.ts';
-import { readCohort, shardOf } from '../node/cohort.ts';
-import { fileHash } from '../node/files.ts';
-import { checkMemory } from '../node/memory-check.ts';
-import { readWeights, withConfig } from '../node/weights-file.ts';
-import { Sam3D } from '../volsam/sam3d.ts';
+import { writeBatchReport } from '../node/reports/batch-report.ts';
+import { runBatch, type Outcome } from '../node/runs/batch-run.ts';
+import { readCohort, shardOf } from '../node/data/cohort.ts';
+import { fileHash } from '../node/files/disk.ts';
+import { checkMemory } from '../node/gpu/memory-check.ts';
+import { readWeights, withConfig } from '../node/files/weights-file.ts';
+import { Sam3D } from '../engine/sam3d.ts';
 import { addMemory, addModel, addTuning, openTuned, presetOf } from './options.ts';
 
 interface BatchArguments {

@@ -1,6 +1,6 @@
 /** `volsam convert`: PyTorch checkpoints to safetensors. */
 import type { Command } from 'commander';
-import { convertTorch } from '../node/convert.ts';
+import { convertTorch } from '../node/files/torch-conversion.ts';
 import { parseConfig } from './options.ts';
 
 export function addConvert(program: Command): void {

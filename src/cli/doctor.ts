@@ -1,8 +1,8 @@
 /** `volsam doctor`: what this machine has, what volsam will use of it, how fast it is, and what is missing. */
-import { openGpu } from '../node/open-gpu.ts';
+import { openGpu } from '../node/gpu/open-gpu.ts';
 import type { Gpu } from '../runtime/gpu.ts';
 import { targetOf } from '../runtime/recorder.ts';
-import { measureCeilings } from '../volsam/ceilings.ts';
+import { measureCeilings } from '../engine/ceilings.ts';
 
 /** Sentences on what would make this machine faster. */
 function missing({ adapter, features }: Gpu): string[] {

@@ -3,17 +3,17 @@ import { mkdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { InvalidArgumentError, type Command } from 'commander';
 import type { Precision } from '../kernels/kernel.ts';
-import { readDataset, splits, type DatasetCase, type Split } from '../node/dataset.ts';
-import { describeSpreads, formatComparisonPage, formatScores, formatSpreads, formatEvaluationPage, metricNames, describeSummary } from '../node/evaluation-report.ts';
-import { filePredictor, modelPredictor, runEvaluation, type EvaluatedCase } from '../node/evaluation-run.ts';
-import { readBytes, writeWhole } from '../node/files.ts';
-import { readLabelledCase } from '../node/labelled-case.ts';
-import { readWeights } from '../node/weights-file.ts';
+import { readDataset, splits, type DatasetCase, type Split } from '../node/data/dataset.ts';
+import { describeSpreads, formatComparisonPage, formatScores, formatSpreads, formatEvaluationPage, metricNames, describeSummary } from '../node/reports/evaluation-report.ts';
+import { filePredictor, modelPredictor, runEvaluation, type EvaluatedCase } from '../node/runs/evaluation-run.ts';
+import { readBytes, writeWhole } from '../node/files/disk.ts';
+import { readLabelledCase } from '../node/data/labelled-case.ts';
+import { readWeights } from '../node/files/weights-file.ts';
 import { InputError } from '../runtime/errors.ts';
-import { compare, metrics, summariesOf, type Evaluation } from '../volsam/evaluation.ts';
-import type { Preset } from '../volsam/preset.ts';
-import { clickSpread, type Spread } from '../volsam/robustness.ts';
-import { Sam3D } from '../volsam/sam3d.ts';
+import { compare, metrics, summariesOf, type Evaluation } from '../scoring/evaluation.ts';
+import type { Preset } from '../volume/preset.ts';
+import { clickSpread, type Spread } from '../scoring/robustness.ts';
+import { Sam3D } from '../engine/sam3d.ts';
 import { addTuning, numberFrom, openTuned, parsePrecision, presetOf } from './options.ts';
 
 interface EvaluateArguments {

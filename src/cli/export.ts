@@ -1,13 +1,13 @@
 /** `volsam export`: a checkpoint's trained tensors as safetensors, alone or merged into a whole model. */
 import { InvalidArgumentError, type Command } from 'commander';
-import { formatSafetensors, type FloatType, type TensorFile } from '../files/safetensors.ts';
+import { formatSafetensors, type FloatType, type TensorFile } from '../formats/safetensors.ts';
 import { InputError } from '../runtime/errors.ts';
 import { parameterShapes } from '../model/config.ts';
 import { completedWeights } from '../model/initial-weights.ts';
-import { readCheckpoint, type Checkpoint } from '../node/checkpoint.ts';
-import { writeTorch } from '../node/convert.ts';
-import { writeWhole } from '../node/files.ts';
-import { readWeights } from '../node/weights-file.ts';
+import { readCheckpoint, type Checkpoint } from '../node/runs/checkpoint.ts';
+import { writeTorch } from '../node/files/torch-conversion.ts';
+import { writeWhole } from '../node/files/disk.ts';
+import { readWeights } from '../node/files/weights-file.ts';
 
 interface ExportArguments {
   readonly checkpoint?: string;

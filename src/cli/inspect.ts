@@ -2,13 +2,13 @@
 import type { Command } from 'commander';
 import { isTrainable } from '../model/adaptation.ts';
 import { parameterShapes, partialConfigOf } from '../model/config.ts';
-import { readDataset, splits } from '../node/dataset.ts';
-import { readVolume } from '../node/volume-file.ts';
-import { readWeights } from '../node/weights-file.ts';
+import { readDataset, splits } from '../node/data/dataset.ts';
+import { readVolume } from '../node/files/volume-file.ts';
+import { readWeights } from '../node/files/weights-file.ts';
 import { InputError } from '../runtime/errors.ts';
 import { sizeOf } from '../runtime/tensor.ts';
-import { caseProblems } from '../volsam/case-check.ts';
-import type { Preset } from '../volsam/preset.ts';
+import { caseProblems } from '../teaching/case-check.ts';
+import type { Preset } from '../volume/preset.ts';
 import { numberFrom, presetOf } from './options.ts';
 
 interface Inspection {

@@ -2,10 +2,10 @@
 import { InvalidArgumentError, type Command } from 'commander';
 import type { Precision } from '../kernels/kernel.ts';
 import { configNamed } from '../model/config.ts';
-import { readBytes } from '../node/files.ts';
-import { openGpu } from '../node/open-gpu.ts';
+import { readBytes } from '../node/files/disk.ts';
+import { openGpu } from '../node/gpu/open-gpu.ts';
 import type { Gpu } from '../runtime/gpu.ts';
-import { parsePreset, presets, type Preset } from '../volsam/preset.ts';
+import { parsePreset, presets, type Preset } from '../volume/preset.ts';
 
 /** @throws InputError where it is neither a preset's name nor a preset file */
 export async function presetOf(name: string): Promise<Preset> {

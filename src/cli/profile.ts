@@ -3,20 +3,20 @@ import { Argument, Option, type Command } from 'commander';
 import { configNamed, configs } from '../model/config.ts';
 import { syntheticWeights } from '../model/synthetic.ts';
 import type { Precision } from '../kernels/kernel.ts';
-import { writeWhole } from '../node/files.ts';
-import { readWeights } from '../node/weights-file.ts';
-import { cellsOf, profileHead, writeProfileReport } from '../node/profile-report.ts';
+import { writeWhole } from '../node/files/disk.ts';
+import { readWeights } from '../node/files/weights-file.ts';
+import { cellsOf, profileHead, writeProfileReport } from '../node/reports/profile-report.ts';
 import { InputError } from '../runtime/errors.ts';
 import type { Gpu } from '../runtime/gpu.ts';
 import type { Plan } from '../runtime/plan.ts';
 import { profile, type DispatchTiming, type Profile } from '../runtime/profiler.ts';
 import { trafficOf } from '../runtime/traffic.ts';
 import { timeForms } from '../runtime/tuner.ts';
-import { measureCeilings } from '../volsam/ceilings.ts';
-import type { Point } from '../volsam/inputs.ts';
-import { formatTrace, outerLayer, summarise } from '../volsam/profile-summary.ts';
-import { Sam3D } from '../volsam/sam3d.ts';
-import { Trainer } from '../volsam/trainer.ts';
+import { measureCeilings } from '../engine/ceilings.ts';
+import type { Point } from '../engine/inputs.ts';
+import { formatTrace, outerLayer, summarise } from '../engine/profile-summary.ts';
+import { Sam3D } from '../engine/sam3d.ts';
+import { Trainer } from '../engine/trainer.ts';
 import { addTuning, openTuned, parsePrecision } from './options.ts';
 
 interface ProfileArguments {

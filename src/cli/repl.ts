@@ -2,12 +2,12 @@
 import { createInterface } from 'node:readline';
 import type { Command } from 'commander';
 import type { Precision } from '../kernels/kernel.ts';
-import { readVolume, writeVolume, type VolumeFile } from '../node/volume-file.ts';
-import { readWeights, withConfig } from '../node/weights-file.ts';
+import { readVolume, writeVolume, type VolumeFile } from '../node/files/volume-file.ts';
+import { readWeights, withConfig } from '../node/files/weights-file.ts';
 import { InputError, VolsamError } from '../runtime/errors.ts';
-import { paint, type LesionMask } from '../volsam/lesion-mask.ts';
-import { measuresOf } from '../volsam/lesion-measures.ts';
-import { createSession, type Click, type Session } from '../volsam/session.ts';
+import { paint, type LesionMask } from '../lesions/lesion-mask.ts';
+import { measuresOf } from '../lesions/lesion-measures.ts';
+import { createSession, type Click, type Session } from '../lesions/session.ts';
 import { addModel, addTuning, openTuned, presetOf } from './options.ts';
 
 interface ReplOptions {

@@ -1,11 +1,11 @@
 /** `volsam replay`: a mask again, from the record of its session. */
 import type { Command } from 'commander';
-import { fileHash } from '../node/files.ts';
-import { recallFile } from '../node/known-files.ts';
-import { checkOutputs, inVoxels, writeCase } from '../node/segment-case.ts';
-import { readRecord, versions } from '../node/session-record.ts';
-import { readVolume } from '../node/volume-file.ts';
-import { readWeights, withConfig } from '../node/weights-file.ts';
+import { fileHash } from '../node/files/disk.ts';
+import { recallFile } from '../node/files/known-files.ts';
+import { checkOutputs, inVoxels, writeCase } from '../node/runs/segment-case.ts';
+import { readRecord, versions } from '../node/runs/mask-record.ts';
+import { readVolume } from '../node/files/volume-file.ts';
+import { readWeights, withConfig } from '../node/files/weights-file.ts';
 import { InputError } from '../runtime/errors.ts';
 import { runSegment } from './segment-run.ts';
 

@@ -1,13 +1,13 @@
 /** One run of segmentation on a device of its own: what `segment` and `replay` have in common. */
 import { configOf } from '../model/config.ts';
-import type { TensorFile } from '../files/safetensors.ts';
-import { checkMemory, describeNeed } from '../node/memory-check.ts';
-import { segmentCase, type Lesions, type SegmentedCase } from '../node/segment-case.ts';
-import type { SessionRecord } from '../node/session-record.ts';
-import type { VolumeFile } from '../node/volume-file.ts';
-import { cropsRound } from '../volsam/lesion-crops.ts';
-import type { Preset } from '../volsam/preset.ts';
-import { Sam3D } from '../volsam/sam3d.ts';
+import type { TensorFile } from '../formats/safetensors.ts';
+import { checkMemory, describeNeed } from '../node/gpu/memory-check.ts';
+import { segmentCase, type Lesions, type SegmentedCase } from '../node/runs/segment-case.ts';
+import type { SessionRecord } from '../node/runs/mask-record.ts';
+import type { VolumeFile } from '../node/files/volume-file.ts';
+import { cropsRound } from '../lesions/lesion-crops.ts';
+import type { Preset } from '../volume/preset.ts';
+import { Sam3D } from '../engine/sam3d.ts';
 import { openTuned } from './options.ts';
 import { progressBar } from './progress.ts';
 

@@ -1,17 +1,17 @@
 /** `volsam segment`: clicks in a volume to a mask. */
 import { InvalidArgumentError, type Command } from 'commander';
-import { parseClicks, type ClicksFile } from '../files/clicks.ts';
+import { parseClicks, type ClicksFile } from '../formats/clicks.ts';
 import type { Precision } from '../kernels/kernel.ts';
-import { fileHash, formatPng, readBytes, writeWhole } from '../node/files.ts';
-import { rememberFile } from '../node/known-files.ts';
-import { checkOutputs, inMillimetres, inVoxels, writeCase, type Outputs } from '../node/segment-case.ts';
-import { recordPath, versions, writeRecord } from '../node/session-record.ts';
-import { readVolume } from '../node/volume-file.ts';
-import { readWeights, withConfig } from '../node/weights-file.ts';
+import { fileHash, formatPng, readBytes, writeWhole } from '../node/files/disk.ts';
+import { rememberFile } from '../node/files/known-files.ts';
+import { checkOutputs, inMillimetres, inVoxels, writeCase, type Outputs } from '../node/runs/segment-case.ts';
+import { recordPath, versions, writeRecord } from '../node/runs/mask-record.ts';
+import { readVolume } from '../node/files/volume-file.ts';
+import { readWeights, withConfig } from '../node/files/weights-file.ts';
 import { InputError } from '../runtime/errors.ts';
-import type { LesionStatistics } from '../volsam/lesion-measures.ts';
-import { drawOverlay } from '../volsam/overlay.ts';
-import type { FoundLesion } from '../volsam/segment.ts';
+import type { LesionStatistics } from '../lesions/lesion-measures.ts';
+import { drawOverlay } from '../lesions/overlay.ts';
+import type { FoundLesion } from '../lesions/segment.ts';
 import { addMemory, addModel, addResults, addTuning, presetOf } from './options.ts';
 import { runSegment } from './segment-run.ts';
 

@@ -3,10 +3,10 @@ import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import type { Precision } from '../kernels/kernel.ts';
-import { servePage, listening } from '../node/page-server.ts';
-import { readWeights, withConfig } from '../node/weights-file.ts';
+import { servePage, listening } from '../node/servers/page-server.ts';
+import { readWeights, withConfig } from '../node/files/weights-file.ts';
 import { InputError } from '../runtime/errors.ts';
-import { createSession } from '../volsam/session.ts';
+import { createSession } from '../lesions/session.ts';
 import { addTuning, numberFrom, openTuned, parseConfig, parsePrecision, presetOf } from './options.ts';
 
 interface ServeOptions {
@@ -28,7 +28,7 @@ async function serveApi(given: ServeOptions): Promise<void> {
   if (path === undefined || preset === undefined) {
     throw new InputError('serve --api: needs --weights and --preset');
   }
-  const { createApi } = await import('../node/api-server.ts'); // its libraries are large
+  const { createApi } = await import('../node/servers/api-server.ts'); // its libraries are large
   const token = given.token ?? (loopback.includes(host) ? undefined : randomBytes(24).toString('base64url'));
   const session = createSession({ open: () => openTuned(given), weights: withConfig(await readWeights(path), given.config), precision: given.precision });
   const app = await createApi({ session, preset: await presetOf(preset), ...token !== undefined && { token } });

@@ -6,13 +6,13 @@ import type { Precision } from '../kernels/kernel.ts';
 import { adaptations, type Adaptation } from '../model/adaptation.ts';
 import { configNamed, partialConfigOf } from '../model/config.ts';
 import { completedWeights } from '../model/initial-weights.ts';
-import { readDataset } from '../node/dataset.ts';
-import { readBytes } from '../node/files.ts';
-import { readWeights } from '../node/weights-file.ts';
-import { runTraining, type TrainingEvents, type TrainingOptions } from '../node/training-run.ts';
+import { readDataset } from '../node/data/dataset.ts';
+import { readBytes } from '../node/files/disk.ts';
+import { readWeights } from '../node/files/weights-file.ts';
+import { runTraining, type TrainingEvents, type TrainingOptions } from '../node/runs/training-run.ts';
 import { InputError } from '../runtime/errors.ts';
 import type { Gpu } from '../runtime/gpu.ts';
-import { defaultRecipe, paperRecipe, type ClickRecipe } from '../volsam/augmentation.ts';
+import { defaultRecipe, paperRecipe, type ClickRecipe } from '../teaching/augmentation.ts';
 import { addTuning, numberFrom, openTuned, parsePrecision, presetOf } from './options.ts';
 
 interface TrainArguments {

@@ -1,6 +1,6 @@
 /** The network's sizes, and every parameter's shape by its checkpoint name. */
 import { InputError } from '../runtime/errors.ts';
-import type { TensorFile } from '../files/safetensors.ts';
+import type { TensorFile } from '../formats/safetensors.ts';
 import { adaptationIn, adaptations, isOfSam, type Adaptation } from './adaptation.ts';
 
 export interface Config {

@@ -1,7 +1,7 @@
 /** Starting points for training: what a file does not hold is made as PyTorch and the paper's code initialise it. */
 import { InputError } from '../runtime/errors.ts';
 import { sizeOf } from '../runtime/tensor.ts';
-import type { TensorFile } from '../files/safetensors.ts';
+import type { TensorFile } from '../formats/safetensors.ts';
 import { isOfSam, type Adaptation } from './adaptation.ts';
 import { parameterShapes, type Config } from './config.ts';
 import { randomOf } from './synthetic.ts';

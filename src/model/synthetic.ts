@@ -3,7 +3,7 @@
  * the reference's to the bit, for goldens and benchmarks.
  */
 import { sizeOf } from '../runtime/tensor.ts';
-import type { TensorFile } from '../files/safetensors.ts';
+import type { TensorFile } from '../formats/safetensors.ts';
 import { parameterShapes, type Config } from './config.ts';
 
 /** FNV-1a of a name. */

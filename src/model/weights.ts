@@ -7,7 +7,7 @@ import type { LinearWeights } from '../ops/linear.ts';
 import { foldPatchWeight, pooledPosition, sliceFolding } from '../ops/patch-embedding.ts';
 import type { Slice } from '../ops/slices.ts';
 import { resizedTable, tableResizing } from '../ops/window-attention.ts';
-import type { TensorFile } from '../files/safetensors.ts';
+import type { TensorFile } from '../formats/safetensors.ts';
 import type { Precision } from '../kernels/kernel.ts';
 import type { Gpu } from '../runtime/gpu.ts';
 import type { RecordingTarget } from '../runtime/recorder.ts';

@@ -1,5 +1,5 @@
 /** A WebGPU device with the account of its memory: the one place where buffers are made and destroyed. */
-import { safeChoice, type Choose } from '../kernels/variants.ts';
+import { safeChoice, type Choose } from '../kernels/forms.ts';
 import { createPipelines, type Pipelines } from './pipelines.ts';
 import type { Tuning } from './tuner.ts';
 import { AdapterError, DeviceLostError, GpuError } from './errors.ts';

@@ -6,7 +6,7 @@ import { readRange, type ArenaStorage, type Tensor } from './tensor.ts';
 import { createPace, operationsOf, submissionEnd } from './pace.ts';
 import { VolsamError } from './errors.ts';
 import type { Precision } from '../kernels/kernel.ts';
-import { candidatesOf, type Candidate, type Traits } from '../kernels/variants.ts';
+import { candidatesOf, type Candidate, type Traits } from '../kernels/forms.ts';
 
 export interface CompiledDispatch extends Dispatch {
   readonly pipeline: GPUComputePipeline;

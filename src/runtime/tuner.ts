@@ -2,7 +2,7 @@
  * Measures the forms of a plan's kernels on the device, on the plan's own shapes, and remembers the fastest: no rule
  * written beforehand is right for all of a GPU's generations and drivers.
  */
-import { candidatesOf, safeChoice, type Candidate, type Choose } from '../kernels/variants.ts';
+import { candidatesOf, safeChoice, type Candidate, type Choose } from '../kernels/forms.ts';
 import { kernelsVersion } from '../kernels/version.ts';
 import type { Precision } from '../kernels/kernel.ts';
 import type { Gpu } from './gpu.ts';

@@ -1,8 +1,8 @@
 /** The case on the screen: three planes and a 3D view by NiiVue, lesions as its drawing layer, clicks out of it. */
 import { cmapper, DRAG_MODE, MULTIPLANAR_TYPE, Niivue, SHOW_RENDER, SLICE_TYPE } from '@niivue/niivue';
-import type { AxisOrder } from '../volsam/orientation.ts';
-import type { LesionMask } from '../volsam/lesion-mask.ts';
-import { eachRow, type Triple } from '../volsam/box.ts';
+import type { AxisOrder } from '../volume/orientation.ts';
+import type { LesionMask } from '../lesions/lesion-mask.ts';
+import { eachRow, type Triple } from '../volume/box.ts';
 import { colourOf } from './colours.ts';
 
 export type Tool = 'segment' | 'look' | 'pen' | 'eraser';

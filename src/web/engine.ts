@@ -1,17 +1,17 @@
 /** What the worker does for a page: it holds the image, the weights and the GPU, so that the page never waits. */
-import { formatNifti, type NiftiImage } from '../files/nifti.ts';
-import { formatSafetensors, withTensors, type TensorFile } from '../files/safetensors.ts';
+import { formatNifti, type NiftiImage } from '../formats/nifti.ts';
+import { formatSafetensors, withTensors, type TensorFile } from '../formats/safetensors.ts';
 import { configOf, parameterShapes } from '../model/config.ts';
 import { openGpu } from '../browser/open-gpu.ts';
 import { readWeights } from '../browser/weights-file.ts';
 import { InputError } from '../runtime/errors.ts';
-import { lesionIn, paint, type LesionMask } from '../volsam/lesion-mask.ts';
-import { measuresOf, type LesionMeasures } from '../volsam/lesion-measures.ts';
+import { lesionIn, paint, type LesionMask } from '../lesions/lesion-mask.ts';
+import { measuresOf, type LesionMeasures } from '../lesions/lesion-measures.ts';
 import { sizeOf } from '../runtime/tensor.ts';
-import { parsePreset, presets, type Preset } from '../volsam/preset.ts';
-import { formatTrace } from '../volsam/profile-summary.ts';
-import { createSession, type Click, type SegmentedLesion, type Session, type Stage } from '../volsam/session.ts';
-import { teach } from '../volsam/teaching.ts';
+import { parsePreset, presets, type Preset } from '../volume/preset.ts';
+import { formatTrace } from '../engine/profile-summary.ts';
+import { createSession, type Click, type SegmentedLesion, type Session, type Stage } from '../lesions/session.ts';
+import { teach } from '../teaching/teaching.ts';
 import { readVolumeFiles, type DroppedVolume } from './volume-files.ts';
 import { forgetWeights, keptWeights, keepFile, keepUrl, lastWeights } from './weights-store.ts';
 

@@ -1,7 +1,7 @@
 /** The page as a function of its state. */
 import { html, nothing, type TemplateResult } from 'lit';
 import { live } from 'lit/directives/live.js';
-import { presets } from '../volsam/preset.ts';
+import { presets } from '../volume/preset.ts';
 import type { Tool } from './case-view.ts';
 import { colourOf } from './colours.ts';
 import type { Lesion } from './lesion-book.ts';

@@ -10,8 +10,8 @@ import { activated, activeLesion, added, changed, cleared, emptyHistory, redone,
 import type { Actions, PageState, Work } from './page-state.ts';
 import { pageTemplate } from './page-template.ts';
 import { sentenceOf } from './sentences.ts';
-import { presets } from '../volsam/preset.ts';
-import type { Click } from '../volsam/session.ts';
+import { presets } from '../volume/preset.ts';
+import type { Click } from '../lesions/session.ts';
 
 const { engine } = connectEngine();
 let view: CaseView;

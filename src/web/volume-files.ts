@@ -1,8 +1,8 @@
 /** A volume that was dropped on the page: one file, a pair, or the slices of a DICOM series. */
-import { isDicom, parseSlice } from '../files/dicom.ts';
-import { checkedSeries, seriesImage, type DicomFile } from '../files/dicom-series.ts';
-import { fromItk } from '../files/itk-image.ts';
-import { formatNifti, parseNifti, type NiftiImage } from '../files/nifti.ts';
+import { isDicom, parseSlice } from '../formats/dicom.ts';
+import { checkedSeries, seriesImage, type DicomFile } from '../formats/dicom-series.ts';
+import { fromItk } from '../formats/itk-image.ts';
+import { formatNifti, parseNifti, type NiftiImage } from '../formats/nifti.ts';
 import { InputError } from '../runtime/errors.ts';
 
 export interface DroppedVolume {

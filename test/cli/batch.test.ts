@@ -5,8 +5,8 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createNifti, formatNifti } from '../../src/files/nifti.ts';
-import { formatSafetensors } from '../../src/files/safetensors.ts';
+import { createNifti, formatNifti } from '../../src/formats/nifti.ts';
+import { formatSafetensors } from '../../src/formats/safetensors.ts';
 import { configs } from '../../src/model/config.ts';
 import { syntheticWeights, uniform } from '../../src/model/synthetic.ts';
 

@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PNG } from 'pngjs';
 import { afterAll, describe, expect, test } from 'vitest';
-import { parseNifti } from '../../src/files/nifti.ts';
-import { presets } from '../../src/volsam/preset.ts';
-import { hasNibabel, runPython } from '../files/foreign-tools.ts';
+import { parseNifti } from '../../src/formats/nifti.ts';
+import { presets } from '../../src/volume/preset.ts';
+import { hasNibabel, runPython } from '../setup/foreign-tools.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'volsam-cli-'));
 afterAll(() => rmSync(folder, { recursive: true }));

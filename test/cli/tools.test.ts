@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { createNifti, formatNifti, parseNifti } from '../../src/files/nifti.ts';
+import { createNifti, formatNifti, parseNifti } from '../../src/formats/nifti.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'volsam-tools-'));
 afterAll(() => rmSync(folder, { recursive: true }));

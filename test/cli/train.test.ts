@@ -4,13 +4,13 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createNifti, formatNifti, parseNifti } from '../../src/files/nifti.ts';
-import { parseSafetensors } from '../../src/files/safetensors.ts';
+import { createNifti, formatNifti, parseNifti } from '../../src/formats/nifti.ts';
+import { parseSafetensors } from '../../src/formats/safetensors.ts';
 import { configs, parameterShapes } from '../../src/model/config.ts';
 import { isTrainable } from '../../src/model/adaptation.ts';
 import { randomOf } from '../../src/model/synthetic.ts';
-import { readCheckpoint } from '../../src/node/checkpoint.ts';
-import type { Evaluation } from '../../src/volsam/evaluation.ts';
+import { readCheckpoint } from '../../src/node/runs/checkpoint.ts';
+import type { Evaluation } from '../../src/scoring/evaluation.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'volsam-train-'));
 const at = (...names: string[]) => join(folder, ...names);

@@ -1,15 +1,15 @@
 /** The other adaptations against the paper's, which is held against the reference: each is it with some weights fixed. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { TensorFile } from '../../src/files/safetensors.ts';
+import type { TensorFile } from '../../src/formats/safetensors.ts';
 import { isTrainable, type Adaptation } from '../../src/model/adaptation.ts';
 import { configOf, configs, parameterShapes, type Config } from '../../src/model/config.ts';
 import { completedWeights } from '../../src/model/initial-weights.ts';
 import { randomOf, syntheticTarget, syntheticVolume, syntheticWeights } from '../../src/model/synthetic.ts';
-import { openGpu } from '../../src/node/open-gpu.ts';
+import { openGpu } from '../../src/node/gpu/open-gpu.ts';
 import type { Gpu } from '../../src/runtime/gpu.ts';
 import { sizeOf } from '../../src/runtime/tensor.ts';
-import { Sam3D } from '../../src/volsam/sam3d.ts';
-import { Trainer } from '../../src/volsam/trainer.ts';
+import { Sam3D } from '../../src/engine/sam3d.ts';
+import { Trainer } from '../../src/engine/trainer.ts';
 import { distance } from '../ops/harness.ts';
 
 const volume = { data: syntheticVolume(32), shape: [32, 32, 32] as const };

@@ -1,4 +1,4 @@
-import { safeChoice } from '../../src/kernels/variants.ts';
+import { safeChoice } from '../../src/kernels/forms.ts';
 import type { Precision } from '../../src/kernels/kernel.ts';
 import type { Gpu } from '../../src/runtime/gpu.ts';
 

@@ -1,14 +1,14 @@
 /** Every gradient of two small networks against the reference's, in every way that this device can run it. */
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { parseSafetensors } from '../../src/files/safetensors.ts';
+import { parseSafetensors } from '../../src/formats/safetensors.ts';
 import { configNamed, parameterShapes } from '../../src/model/config.ts';
 import { isTrainable } from '../../src/model/adaptation.ts';
 import { syntheticTarget, syntheticWeights } from '../../src/model/synthetic.ts';
-import { openGpu } from '../../src/node/open-gpu.ts';
+import { openGpu } from '../../src/node/gpu/open-gpu.ts';
 import type { Gpu } from '../../src/runtime/gpu.ts';
-import { Sam3D } from '../../src/volsam/sam3d.ts';
-import type { Point } from '../../src/volsam/inputs.ts';
+import { Sam3D } from '../../src/engine/sam3d.ts';
+import type { Point } from '../../src/engine/inputs.ts';
 import { distance } from '../ops/harness.ts';
 import { adapters, isMissing, precisionsOf } from './adapters.ts';
 

@@ -3,7 +3,7 @@ import { isOfSam } from '../../src/model/adaptation.ts';
 import { configs, parameterShapes } from '../../src/model/config.ts';
 import { completedWeights } from '../../src/model/initial-weights.ts';
 import { syntheticWeights } from '../../src/model/synthetic.ts';
-import type { TensorFile } from '../../src/files/safetensors.ts';
+import type { TensorFile } from '../../src/formats/safetensors.ts';
 
 const config = configs.tiny!;
 const whole = syntheticWeights(config);

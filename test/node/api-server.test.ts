@@ -1,12 +1,12 @@
 /** The HTTP service over a real port, with the shipped case. */
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { parseNifti } from '../../src/files/nifti.ts';
-import { createApi } from '../../src/node/api-server.ts';
-import { openGpu } from '../../src/node/open-gpu.ts';
-import { readWeights } from '../../src/node/weights-file.ts';
-import { presets } from '../../src/volsam/preset.ts';
-import { createSession, type Session } from '../../src/volsam/session.ts';
+import { parseNifti } from '../../src/formats/nifti.ts';
+import { createApi } from '../../src/node/servers/api-server.ts';
+import { openGpu } from '../../src/node/gpu/open-gpu.ts';
+import { readWeights } from '../../src/node/files/weights-file.ts';
+import { presets } from '../../src/volume/preset.ts';
+import { createSession, type Session } from '../../src/lesions/session.ts';
 
 let session: Session;
 let url: string;

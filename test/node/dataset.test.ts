@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { readDataset } from '../../src/node/dataset.ts';
+import { readDataset } from '../../src/node/data/dataset.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'volsam-dataset-'));
 afterAll(() => rmSync(folder, { recursive: true }));

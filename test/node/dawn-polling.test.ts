@@ -1,5 +1,5 @@
 import { afterEach, expect, test, vi } from 'vitest';
-import { openGpu } from '../../src/node/open-gpu.ts';
+import { openGpu } from '../../src/node/gpu/open-gpu.ts';
 
 afterEach(() => vi.unstubAllGlobals());
 

@@ -4,12 +4,12 @@ import { spawnSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { presets } from '../../src/volsam/preset.ts';
-import type { NiftiImage } from '../../src/files/nifti.ts';
+import { presets } from '../../src/volume/preset.ts';
+import type { NiftiImage } from '../../src/formats/nifti.ts';
 import type { Gpu } from '../../src/runtime/gpu.ts';
-import type { Sam3D as Model } from '../../src/volsam/sam3d.ts';
-import { worldToVoxel } from '../../src/volsam/orientation.ts';
-import { hasForeignTools, runPython, runTool } from '../files/foreign-tools.ts';
+import type { Sam3D as Model } from '../../src/engine/sam3d.ts';
+import { worldToVoxel } from '../../src/volume/orientation.ts';
+import { hasForeignTools, runPython, runTool } from '../setup/foreign-tools.ts';
 
 // The built library: beside it lies the worker that ITK runs in.
 const name = 'volsam';

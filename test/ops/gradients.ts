@@ -1,7 +1,7 @@
 /** Runs one op forward and backward on the device and compares with derivatives of its float64 statement. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Kernel, Precision } from '../../src/kernels/kernel.ts';
-import { openGpu } from '../../src/node/open-gpu.ts';
+import { openGpu } from '../../src/node/gpu/open-gpu.ts';
 import type { Gpu } from '../../src/runtime/gpu.ts';
 import { finishPlan } from '../../src/runtime/plan.ts';
 import type { Recorder, RecordingTarget } from '../../src/runtime/recorder.ts';

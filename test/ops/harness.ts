@@ -1,8 +1,8 @@
 /** Runs one op on the device in every variant, over poisoned memory, and compares with float64. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Element, Kernel, Precision } from '../../src/kernels/kernel.ts';
-import { candidatesOf, safeChoice, type Candidate } from '../../src/kernels/variants.ts';
-import { openGpu } from '../../src/node/open-gpu.ts';
+import { candidatesOf, safeChoice, type Candidate } from '../../src/kernels/forms.ts';
+import { openGpu } from '../../src/node/gpu/open-gpu.ts';
 import { floatsToHalves, halvesToFloats } from '../../src/runtime/float16.ts';
 import type { Gpu } from '../../src/runtime/gpu.ts';
 import { finishPlan, traitsOf } from '../../src/runtime/plan.ts';

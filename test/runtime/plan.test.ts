@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { linear } from '../../src/ops/linear.ts';
-import { openGpu } from '../../src/node/open-gpu.ts';
+import { openGpu } from '../../src/node/gpu/open-gpu.ts';
 import { DeviceLostError, GpuError } from '../../src/runtime/errors.ts';
 import type { Gpu } from '../../src/runtime/gpu.ts';
 import { finishPlan } from '../../src/runtime/plan.ts';

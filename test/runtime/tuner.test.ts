@@ -1,8 +1,8 @@
 /** Forms are timed once a device, remembered, and computed with. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { linearVariants } from '../../src/kernels/generated.ts';
-import { candidatesOf, safeChoice, type Traits } from '../../src/kernels/variants.ts';
-import { openGpu } from '../../src/node/open-gpu.ts';
+import { candidatesOf, safeChoice, type Traits } from '../../src/kernels/forms.ts';
+import { openGpu } from '../../src/node/gpu/open-gpu.ts';
 import { linear } from '../../src/ops/linear.ts';
 import type { Gpu } from '../../src/runtime/gpu.ts';
 import { finishPlan } from '../../src/runtime/plan.ts';

@@ -2,7 +2,7 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { build } from 'esbuild';
 import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
-import { servePage, type PageServer } from '../../src/node/page-server.ts';
+import { servePage, type PageServer } from '../../src/node/servers/page-server.ts';
 import { chromiumPath } from './chromium-path.ts';
 
 export interface TestBrowser {

@@ -1,7 +1,7 @@
 /** What case-view.test.ts runs in the browser: the view alone, without a model. */
-import { parseNifti } from '../../src/files/nifti.ts';
+import { parseNifti } from '../../src/formats/nifti.ts';
 import { createCaseView, type CaseView } from '../../src/web/case-view.ts';
-import { lesionIn } from '../../src/volsam/lesion-mask.ts';
+import { lesionIn } from '../../src/lesions/lesion-mask.ts';
 
 const stage = document.createElement('div');
 stage.style.cssText = 'position: relative; width: 900px; height: 700px';

@@ -3,8 +3,8 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { PNG } from 'pngjs';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { formatNifti, parseNifti, stridesOf, type NiftiImage } from '../../src/files/nifti.ts';
-import { lesionIn } from '../../src/volsam/lesion-mask.ts';
+import { formatNifti, parseNifti, stridesOf, type NiftiImage } from '../../src/formats/nifti.ts';
+import { lesionIn } from '../../src/lesions/lesion-mask.ts';
 import { openBrowser, openModule, screenshot, type TestBrowser } from './browser.ts';
 import { orientations } from './orientations.ts';
 

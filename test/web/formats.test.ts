@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { hasForeignTools, runPython, runTool } from '../files/foreign-tools.ts';
+import { hasForeignTools, runPython, runTool } from '../setup/foreign-tools.ts';
 import { complaints, openBrowser, screenshot, type TestBrowser } from './browser.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'volsam-page-formats-'));

@@ -1,4 +1,4 @@
-import { createNifti, stridesOf, type Affine, type NiftiImage } from '../../src/files/nifti.ts';
+import { createNifti, stridesOf, type Affine, type NiftiImage } from '../../src/formats/nifti.ts';
 
 /** The same volume, stored with the given file axes mirrored and in another order, where it was in the patient. */
 function stored(image: NiftiImage, order: readonly number[], mirrored: readonly boolean[]): NiftiImage {

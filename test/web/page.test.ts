@@ -2,15 +2,15 @@
 import { readFileSync } from 'node:fs';
 import type { Download, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { parseNifti } from '../../src/files/nifti.ts';
-import { formatSafetensors, parseSafetensors } from '../../src/files/safetensors.ts';
+import { parseNifti } from '../../src/formats/nifti.ts';
+import { formatSafetensors, parseSafetensors } from '../../src/formats/safetensors.ts';
 import { configs, parameterShapes } from '../../src/model/config.ts';
 import { isTrainable } from '../../src/model/adaptation.ts';
 import { syntheticWeights } from '../../src/model/synthetic.ts';
-import { openGpu } from '../../src/node/open-gpu.ts';
-import { presets } from '../../src/volsam/preset.ts';
-import { Sam3D } from '../../src/volsam/sam3d.ts';
-import { segmentImage } from '../../src/volsam/segment.ts';
+import { openGpu } from '../../src/node/gpu/open-gpu.ts';
+import { presets } from '../../src/volume/preset.ts';
+import { Sam3D } from '../../src/engine/sam3d.ts';
+import { segmentImage } from '../../src/lesions/segment.ts';
 import { complaints, openBrowser, screenshot, type TestBrowser } from './browser.ts';
 
 const demo = 'weights/demo';

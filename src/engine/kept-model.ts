@@ -1,0 +1,75 @@
+/** A model that outlives its device: where the device is lost, the call at hand is rejected, and the next one opens another. */
+import type { TensorFile } from '../formats/safetensors.ts';
+import type { Precision } from '../kernels/kernel.ts';
+import { configOf } from '../model/config.ts';
+import type { Gpu } from '../runtime/gpu.ts';
+import { Sam3D } from './sam3d.ts';
+
+export interface KeptModelOptions {
+  /** Opens a device: at the first call, and again after one was lost. */
+  readonly open: () => Promise<Gpu>;
+  readonly weights: TensorFile;
+  readonly precision?: Precision;
+}
+
+export interface KeptModel {
+  /**
+   * Runs `work` with the model. What it keeps of the GPU, such as embeddings, is gone once it is given another `gpu`.
+   * @throws DeviceLostError where the device is lost meanwhile, and what `work` throws
+   */
+  use<T>(work: (sam: Sam3D, gpu: Gpu) => Promise<T>): Promise<T>;
+  /** Frees the device. */
+  close(): void;
+  [Symbol.dispose](): void;
+}
+
+interface Opened {
+  readonly gpu: Gpu;
+  readonly sam: Sam3D;
+}
+
+/** @throws InputError where the weights are not a whole model's */
+export function keepModel({ open, weights, precision = 'f32' }: KeptModelOptions): KeptModel {
+  configOf(weights);
+  let opened: Promise<Opened> | undefined;
+
+  async function openModel(): Promise<Opened> {
+    const gpu = await open();
+    try {
+      return { gpu, sam: await Sam3D.create(gpu, weights, { precision }) };
+    } catch (error) {
+      gpu.close();
+      throw error;
+    }
+  }
+
+  function close(): void {
+    opened?.then(({ gpu }) => gpu.close(), () => undefined);
+    opened = undefined;
+  }
+
+  /** One device for calls that come together; one that failed to open, or was lost, is not kept. */
+  async function current(): Promise<Opened> {
+    const mine = opened ??= openModel();
+    const model = await mine.catch((error: unknown) => {
+      opened = opened === mine ? undefined : opened;
+      throw error;
+    });
+    if (!model.gpu.loss.isLost) {
+      return model;
+    }
+    if (opened === mine) {
+      close();
+    }
+    return current();
+  }
+
+  return {
+    async use(work) {
+      const { sam, gpu } = await current();
+      return work(sam, gpu);
+    },
+    close,
+    [Symbol.dispose]: close,
+  };
+}

@@ -1,0 +1,307 @@
+/** The model on a device: crop and clicks in, logits out. */
+import { recordEncode, recordDecode } from './recordings.ts';
+import { checkPoints, checkPrecision, checkTarget, checkVolume, type Point, type VolumeInput } from './inputs.ts';
+import { configOf, type Config } from '../model/config.ts';
+import { uploadWeights, type Weights } from '../model/weights.ts';
+import type { TensorFile } from '../formats/safetensors.ts';
+import type { Precision } from '../kernels/kernel.ts';
+import { createSlots, type Slots } from './slots.ts';
+import { tapValue, type TapValue } from './taps.ts';
+import { fillVolume } from './volume-slot.ts';
+import { gradientsOf, type Gradients } from './gradients.ts';
+import { InputError } from '../runtime/errors.ts';
+import type { Gpu } from '../runtime/gpu.ts';
+import { arenaSizes, finishPlan, type Plan, type Recording, type ReplayOptions } from '../runtime/plan.ts';
+import { targetOf, type RecordingTarget } from '../runtime/recorder.ts';
+import { bufferOf, createTensor, destroyTensor, readTensor, writeTensor, type Tensor } from '../runtime/tensor.ts';
+
+export interface Sam3DOptions {
+  /** f32, the default and the truth; or f16: weights and activations in half precision, sums in f32. */
+  readonly precision?: Precision;
+}
+
+export interface PredictOptions {
+  /** Told the floating-point operations done and in all. */
+  readonly progress?: ((done: number, total: number) => void) | undefined;
+  /** Ends the call, by the signal's reason, before the next submission to the GPU; the model goes on working. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** GPU memory that a prediction takes, in bytes. */
+export interface MemoryNeed {
+  readonly weights: number;
+  /** What goes in and comes out, and what passes from the encoder to the decoder. */
+  readonly slots: number;
+  readonly encoder: number;
+  readonly decoder: number;
+  readonly total: number;
+}
+
+/** A crop that has been through the encoder; it stays on the GPU until disposed of. */
+export interface Embedding {
+  readonly feature: Tensor<'stored'>;
+  readonly shared: Tensor<'stored'>;
+  dispose(): void;
+  [Symbol.dispose](): void;
+}
+
+interface ClickPlan {
+  /** Null is the automatic variant. */
+  readonly points: Tensor<'f32'> | null;
+  readonly plan: Plan;
+}
+
+/** Every tensor in a tree of weights. */
+export function tensorsIn(value: unknown): Tensor[] {
+  if (typeof value !== 'object' || value === null) {
+    return [];
+  }
+  return 'storage' in value ? [value as Tensor] : Object.values(value).flatMap(tensorsIn);
+}
+
+export class Sam3D {
+  readonly config: Config;
+  readonly precision: Precision;
+  readonly #gpu: Gpu;
+  readonly #target: RecordingTarget;
+  readonly #weights: Weights;
+  readonly #ownsWeights: boolean;
+  readonly #slots: Slots;
+  #encodePlan: Plan | undefined;
+  /** One is kept: a plan's arena is large, and a session seldom changes its number of clicks back and forth. */
+  #clickPlan: ClickPlan | undefined;
+  #last: Promise<unknown> = Promise.resolve();
+
+  private constructor(gpu: Gpu, config: Config, target: RecordingTarget, weights: Weights, ownsWeights: boolean) {
+    this.#gpu = gpu;
+    this.#ownsWeights = ownsWeights;
+    this.config = config;
+    this.precision = target.precision;
+    this.#weights = weights;
+    this.#slots = createSlots(gpu, config, target.precision);
+    this.#target = target;
+  }
+
+  /**
+   * Uploads the weights.
+   * @param weights from `readSafetensors`
+   * @throws InputError where the weights are not a whole model's, or f16 is asked of a device without shader-f16
+   */
+  static async create(gpu: Gpu, weights: TensorFile, { precision = 'f32' }: Sam3DOptions = {}): Promise<Sam3D> {
+    checkPrecision(gpu, precision);
+    const config = configOf(weights);
+    const target = targetOf(gpu, precision);
+    return gpu.checked('uploading the weights', () => new Sam3D(gpu, config, target, uploadWeights(gpu, weights, config, target), true));
+  }
+
+  /** A model over weights that are on the GPU already, such as a trainer's; they are not freed with it. */
+  static over(gpu: Gpu, config: Config, precision: Precision, weights: Weights): Sam3D {
+    return new Sam3D(gpu, config, targetOf(gpu, precision), weights, false);
+  }
+
+  /**
+   * One crop and its clicks to logits.
+   * @param volume (crop, crop, crop), axes (D, H, W), normalised
+   * @param points clicks (d, h, w) in voxels of the crop; null is the automatic variant
+   * @returns logits (classes, D, H, W)
+   * @throws InputError, GpuError, DeviceLostError
+   */
+  predict(volume: VolumeInput, points: readonly Point[] | null, options: PredictOptions = {}): Promise<{ logits: Float32Array }> {
+    return this.#predictInto(volume, points, options, async () => ({ logits: await readTensor(this.#gpu, this.#slots.logits) }));
+  }
+
+  /** As `predict`, through a softmax: probabilities (classes, D, H, W). */
+  predictProbabilities(volume: VolumeInput, points: readonly Point[] | null, options: PredictOptions = {}): Promise<{ probabilities: Float32Array }> {
+    return this.#predictInto(volume, points, options, async () => ({ probabilities: await readTensor(this.#gpu, this.#slots.probabilities) }));
+  }
+
+  /** As `predictProbabilities`, left on the GPU: `use` has the tensor (classes, D, H, W) to itself until it is done. */
+  visitProbabilities<T>(volume: VolumeInput, points: readonly Point[] | null, use: (probabilities: Tensor<'f32'>) => Promise<T>, options: PredictOptions = {}): Promise<T> {
+    return this.#predictInto(volume, points, options, () => use(this.#slots.probabilities));
+  }
+
+  /** Runs the encoder, and the click-independent part of the decoder. @throws as `predict` */
+  async embed(volume: VolumeInput, options: PredictOptions = {}): Promise<Embedding> {
+    checkVolume(volume, this.config.crop);
+    return this.#inTurn(async () => {
+      await this.#encode(volume, options);
+      const [feature, shared] = [this.#slots.feature, this.#slots.shared].map((slot) =>
+        createTensor(this.#gpu, 'embedding', 'stored', this.precision, slot.shape));
+      const dispose = () => [feature!, shared!].forEach((tensor) => destroyTensor(this.#gpu, tensor));
+      const embedding: Embedding = { feature: feature!, shared: shared!, dispose, [Symbol.dispose]: dispose };
+      await this.#copyAll([[this.#slots.feature, embedding.feature], [this.#slots.shared, embedding.shared]]);
+      return embedding;
+    });
+  }
+
+  /** Answers clicks in a crop that `embed` has seen, without the encoder. @throws as `predict` */
+  decode(embedding: Embedding, points: readonly Point[] | null, options: PredictOptions = {}): Promise<{ logits: Float32Array }> {
+    return this.#decodeInto(embedding, points, options, async () => ({ logits: await readTensor(this.#gpu, this.#slots.logits) }));
+  }
+
+  /** As `decode`, through a softmax: probabilities (classes, D, H, W). */
+  decodeProbabilities(embedding: Embedding, points: readonly Point[] | null, options: PredictOptions = {}): Promise<{ probabilities: Float32Array }> {
+    return this.#decodeInto(embedding, points, options, async () => ({ probabilities: await readTensor(this.#gpu, this.#slots.probabilities) }));
+  }
+
+  /** As `decodeProbabilities`, left on the GPU, as `visitProbabilities` has it. */
+  visitDecoded<T>(embedding: Embedding, points: readonly Point[] | null, use: (probabilities: Tensor<'f32'>) => Promise<T>, options: PredictOptions = {}): Promise<T> {
+    return this.#decodeInto(embedding, points, options, () => use(this.#slots.probabilities));
+  }
+
+  /**
+   * Named intermediates of a prediction, in the reference's layout: token grids (H, W, D, C), features (1, C, H, W, D),
+   * logits (1, classes, D, H, W).
+   * @param names such as `tokens`, `blocks.0.attn`, `feature.3`, `prompted`, `logits`
+   * @throws VolsamError where there is no such intermediate
+   */
+  async taps(volume: VolumeInput, points: readonly Point[] | null, names: readonly string[]): Promise<Map<string, TapValue>> {
+    const found = new Map<string, TapValue>();
+    await this.visitTaps(volume, points, names, (name, value) => void found.set(name, value));
+    return found;
+  }
+
+  /** As `taps`, one at a time: at full size they do not fit in memory together. */
+  async visitTaps(volume: VolumeInput, points: readonly Point[] | null, names: readonly string[], visit: (name: string, value: TapValue) => void, { progress, signal }: PredictOptions = {}): Promise<void> {
+    checkVolume(volume, this.config.crop);
+    checkPoints(points, this.config.crop);
+    const ofDecoder = (name: string) => name === 'prompted' || name === 'logits';
+    const readers = (wanted: readonly string[]) => new Map(wanted.map((name) => [name, (values: Float32Array, tensor: Tensor) =>
+      visit(name, tapValue(this.config, name, values, tensor))]));
+    await this.#inTurn(async () => {
+      await this.#encode(volume, { taps: readers(names.filter((name) => !ofDecoder(name))), progress, signal });
+      await this.#decode(points, { taps: readers(names.filter(ofDecoder)), signal });
+    });
+  }
+
+  /**
+   * The training loss and the gradient of every parameter that fine-tuning updates, by its name and in its layout.
+   * @param target (crop, crop, crop), axes (D, H, W): 1 in the lesion, 0 elsewhere
+   * @throws as `predict`
+   */
+  gradients(volume: VolumeInput, points: readonly Point[] | null, target: Uint8Array, options: PredictOptions = {}): Promise<Gradients> {
+    checkVolume(volume, this.config.crop);
+    checkPoints(points, this.config.crop);
+    checkTarget(target, this.config.crop);
+    return this.#inTurn(() => gradientsOf(this.#gpu, this.#target, this.config, this.#weights, { volume, points, target }, options));
+  }
+
+  /** Frees every buffer that the model holds; embeddings are disposed of by themselves. */
+  dispose(): void {
+    new Set([...(this.#ownsWeights ? tensorsIn(this.#weights) : []), ...tensorsIn(this.#slots)]).forEach((tensor) => destroyTensor(this.#gpu, tensor));
+    this.#encodePlan?.dispose();
+    this.#dropClickPlan();
+  }
+
+  /** What a prediction takes on the GPU, by its plan; nothing is allocated for the answer. @param points clicks of one call; 0 is the automatic variant */
+  memoryNeed(points: number): MemoryNeed {
+    const bytesOf = (value: unknown) => tensorsIn(value).reduce((sum, { bytes }) => sum + bytes, 0);
+    const placed = points > 0 ? { ...this.#slots.logits, shape: [points, 3], bytes: 12 * points } : null;
+    const arena = (recording: Recording) => arenaSizes([recording]).reduce((sum, bytes) => sum + bytes, 0);
+    const [weights, slots] = [bytesOf(this.#weights), bytesOf(this.#slots)];
+    const encoder = arena(recordEncode(this.#target, this.config, this.#weights, this.#slots));
+    const decoder = arena(recordDecode(this.#target, this.config, this.#weights, { ...this.#slots, points: placed }));
+    return { weights, slots, encoder, decoder, total: weights + slots + encoder + decoder };
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  /** Records what `predict` runs, without running it: for profiling. @throws as `predict` */
+  async record(points: readonly Point[] | null): Promise<readonly Plan[]> {
+    checkPoints(points, this.config.crop);
+    return this.#inTurn(async () => [await this.#encodePlanned(), (await this.#clickPlanned(points)).plan]);
+  }
+
+  /** The plans recorded so far, for profiling. */
+  get plans(): readonly Plan[] {
+    return [this.#encodePlan, this.#clickPlan?.plan].filter((plan) => plan !== undefined);
+  }
+
+  async #predictInto<T>(volume: VolumeInput, points: readonly Point[] | null, { progress, signal }: PredictOptions, read: () => Promise<T>): Promise<T> {
+    checkVolume(volume, this.config.crop);
+    checkPoints(points, this.config.crop);
+    return this.#inTurn(async () => {
+      const [encodePlan, { plan: clickPlan }] = [await this.#encodePlanned(), await this.#clickPlanned(points)];
+      const total = encodePlan.operations + clickPlan.operations;
+      await this.#encode(volume, { signal, progress: progress && ((done) => progress(done, total)) });
+      await this.#decode(points, { signal, progress: progress && ((done) => progress(encodePlan.operations + done, total)) });
+      return read();
+    });
+  }
+
+  async #decodeInto<T>(embedding: Embedding, points: readonly Point[] | null, options: PredictOptions, read: () => Promise<T>): Promise<T> {
+    checkPoints(points, this.config.crop);
+    if (embedding.feature.bytes !== this.#slots.feature.bytes || embedding.shared.bytes !== this.#slots.shared.bytes) {
+      throw new InputError('embedding: made by a model of another configuration or precision; accepted is one of this model\'s own');
+    }
+    return this.#inTurn(async () => {
+      await this.#copyAll([[embedding.feature, this.#slots.feature], [embedding.shared, this.#slots.shared]]);
+      await this.#decode(points, options);
+      return read();
+    });
+  }
+
+  /** Calls share plans and slots, and so run one after another. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#last.then(work, work);
+    this.#last = turn.catch(() => undefined);
+    return turn;
+  }
+
+  async #encodePlanned(): Promise<Plan> {
+    this.#encodePlan ??= await finishPlan(this.#gpu, recordEncode(this.#target, this.config, this.#weights, this.#slots));
+    return this.#encodePlan;
+  }
+
+  async #clickPlanned(points: readonly Point[] | null): Promise<ClickPlan> {
+    const kept = this.#clickPlan;
+    if (kept && (kept.points?.shape[0] ?? null) === (points?.length ?? null)) {
+      return kept;
+    }
+    this.#dropClickPlan();
+    const tensor = points && createTensor(this.#gpu, 'points', 'f32', this.precision, [points.length, 3]);
+    try {
+      const plan = await finishPlan(this.#gpu, recordDecode(this.#target, this.config, this.#weights, { ...this.#slots, points: tensor }));
+      this.#clickPlan = { points: tensor, plan };
+      return this.#clickPlan;
+    } catch (error) {
+      if (tensor) {
+        destroyTensor(this.#gpu, tensor);
+      }
+      throw error;
+    }
+  }
+
+  #dropClickPlan(): void {
+    this.#clickPlan?.plan.dispose();
+    if (this.#clickPlan?.points) {
+      destroyTensor(this.#gpu, this.#clickPlan.points);
+    }
+    this.#clickPlan = undefined;
+  }
+
+  async #encode(volume: VolumeInput, options?: ReplayOptions): Promise<void> {
+    const plan = await this.#encodePlanned();
+    await fillVolume(this.#gpu, this.#slots.volume, volume);
+    await plan.replay(options);
+  }
+
+  async #decode(points: readonly Point[] | null, options?: ReplayOptions): Promise<void> {
+    const click = await this.#clickPlanned(points);
+    if (click.points && points) {
+      writeTensor(this.#gpu, click.points, new Float32Array(points.flat()));
+    }
+    await click.plan.replay(options);
+  }
+
+  #copyAll(pairs: readonly [from: Tensor, to: Tensor][]): Promise<undefined> {
+    return this.#gpu.checked('copying an embedding', () => {
+      const encoder = this.#gpu.device.createCommandEncoder();
+      pairs.forEach(([from, to]) => encoder.copyBufferToBuffer(bufferOf(from), 0, bufferOf(to), 0, from.bytes));
+      this.#gpu.device.queue.submit([encoder.finish()]);
+      return undefined;
+    });
+  }
+}

@@ -1,0 +1,229 @@
+/** Adapter-only fine-tuning on the GPU: a step is one crop forward, backward and through AdamW. */
+import { configOf, parameterShapes, type Config } from '../model/config.ts';
+import { unpacked, type Parameter } from '../model/parameters.ts';
+import { uploadWeights, type Weights } from '../model/weights.ts';
+import type { TensorFile } from '../formats/safetensors.ts';
+import type { Precision } from '../kernels/kernel.ts';
+import type { AdamW } from '../ops/adamw.ts';
+import { stateSize, statePlaces } from '../ops/gradient-norm.ts';
+import type { Gpu } from '../runtime/gpu.ts';
+import { finishPlans, type Plan, type ReplayOptions } from '../runtime/plan.ts';
+import { targetOf, type RecordingTarget } from '../runtime/recorder.ts';
+import { bufferOf, createTensor, readTensor, writeTensor, type Tensor } from '../runtime/tensor.ts';
+import { InputError } from '../runtime/errors.ts';
+import { createExampleSlots, recordGradients, type ExampleSlots } from './gradients.ts';
+import { checkPoints, checkPrecision, checkTarget, checkVolume, type Point, type Volume, type VolumeInput } from './inputs.ts';
+import { fillVolume } from './volume-slot.ts';
+import { createOptimizer, destroyOptimizer, recordOptimizer, type Optimizer } from './optimizer.ts';
+import { Sam3D, tensorsIn } from './sam3d.ts';
+
+export interface TrainerOptions {
+  /** f32, the default; or f16: activations and frozen weights in half precision, the trained ones in f32. */
+  readonly precision?: Precision;
+  /** How many clicks an example may have: a plan is recorded for each number, over one arena. */
+  readonly clickCounts?: readonly number[];
+  /** AdamW's; 0 by default. */
+  readonly weightDecay?: number;
+}
+
+export interface ExampleInput {
+  /** (crop, crop, crop), axes (D, H, W), normalised */
+  readonly volume: VolumeInput;
+  /** (d, h, w) in voxels of the crop */
+  readonly points: readonly Point[];
+  /** 1 in the lesion, 0 elsewhere */
+  readonly target: Uint8Array;
+}
+
+/** An example in memory. */
+export interface Example extends ExampleInput {
+  readonly volume: Volume;
+}
+
+export interface StepResult {
+  readonly loss: number;
+  /** Soft Dice of the foreground. */
+  readonly dice: number;
+  /** Norms before clipping, of encoder, prompt encoder and decoder. */
+  readonly gradientNorms: readonly [number, number, number];
+  /** The gradient was not finite, and the weights were left alone. */
+  readonly skipped: boolean;
+}
+
+/** All that training changes, in the checkpoint's names and layout. */
+export interface TrainerState {
+  readonly weights: Map<string, Float32Array>;
+  readonly firstMoments: Map<string, Float32Array>;
+  readonly secondMoments: Map<string, Float32Array>;
+  /** Loss scale and counts: kernels/gradient-norm.wgsl. */
+  readonly optimizer: Float32Array;
+}
+
+const totalsBytes = 16;
+
+export class Trainer {
+  readonly config: Config;
+  readonly precision: Precision;
+  readonly #gpu: Gpu;
+  readonly #weights: Weights;
+  readonly #optimizer: Optimizer;
+  readonly #examples: ReadonlyMap<number, ExampleSlots>;
+  readonly #plans: ReadonlyMap<number, Plan>;
+  readonly #update: Plan;
+  readonly #weightDecay: number;
+  /** Readback buffers that no step is using. */
+  readonly #staging: GPUBuffer[] = [];
+  #last: Promise<unknown> = Promise.resolve();
+
+  private constructor(gpu: Gpu, config: Config, { precision }: RecordingTarget, weightDecay: number, parts: TrainerParts) {
+    this.#gpu = gpu;
+    this.config = config;
+    this.precision = precision;
+    this.#weightDecay = weightDecay;
+    this.#weights = parts.weights;
+    this.#optimizer = parts.optimizer;
+    this.#examples = parts.examples;
+    this.#plans = parts.plans;
+    this.#update = parts.update;
+  }
+
+  /**
+   * Uploads the weights and records a step for each number of clicks.
+   * @throws InputError where the weights are not a whole model's, or f16 is asked of a device without shader-f16
+   */
+  static async create(gpu: Gpu, file: TensorFile, { precision = 'f32', clickCounts = [1, 2, 3], weightDecay = 0 }: TrainerOptions = {}): Promise<Trainer> {
+    checkPrecision(gpu, precision);
+    const config = configOf(file);
+    const target = targetOf(gpu, precision);
+    return new Trainer(gpu, config, target, weightDecay, await trainerParts(gpu, target, config, file, clickCounts));
+  }
+
+  /**
+   * One step. Steps run in the order of the calls; the next may be asked for before this one's result is there, and is
+   * then on the GPU without a gap.
+   * @throws InputError, GpuError, DeviceLostError
+   */
+  async step({ volume, points, target }: ExampleInput, learningRate: number, options?: ReplayOptions): Promise<StepResult> {
+    checkVolume(volume, this.config.crop);
+    checkPoints(points, this.config.crop);
+    checkTarget(target, this.config.crop);
+    const [plan, slots] = [this.#plans.get(points.length), this.#examples.get(points.length)];
+    if (!plan || !slots) {
+      throw new InputError(`points: ${points.length} clicks; this trainer was made for ${[...this.#plans.keys()].join(', ')}`);
+    }
+    const { done } = await this.#inTurn(async () => {
+      await fillVolume(this.#gpu, slots.volume, volume);
+      writeTensor(this.#gpu, slots.labels, Float32Array.from(target));
+      writeTensor(this.#gpu, slots.points!, new Float32Array(points.flat()));
+      writeTensor(this.#gpu, this.#optimizer.schedule, Float32Array.of(learningRate, this.#weightDecay, 0, 0));
+      await plan.start(options);
+      await this.#update.start();
+      return { done: this.#readback(slots) };
+    });
+    return done;
+  }
+
+  /** The model with the weights as they are now; made anew it costs an arena, so keep one for a validation. */
+  model(): Sam3D {
+    return Sam3D.over(this.#gpu, this.config, this.precision, this.#weights);
+  }
+
+  /** Gradients of the last step, before clipping and times the loss scale, by the checkpoint's names. */
+  gradients(): Promise<Map<string, Float32Array>> {
+    return this.#inTurn(() => this.#read(({ gradient }) => gradient));
+  }
+
+  /** Everything that training has changed. */
+  state(): Promise<TrainerState> {
+    return this.#inTurn(async () => ({
+      weights: await this.#read(({ weight }) => weight), firstMoments: await this.#read(({ first }) => first), secondMoments: await this.#read(({ second }) => second),
+      optimizer: await readTensor(this.#gpu, this.#optimizer.state),
+    }));
+  }
+
+  /** Goes on from a state that `state` gave, on this machine or another. */
+  restore({ weights, firstMoments, secondMoments, optimizer }: TrainerState): Promise<void> {
+    return this.#inTurn(async () => {
+      for (const [parameter, { weight, first, second }] of this.#optimizer.tensors) {
+        const write = (to: Tensor, values: Map<string, Float32Array>) => writeTensor(this.#gpu, to, parameter.pack(values.get(parameter.name)!));
+        write(weight, weights);
+        write(first, firstMoments);
+        write(second, secondMoments);
+        if (weight.storage !== parameter.tensor.storage) {
+          write(parameter.tensor, weights);
+        }
+      }
+      writeTensor(this.#gpu, this.#optimizer.state, optimizer);
+    });
+  }
+
+  /** The recorded steps by number of clicks, and the optimiser's: for profiling. */
+  get plans(): readonly Plan[] {
+    return [...this.#plans.values(), this.#update];
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  dispose(): void {
+    this.plans.forEach((plan) => plan.dispose());
+    const slots = [...this.#examples.values()].flatMap((example) => [example.volume, example.labels, example.points!, example.totals]);
+    new Set([...slots, ...tensorsIn(this.#weights)].map(bufferOf)).forEach((buffer) => this.#gpu.destroyBuffer(buffer));
+    destroyOptimizer(this.#gpu, this.#optimizer);
+    this.#staging.forEach((buffer) => this.#gpu.destroyBuffer(buffer));
+  }
+
+  #read(pick: (own: AdamW) => Tensor<'f32'>): Promise<Map<string, Float32Array>> {
+    return unpacked(this.#weights.parameters, parameterShapes(this.config), (parameter) => readTensor(this.#gpu, pick(this.#optimizer.tensors.get(parameter)!)));
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#last.then(work, work);
+    this.#last = turn.catch(() => undefined);
+    return turn;
+  }
+
+  /** Copies the loss and the optimiser's state behind the step, and reads them when the GPU gets there. */
+  async #readback({ totals }: ExampleSlots): Promise<StepResult> {
+    const { device } = this.#gpu;
+    const bytes = totalsBytes + 4 * stateSize;
+    const staging = this.#staging.pop() ?? this.#gpu.createBuffer('loss readback', bytes, GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST);
+    await this.#gpu.checked('reading the loss', () => {
+      const encoder = device.createCommandEncoder();
+      encoder.copyBufferToBuffer(bufferOf(totals), 0, staging, 0, totalsBytes);
+      encoder.copyBufferToBuffer(bufferOf(this.#optimizer.state), 0, staging, totalsBytes, 4 * stateSize);
+      device.queue.submit([encoder.finish()]);
+      return staging.mapAsync(GPUMapMode.READ);
+    });
+    const values = new Float32Array(staging.getMappedRange().slice(0));
+    staging.unmap();
+    this.#staging.push(staging);
+    const state = values.subarray(totalsBytes / 4);
+    const norms = state.subarray(statePlaces.norms, statePlaces.norms + 3);
+    return { loss: values[0]!, dice: values[3]!, gradientNorms: [norms[0]!, norms[1]!, norms[2]!], skipped: state[statePlaces.skipped] !== 0 };
+  }
+}
+
+interface TrainerParts {
+  readonly weights: Weights;
+  readonly optimizer: Optimizer;
+  readonly examples: ReadonlyMap<number, ExampleSlots>;
+  readonly plans: ReadonlyMap<number, Plan>;
+  readonly update: Plan;
+}
+
+async function trainerParts(gpu: Gpu, target: RecordingTarget, c: Config, file: TensorFile, clickCounts: readonly number[]): Promise<TrainerParts> {
+  const { weights, optimizer, examples } = await gpu.checked('uploading the weights', () => {
+    const uploaded = uploadWeights(gpu, file, c, target);
+    const made = createOptimizer(gpu, target, uploaded.parameters, (name) => file.read(name));
+    const shared = createExampleSlots(gpu, target, c, { scale: made.state });
+    const slots = new Map(clickCounts.map((count): [number, ExampleSlots] =>
+      [count, { ...shared, points: createTensor(gpu, 'points', 'f32', target.precision, [count, 3]) }]));
+    return { weights: uploaded, optimizer: made, examples: slots };
+  });
+  const gradients = new Map([...optimizer.tensors].map(([parameter, { gradient }]): [Parameter, Tensor<'f32'>] => [parameter, gradient]));
+  const recordings = [...examples.values()].map((slots) => recordGradients(target, c, weights, slots, gradients));
+  const plans = await finishPlans(gpu, [...recordings, recordOptimizer(target, optimizer)]);
+  return { weights, optimizer, examples, plans: new Map([...examples.keys()].map((count, i) => [count, plans[i]!])), update: plans.at(-1)! };
+}

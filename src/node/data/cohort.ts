@@ -1,0 +1,114 @@
+/** The images of a batch, and the clicks in each. */
+import { readdir, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { parse } from 'csv-parse/sync';
+import type { ClicksFile } from '../../formats/clicks.ts';
+import { InputError } from '../../runtime/errors.ts';
+import { caseName, under } from './dataset.ts';
+import { readBytes } from '../files/disk.ts';
+
+export interface CohortCase {
+  /** The image's file name without its ending. */
+  readonly name: string;
+  readonly image: string;
+  /** Undefined where the table of clicks has none for it. */
+  readonly clicks: ClicksFile | undefined;
+}
+
+async function text(path: string): Promise<string> {
+  return new TextDecoder().decode(await readBytes(path));
+}
+
+/** Volumes in a folder: files by their ending, and folders, which hold a DICOM series each. */
+async function imagesIn(folder: string): Promise<string[]> {
+  const names = (await readdir(folder)).filter((name) => !name.startsWith('.')).sort();
+  const found = await Promise.all(names.map(async (name) => {
+    const isVolume = /\.(nii(\.gz)?|hdr|nrrd|nhdr|mha|mhd)$/.test(name) || (await stat(join(folder, name))).isDirectory();
+    return isVolume ? [join(folder, name)] : [];
+  }));
+  return found.flat();
+}
+
+/** Every image of a dataset.json, of whatever split, with a label or without. */
+function imagesOf(json: string, file: string): string[] {
+  let dataset: Record<string, unknown>;
+  try {
+    dataset = JSON.parse(json) as Record<string, unknown>;
+  } catch (error) {
+    throw new InputError(`${file}: no JSON (${(error as Error).message})`);
+  }
+  const entries = ['training', 'validation', 'test'].flatMap((split) => (Array.isArray(dataset[split]) ? dataset[split] as unknown[] : []));
+  return entries.map((entry) => {
+    const image = typeof entry === 'string' ? entry : (entry as { image?: unknown } | null)?.image;
+    if (typeof image !== 'string') {
+      throw new InputError(`${file}: holds ${JSON.stringify(entry).slice(0, 60)}; accepted are paths of images, and {"image": "…"}`);
+    }
+    return under(dirname(file), image);
+  });
+}
+
+interface Row { readonly [column: string]: string }
+
+function numbersOf(row: Row, columns: readonly string[], file: string, index: number): number[] {
+  return columns.map((column) => {
+    const value = Number(row[column]);
+    if (row[column]?.trim() === '' || !Number.isFinite(value)) {
+      throw new InputError(`${file}: row ${index + 2} has ${column} ${JSON.stringify(row[column])}; accepted is a number`);
+    }
+    return value;
+  });
+}
+
+/**
+ * Clicks by case, from a table with the columns `case` and either `i`, `j`, `k` (voxels) or `x`, `y`, `z` (millimetres in
+ * RAS); rows that share `lesion`, if there is such a column, are clicks of one lesion, else of one case.
+ * @throws InputError by the row
+ */
+function clicksByCase(csv: string, file: string): Map<string, ClicksFile> {
+  let rows: Row[];
+  try {
+    rows = parse(csv, { columns: true, skip_empty_lines: true, trim: true });
+  } catch (error) {
+    throw new InputError(`${file}: no CSV (${(error as Error).message})`);
+  }
+  const has = (...columns: string[]) => rows.length > 0 && columns.every((column) => column in rows[0]!);
+  const columns = has('i', 'j', 'k') ? ['i', 'j', 'k'] : ['x', 'y', 'z'];
+  if (!has('case', ...columns)) {
+    throw new InputError(`${file}: columns ${Object.keys(rows[0] ?? {}).join(', ') || 'none'}; accepted are case, i, j, k (voxels) or case, x, y, z (millimetres in RAS), and lesion`);
+  }
+  const lesions = new Map<string, Map<string, number[][]>>();
+  rows.forEach((row, index) => {
+    const ofCase = lesions.get(row.case!) ?? new Map<string, number[][]>();
+    const key = row.lesion ?? '';
+    lesions.set(row.case!, ofCase.set(key, [...(ofCase.get(key) ?? []), numbersOf(row, columns, file, index)]));
+  });
+  return new Map([...lesions].map(([name, ofCase]) => [name, { space: columns[0] === 'i' ? 'voxel' : 'ras', lesions: [...ofCase.values()] }]));
+}
+
+/**
+ * @param data a folder of volumes, or a dataset.json
+ * @param clicksFile the table of clicks
+ * @throws InputError where either cannot be read, the table names a case that is not there, or two images have one name
+ */
+export async function readCohort(data: string, clicksFile: string): Promise<CohortCase[]> {
+  const found = await stat(data).catch(() => {
+    throw new InputError(`${data}: cannot be read; accepted are a folder of volumes and a dataset.json`);
+  });
+  const images = found.isDirectory() ? await imagesIn(data) : imagesOf(await text(data), data);
+  const clicks = clicksByCase(await text(clicksFile), clicksFile);
+  const cases = images.map((image) => ({ name: caseName(image), image, clicks: clicks.get(caseName(image)) }));
+  const names = new Set(cases.map(({ name }) => name));
+  const unknown = [...clicks.keys()].find((name) => !names.has(name));
+  if (unknown !== undefined) {
+    throw new InputError(`${clicksFile}: names case ${unknown}; the ${cases.length} cases of ${data} are ${[...names].slice(0, 3).join(', ')}…`);
+  }
+  if (names.size < cases.length) {
+    throw new InputError(`${data}: two images have one name, ${cases.find(({ name }, i) => cases.findIndex((other) => other.name === name) !== i)!.name}; accepted are names that differ`);
+  }
+  return cases;
+}
+
+/** A cohort's share of one of several machines. @param index from 0 on */
+export function shardOf<T>(cases: readonly T[], index: number, count: number): T[] {
+  return cases.filter((_, i) => i % count === index);
+}

@@ -1,0 +1,115 @@
+/** Datasets: the Medical Segmentation Decathlon's dataset.json, or a CSV of two columns. */
+import { basename, dirname, isAbsolute, join } from 'node:path';
+import { parse } from 'csv-parse/sync';
+import { randomOf } from '../../model/synthetic.ts';
+import { InputError } from '../../runtime/errors.ts';
+import { readBytes } from '../files/disk.ts';
+
+/** An image and its label, by their files. */
+export interface DatasetCase {
+  /** The image file's name without its ending. */
+  readonly name: string;
+  readonly image: string;
+  readonly label: string;
+}
+
+export interface Dataset {
+  readonly training: readonly DatasetCase[];
+  /** A split of this name in the file, else a fifth of the training cases. */
+  readonly validation: readonly DatasetCase[];
+  readonly test: readonly DatasetCase[];
+}
+
+export type Split = keyof Dataset;
+
+export const splits: readonly Split[] = ['training', 'validation', 'test'];
+
+interface Entry { readonly image: string; readonly label: string }
+
+/** A volume's file name without its ending. */
+export function caseName(path: string): string {
+  return basename(path).replace(/\.(nii(\.gz)?|hdr|img|nrrd|nhdr|mha|mhd)$/, '');
+}
+
+/** A path that a dataset's file names, from that file's folder on. */
+export function under(folder: string, path: string): string {
+  return isAbsolute(path) ? path : join(folder, path);
+}
+
+function caseOf(folder: string, { image, label }: Entry): DatasetCase {
+  return { name: caseName(image), image: under(folder, image), label: under(folder, label) };
+}
+
+function isEntry(value: unknown): value is Entry {
+  return typeof value === 'object' && value !== null && typeof (value as Entry).image === 'string' && typeof (value as Entry).label === 'string';
+}
+
+/** A split's cases; images without a label (the Decathlon's own test split) are left out. */
+function casesOf(file: string, folder: string, split: string, value: unknown): DatasetCase[] {
+  if (value === undefined) {
+    return [];
+  }
+  if (!Array.isArray(value)) {
+    throw new InputError(`${file}: ${split} is ${JSON.stringify(value).slice(0, 60)}; accepted is a list of {"image", "label"}`);
+  }
+  return value.filter((entry) => typeof entry !== 'string').map((entry: unknown) => {
+    if (!isEntry(entry)) {
+      throw new InputError(`${file}: ${split} holds ${JSON.stringify(entry).slice(0, 60)}; accepted are {"image": "…", "label": "…"}`);
+    }
+    return caseOf(folder, entry);
+  });
+}
+
+function fromJson(text: string, file: string): Record<Split, DatasetCase[]> {
+  let json: Record<string, unknown>;
+  try {
+    json = JSON.parse(text) as Record<string, unknown>;
+  } catch (error) {
+    throw new InputError(`${file}: no JSON (${(error as Error).message})`);
+  }
+  const [training, validation, test] = splits.map((split) => casesOf(file, dirname(file), split, json[split]));
+  return { training: training!, validation: validation!, test: test! };
+}
+
+/** Rows of image and label, with a heading or without; every split is all of them. */
+function fromCsv(text: string, file: string): Record<Split, DatasetCase[]> {
+  let rows: string[][];
+  try {
+    rows = parse(text, { skip_empty_lines: true, trim: true });
+  } catch (error) {
+    throw new InputError(`${file}: no CSV (${(error as Error).message})`);
+  }
+  const cases = rows.filter(([image], i) => i > 0 || caseName(image ?? '') !== basename(image ?? '')).map((row, i) => {
+    if (row.length !== 2) {
+      throw new InputError(`${file}: row ${i + 1} has ${row.length} columns; accepted are two, image and label`);
+    }
+    return caseOf(dirname(file), { image: row[0]!, label: row[1]! });
+  });
+  return { training: cases, validation: [], test: cases };
+}
+
+/** A fifth of the cases, chosen by the seed. */
+function held(cases: readonly DatasetCase[], seed: string): Set<DatasetCase> {
+  return new Set(shuffled(cases, `${seed}/validation`).slice(0, Math.floor(cases.length / 5)));
+}
+
+export function shuffled<T>(values: readonly T[], name: string): T[] {
+  const random = randomOf(name);
+  const order = [...values];
+  for (let i = order.length - 1; i > 0; i--) {
+    const other = random.below(i + 1);
+    [order[i], order[other]] = [order[other]!, order[i]!];
+  }
+  return order;
+}
+
+/** @param seed chooses the validation cases where the file names none @throws InputError where the file is neither format */
+export async function readDataset(file: string, seed = '0'): Promise<Dataset> {
+  const text = new TextDecoder().decode(await readBytes(file));
+  const { training, validation, test } = file.endsWith('.csv') ? fromCsv(text, file) : fromJson(text, file);
+  if (validation.length > 0) {
+    return { training, validation, test };
+  }
+  const aside = held(training, seed);
+  return { training: training.filter((one) => !aside.has(one)), validation: [...aside], test };
+}

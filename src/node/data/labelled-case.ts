@@ -1,0 +1,27 @@
+/** A dataset's case as it is scored: the image, and where its lesion is. */
+import type { NiftiImage } from '../../formats/nifti.ts';
+import { InputError } from '../../runtime/errors.ts';
+import type { Preset } from '../../volume/preset.ts';
+import type { DatasetCase } from './dataset.ts';
+import { readVolume } from '../files/volume-file.ts';
+
+export interface LabelledCase {
+  readonly image: NiftiImage;
+  /** 1 in the lesion, on the image's grid. */
+  readonly truth: Uint8Array;
+}
+
+/** @throws InputError where a file cannot be read, or the two have different grids */
+export async function readImageAndLabel(one: Pick<DatasetCase, 'image' | 'label'>): Promise<{ image: NiftiImage; label: NiftiImage }> {
+  const [{ image }, { image: label }] = [await readVolume(one.image), await readVolume(one.label)];
+  if (label.dims.join() !== image.dims.join()) {
+    throw new InputError(`${one.label}: ${label.dims.join(' x ')} voxels; its image has ${image.dims.join(' x ')}`);
+  }
+  return { image, label };
+}
+
+/** @throws as `readImageAndLabel` */
+export async function readLabelledCase(one: Pick<DatasetCase, 'image' | 'label'>, preset: Preset): Promise<LabelledCase> {
+  const { image, label } = await readImageAndLabel(one);
+  return { image, truth: Uint8Array.from(label.values, (value) => Number(value === preset.label)) };
+}

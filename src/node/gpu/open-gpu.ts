@@ -1,0 +1,31 @@
+/** Opens the machine's GPU in Node, through Dawn. */
+import { tmpdir } from 'node:os';
+import { create, globals } from 'webgpu';
+import { AdapterError } from '../../runtime/errors.ts';
+import { openDevice, type Gpu } from '../../runtime/gpu.ts';
+import { createTuning, type OpenOptions } from '../../runtime/tuner.ts';
+import { pollPatiently } from './dawn-polling.ts';
+import { fileTuningStore } from './tuning-store.ts';
+
+const remedy = 'install the GPU vendor\'s driver with Vulkan, or Mesa\'s software driver, 24.0 or newer (Debian, Ubuntu: libvulkan1 and mesa-vulkan-drivers)';
+
+/** Dawn's instance must outlive its devices. */
+let instance: GPU | undefined;
+
+/**
+ * Takes the machine's own GPU where there is one, else its software adapter.
+ * @throws AdapterError where WebGPU finds neither
+ */
+export async function openGpu({ tune = true, report }: OpenOptions = {}): Promise<Gpu> {
+  process.env.XDG_RUNTIME_DIR ??= tmpdir(); // the Vulkan loader complains where it is unset
+  Object.assign(globalThis, globals);
+  if (instance === undefined) {
+    pollPatiently(globals as Record<string, unknown>);
+    instance = create(['enable-dawn-features=allow_unsafe_apis']); // matrix units are behind it
+  }
+  try {
+    return await openDevice(instance, tune ? createTuning({ store: fileTuningStore(), report }) : undefined);
+  } catch (error) {
+    throw error instanceof AdapterError ? new AdapterError(`${error.message}; ${remedy}`) : error;
+  }
+}

@@ -1,0 +1,28 @@
+/** Measured choices in the user's cache directory, one file for all devices. */
+import { mkdir, readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import envPaths from 'env-paths';
+import type { TuningStore } from '../../runtime/tuner.ts';
+import { writeWhole } from '../files/disk.ts';
+
+type Choices = Readonly<Record<string, string>>;
+
+async function readAll(path: string): Promise<Record<string, Choices>> {
+  try {
+    const all: unknown = JSON.parse(await readFile(path, 'utf8'));
+    return typeof all === 'object' && all !== null ? all as Record<string, Choices> : {};
+  } catch {
+    return {}; // not there, or damaged: it is measured and written anew
+  }
+}
+
+/** @throws InputError, on writing, where the directory cannot be written to */
+export function fileTuningStore(path = join(envPaths('volsam', { suffix: '' }).cache, 'tuning.json')): TuningStore {
+  return {
+    read: async (key) => (await readAll(path))[key] ?? {},
+    async write(key, choices) {
+      await mkdir(dirname(path), { recursive: true });
+      await writeWhole(path, new TextEncoder().encode(`${JSON.stringify({ ...await readAll(path), [key]: choices }, undefined, 1)}\n`));
+    },
+  };
+}

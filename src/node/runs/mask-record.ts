@@ -1,0 +1,47 @@
+/** What a mask was made from, so that it can be made again: hashes instead of names, clicks in millimetres, options, versions. */
+import { InputError } from '../../runtime/errors.ts';
+import type { Precision } from '../../kernels/kernel.ts';
+import { kernelsVersion } from '../../kernels/version.ts';
+import type { Preset } from '../../volume/preset.ts';
+import packageJson from '../../../package.json' with { type: 'json' };
+import { readBytes, writeJson } from '../files/disk.ts';
+
+export interface SessionRecord {
+  readonly versions: { readonly volsam: string; readonly kernels: string };
+  readonly device: string;
+  readonly imageSha256: string;
+  readonly weightsSha256: string;
+  readonly preset: Preset;
+  /** Clicks of each lesion, millimetres in RAS. */
+  readonly lesions: readonly (readonly (readonly number[])[])[];
+  readonly options: { readonly precision: Precision; readonly config: string | undefined; readonly follow: boolean; readonly tune: boolean };
+  /** Of the labels, i fastest. */
+  readonly maskSha256: string;
+}
+
+export const versions = { volsam: packageJson.version, kernels: kernelsVersion } as const;
+
+/** `mask.nii.gz` is recorded in `mask.session.json` beside it. */
+export function recordPath(maskPath: string): string {
+  return `${maskPath.replace(/\.(nii(\.gz)?|nrrd|dcm)$/, '')}.session.json`;
+}
+
+/** @throws InputError where the folder cannot be written to */
+export function writeRecord(path: string, record: SessionRecord): Promise<void> {
+  return writeJson(path, record);
+}
+
+/** @throws InputError where the file is no session's record */
+export async function readRecord(path: string): Promise<SessionRecord> {
+  try {
+    const record = JSON.parse(new TextDecoder().decode(await readBytes(path))) as Partial<SessionRecord>;
+    if (record.imageSha256 && record.weightsSha256 && record.preset && record.lesions && record.options && record.maskSha256) {
+      return record as SessionRecord;
+    }
+  } catch (error) {
+    if (error instanceof InputError) {
+      throw error;
+    }
+  }
+  throw new InputError(`${path}: no session of volsam; accepted is the .session.json beside a mask`);
+}

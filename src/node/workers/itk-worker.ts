@@ -1,0 +1,41 @@
+/**
+ * Runs ITK's own readers and writers off the main thread, where what they print can be held back; `itk.ts` is the other
+ * end. Paths are absolute. The libraries are loaded when they are first asked for: they are large.
+ */
+import { transfer } from 'comlink';
+import type { Image } from 'itk-wasm';
+import { InputError } from '../../runtime/errors.ts';
+import { serveFunctions } from './worker.ts';
+
+/** Its exceptions are addresses in its own memory, which tell nobody anything. */
+async function told<T>(file: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const isMissing = code === 'ERR_MODULE_NOT_FOUND' && message.includes('@itk-wasm');
+    const reason = isMissing ? 'ITK\'s libraries are not installed; npm install @itk-wasm/image-io @itk-wasm/dicom brings them' : error instanceof Error ? message : 'ITK cannot make sense of it';
+    throw new InputError(`${file}: ${reason}`);
+  }
+}
+
+function moved(image: Image): Image {
+  return image.data?.buffer instanceof ArrayBuffer ? transfer(image, [image.data.buffer]) : image;
+}
+
+const functions = {
+  readImage: (path: string) => told(path, async () => moved(await (await import('@itk-wasm/image-io')).readImageNode(path))),
+  writeImage: (path: string, image: Image) => told(path, async () => (await import('@itk-wasm/image-io')).writeImageNode(image, path, { useCompression: true })),
+  readSeries: (file: string, slices: string[]) => told(file, async () => {
+    const { readImageDicomFileSeriesNode } = await import('@itk-wasm/dicom');
+    return moved((await readImageDicomFileSeriesNode({ inputImages: slices, singleSortedSeries: true })).outputImage);
+  }),
+  writeSegmentation: (path: string, image: Image, description: object, slices: string[]) => told(path, async () => {
+    const { writeSegmentationNode } = await import('@itk-wasm/dicom');
+    await writeSegmentationNode(image, description as never, path, { refDicomSeries: slices, skipEmptySlices: true });
+  }),
+};
+
+export type ItkFunctions = typeof functions;
+
+serveFunctions(functions);

@@ -1,0 +1,124 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { formatNifti, parseNifti } from '../../src/formats/nifti.ts';
+import { InputError } from '../../src/runtime/errors.ts';
+import { hasNibabel, runPython } from '../setup/foreign-tools.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'volsam-nifti-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+interface Written { name: string; affine: number[][]; spacing: number[]; values: number[] }
+
+/** Every scalar type, both versions and byte orders, compressed and not, with and without scaling, on five affines. */
+const writeAll = `
+rng = np.random.default_rng()
+oblique = np.array([[0.79, 0.10, -0.2, 5], [-0.09, 0.78, 0.3, -7], [0.12, -0.15, 1.44, 11], [0, 0, 0, 1.0]])
+affines = {'ras': np.diag([0.8, 0.9, 1.5, 1]), 'lps': np.diag([-0.8, -0.9, 1.5, 1]), 'oblique': oblique,
+           'permuted': np.array([[0, 0, 2.0, 1], [-0.5, 0, 0, 2], [0, 0.7, 0, 3], [0, 0, 0, 1]])}
+out = []
+def save(name, image):
+    nib.save(image, sys.argv[1] + '/' + name)
+    back = nib.load(sys.argv[1] + '/' + name)
+    out.append({'name': name, 'affine': back.affine.tolist(), 'spacing': [float(z) for z in back.header.get_zooms()[:3]],
+                'values': back.get_fdata().astype(np.float32).ravel(order='F').tolist()})
+kinds = ['u1', 'i1', 'i2', 'u2', 'i4', 'u4', 'i8', 'u8', 'f4', 'f8']
+for n, kind in enumerate(kinds):
+    data = (rng.random((3, 4, 5)) * 100).astype(kind)
+    name, affine = list(affines.items())[n % 4]
+    for version, cls, header in ((1, nib.Nifti1Image, nib.Nifti1Header), (2, nib.Nifti2Image, nib.Nifti2Header)):
+        for endian in '<>':
+            image = cls(data.astype(endian + kind), affine, header(endianness=endian))
+            image.header.set_data_dtype(endian + kind)
+            if n % 2:
+                image.header.set_slope_inter(1.0, 0.0)
+            save(f'{kind}-{version}-{"little" if endian == "<" else "big"}-{name}.nii' + ('.gz' if n % 3 else ''), image)
+scaled = nib.Nifti1Image((rng.random((4, 3, 2)) * 50 - 1000).astype('f4'), oblique)
+scaled.header.set_data_dtype('i2')
+save('scaled.nii.gz', scaled)
+only_qform = nib.Nifti1Image(np.arange(24, dtype='i2').reshape(2, 3, 4), None)
+only_qform.header.set_qform(nib.affines.from_matvec(oblique[:3, :3] @ np.linalg.inv(np.diag([1, 1, 1])), oblique[:3, 3]), code=1, strip_shears=True)
+only_qform.header.set_sform(None, code=0)
+save('qform.nii', only_qform)
+neither = nib.Nifti1Image(np.arange(24, dtype='i2').reshape(2, 3, 4), None)
+neither.header.set_zooms((0.5, 2, 3))
+save('neither.nii', neither)
+print(json.dumps(out))
+`;
+
+describe.runIf(hasNibabel())('with nibabel', () => {
+  let written: Written[];
+  beforeAll(() => {
+    written = runPython(writeAll, folder) as Written[];
+  });
+
+  test('reads what nibabel writes: values, affine, spacing', () => {
+    expect(written.length).toBe(43);
+    for (const { name, affine, spacing, values } of written) {
+      const image = parseNifti(readFileSync(join(folder, name)), name);
+      expect(image.values, name).toEqual(Float32Array.from(values));
+      affine.forEach((row, i) => row.forEach((value, j) => expect(image.affine[i]![j], name).toBeCloseTo(value, 5)));
+      spacing.forEach((side, axis) => expect(image.spacing[axis], name).toBeCloseTo(side, 5));
+    }
+  });
+
+  test('nibabel reads what volsam writes: the same affine, units and shape, on every kind of file', () => {
+    for (const { name, affine } of written) {
+      const image = parseNifti(readFileSync(join(folder, name)), name);
+      const mask = Uint8Array.from(image.values, () => Number(Math.random() > 0.5));
+      const soft = Float32Array.from(image.values, () => Math.random());
+      writeFileSync(join(folder, 'mask.nii.gz'), formatNifti(image, mask, true));
+      writeFileSync(join(folder, 'soft.nii'), formatNifti(image, soft, false));
+      const read = runPython(`
+images = [nib.load(sys.argv[1] + '/' + name) for name in ('mask.nii.gz', 'soft.nii')]
+source = nib.load(sys.argv[1] + '/' + sys.argv[2])
+print(json.dumps([{'affine': i.affine.tolist(), 'same': bool(np.array_equal(i.affine, source.affine) and i.shape == source.shape
+    and i.header.get_xyzt_units() == source.header.get_xyzt_units()), 'dtype': i.get_data_dtype().name,
+    'values': i.get_fdata().astype(np.float32).ravel(order='F').tolist()} for i in images]))`, folder, name) as { affine: number[][]; same: boolean; dtype: string; values: number[] }[];
+      expect(read.map(({ same }) => same), name).toEqual([true, true]);
+      expect(read[0]!.affine, name).toEqual(affine);
+      expect(read.map(({ dtype }) => dtype), name).toEqual(['uint8', 'float32']);
+      expect(read[0]!.values).toEqual([...mask]);
+      expect(Float32Array.from(read[1]!.values)).toEqual(soft);
+    }
+  });
+});
+
+/** A minimal NIfTI-1 file of 2 x 2 x 2 uint8. */
+function smallFile(change: (view: DataView) => void = () => undefined): Uint8Array {
+  const file = new Uint8Array(352 + 8);
+  const view = new DataView(file.buffer);
+  view.setInt32(0, 348, true);
+  [3, 2, 2, 2, 1, 1, 1, 1].forEach((side, i) => view.setInt16(40 + 2 * i, side, true));
+  view.setInt16(70, 2, true);
+  view.setInt16(72, 8, true);
+  [1, 1, 1, 1].forEach((side, i) => view.setFloat32(76 + 4 * i, side, true));
+  view.setFloat32(108, 352, true);
+  file.set(new TextEncoder().encode('n+1\0'), 344);
+  file.set(new TextEncoder().encode('Jane Doe'), 148);
+  change(view);
+  return file;
+}
+
+test('a file that is no single scalar volume is refused by its name', () => {
+  const whole = smallFile();
+  const cases: [Uint8Array, RegExp][] = [
+    [new Uint8Array(400), /ct: no NIfTI file; accepted are .nii and .nii.gz/],
+    [whole.subarray(0, 356), /ct: cut short: 2 x 2 x 2 voxels need 360 bytes, the file has 356/],
+    [gzipSync(whole).subarray(0, 60), /ct: the gzip stream is broken or cut short/],
+    [smallFile((view) => view.setInt16(70, 128, true)), /ct: data type RGB; accepted are integers and floats of one channel/],
+    [smallFile((view) => [4, 2, 2, 2, 3].forEach((side, i) => view.setInt16(40 + 2 * i, side, true))), /ct: dimensions 2 x 2 x 2 x 3; accepted is one three-dimensional volume/],
+  ];
+  for (const [bytes, message] of cases) {
+    expect(() => parseNifti(bytes, 'ct')).toThrow(InputError);
+    expect(() => parseNifti(bytes, 'ct')).toThrow(message);
+  }
+});
+
+test('a mask carries no text of the image\'s header', () => {
+  const mask = formatNifti(parseNifti(smallFile()), new Uint8Array(8), false);
+  expect(Buffer.from(mask).includes('Jane')).toBe(false);
+  expect(() => formatNifti(parseNifti(smallFile()), new Uint8Array(7), false)).toThrow(/7 values for a grid of 2 x 2 x 2/);
+});

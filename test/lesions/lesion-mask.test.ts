@@ -1,0 +1,33 @@
+import { expect, test } from 'vitest';
+import { lesionIn, paint, united } from '../../src/lesions/lesion-mask.ts';
+
+const dims = [20, 24, 18] as const;
+
+function gridOf(inLesion: (i: number, j: number, k: number) => boolean, value = 3): Uint8Array {
+  return Uint8Array.from({ length: dims[0] * dims[1] * dims[2] }, (_, index) =>
+    Number(inLesion(index % dims[0], Math.floor(index / dims[0]) % dims[1], Math.floor(index / (dims[0] * dims[1])))) * value);
+}
+
+test('the least box holds the lesion, and paints it back', () => {
+  const grid = gridOf((i, j, k) => (i - 7) ** 2 + (j - 11) ** 2 + 2 * (k - 9) ** 2 < 20);
+  const mask = lesionIn(grid, dims, 3);
+  expect(mask.origin).toEqual([3, 7, 6]);
+  expect(mask.dims).toEqual([9, 9, 7]);
+  const back = new Uint8Array(grid.length);
+  paint(back, dims, mask, 3);
+  expect(back).toEqual(grid);
+  expect(lesionIn(grid, dims, 1).voxels.length).toBe(0);
+});
+
+test('a union is what lies in either, wherever their boxes lie', () => {
+  const draw = () => {
+    const [from, to] = [0, 1].map(() => dims.map((side) => Math.floor(Math.random() * side))) as [number[], number[]];
+    return gridOf((...at) => at.every((voxel, axis) => voxel >= Math.min(from[axis]!, to[axis]!) && voxel <= Math.max(from[axis]!, to[axis]!)) && Math.random() < 0.7, 1);
+  };
+  for (let run = 0; run < 20; run++) {
+    const [a, b] = [draw(), draw()];
+    const painted = new Uint8Array(a.length);
+    paint(painted, dims, united(lesionIn(a, dims, 1), lesionIn(b, dims, 1)), 1);
+    expect(painted).toEqual(a.map((value, i) => value | b[i]!));
+  }
+});
