@@ -3,11 +3,12 @@ import { syntheticWeights } from '../src/model/synthetic.ts';
 import { configs } from '../src/model/config.ts';
 import type { Precision } from '../src/kernels/kernel.ts';
 import type { Gpu } from '../src/runtime/gpu.ts';
-import { finishPlan, type Plan } from '../src/runtime/plan.ts';
+import type { Plan } from '../src/runtime/plan.ts';
+import { finishTunedPlan } from '../src/runtime/tuner.ts';
 import { createRecorder, targetOf } from '../src/runtime/recorder.ts';
-import { Sam3D, tensorsIn } from '../src/engine/sam3d.ts';
+import { Sam3D } from '../src/engine/sam3d.ts';
 import { Trainer } from '../src/engine/trainer.ts';
-import { destroyTensor } from '../src/runtime/tensor.ts';
+import { destroyTensor, tensorsIn } from '../src/runtime/tensor.ts';
 import { pieceConfig, piecesOf, pieceWeights } from './pieces.ts';
 
 export interface Timed {
@@ -30,7 +31,7 @@ export async function eachPart(gpu: Gpu, grid: number, precision: Precision, vis
   for (const { name, record } of pieces) {
     const r = createRecorder(targetOf(gpu, precision));
     record(r);
-    const plan = await finishPlan(gpu, r);
+    const plan = await finishTunedPlan(gpu, r);
     await visit({ name: `part: ${name}`, plans: [plan] });
     plan.dispose();
   }

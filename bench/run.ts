@@ -7,7 +7,7 @@ import Benchmark from 'benchmark';
 import type { Precision } from '../src/kernels/kernel.ts';
 import { kernelsVersion } from '../src/kernels/version.ts';
 import { openGpu } from '../src/node/gpu/open-gpu.ts';
-import { finishPlan } from '../src/runtime/plan.ts';
+import { finishTunedPlan } from '../src/runtime/tuner.ts';
 import { targetOf, type Recorder } from '../src/runtime/recorder.ts';
 import { bytesOf } from '../src/runtime/traffic.ts';
 import { recordBackward, recordForward, type BenchEntry } from './entry.ts';
@@ -62,7 +62,7 @@ async function time({ name, plans }: Timed): Promise<void> {
 }
 
 async function timeRecorded(name: string, r: Recorder): Promise<void> {
-  const plan = await finishPlan(gpu, r);
+  const plan = await finishTunedPlan(gpu, r);
   await time({ name, plans: [plan] });
   plan.dispose();
 }

@@ -1,8 +1,8 @@
 // Segments the shipped phantom from one click with the shipped checkpoint, and compares with its label:
 //   npm run demo
 import { mkdir, readFile } from 'node:fs/promises';
+import { readNifti } from '../src/node/files/volume-file.ts';
 import { describeSummary, segment } from '../src/cli/segment.ts';
-import { readNifti } from '../src/node/files/disk.ts';
 import { readLabelledCase } from '../src/node/data/labelled-case.ts';
 import { overlapOf } from '../src/scoring/overlap.ts';
 import { presets } from '../src/volume/preset.ts';

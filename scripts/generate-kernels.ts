@@ -69,15 +69,15 @@ function tileOf(file: string, source: string): { tile: Tile; settings: Record<st
  * `NAME.IDEA` is another form of `NAME`, and must be exchangeable for it: bindings of the same names, at any index.
  * @throws Error where it has others, or asks for overrides that `NAME` is not given
  */
-function checkVariant(base: Reflected, variant: Reflected): void {
+function checkForm(base: Reflected, form: Reflected): void {
   const given = ['subgroupLanes', ...base.overrides.map(({ name }) => name)];
   const describe = ({ bindings }: Reflected) => bindings.map(({ name, element, written }) => `${name} (${element}${written ? ', written' : ''})`).sort().join(', ');
-  if (describe(base) !== describe(variant)) {
-    throw new Error(`kernels/${variant.name}.wgsl: bindings ${describe(variant)}; as a form of ${base.name} it takes ${describe(base)}`);
+  if (describe(base) !== describe(form)) {
+    throw new Error(`kernels/${form.name}.wgsl: bindings ${describe(form)}; as a form of ${base.name} it takes ${describe(base)}`);
   }
-  const asked = variant.overrides.find(({ name, optional }) => !optional && !given.includes(name));
+  const asked = form.overrides.find(({ name, optional }) => !optional && !given.includes(name));
   if (asked) {
-    throw new Error(`kernels/${variant.name}.wgsl: override ${asked.name} has no default; as a form of ${base.name} it is given ${given.join(', ')}`);
+    throw new Error(`kernels/${form.name}.wgsl: override ${asked.name} has no default; as a form of ${base.name} it is given ${given.join(', ')}`);
   }
 }
 
@@ -129,12 +129,12 @@ function typeOf(bindings: readonly Binding[], overrides: Reflected['overrides'])
 }
 
 /** Lists of the kernels that come in several forms, the plain one first. */
-function variantLists(all: readonly Reflected[]): string[] {
+function formLists(all: readonly Reflected[]): string[] {
   return all.flatMap((base) => {
-    const variants = all.filter(({ name }) => name.startsWith(`${base.name}.`) && !/\.|^backward$/.test(name.slice(base.name.length + 1)) && files.includes(`${name}.wgsl`));
-    variants.forEach((variant) => checkVariant(base, variant));
-    const names = [base, ...variants].map(({ name }) => camelCase(name));
-    return variants.length > 0 ? [`export const ${names[0]}Variants: readonly ${typeOf(base.bindings, base.overrides)}[] = [${names.join(', ')}];`] : [];
+    const forms = all.filter(({ name }) => name.startsWith(`${base.name}.`) && !/\.|^backward$/.test(name.slice(base.name.length + 1)) && files.includes(`${name}.wgsl`));
+    forms.forEach((form) => checkForm(base, form));
+    const names = [base, ...forms].map(({ name }) => camelCase(name));
+    return forms.length > 0 ? [`export const ${names[0]}Forms: readonly ${typeOf(base.bindings, base.overrides)}[] = [${names.join(', ')}];`] : [];
   });
 }
 
@@ -145,4 +145,4 @@ const all = files.flatMap(kernelsIn);
 // Measured choices hold for these kernels only.
 const version = createHash('sha256').update(sources.join('')).digest('hex').slice(0, 16);
 writeFileSync(new URL('../src/kernels/version.ts', import.meta.url), `// Made by scripts/generate-kernels.ts from all kernels' sources.\nexport const kernelsVersion = '${version}';\n`);
-writeFileSync(new URL('../src/kernels/generated.ts', import.meta.url), [head, ...sources, ...all.map(({ text }) => text), ...variantLists(all)].join('\n\n') + '\n');
+writeFileSync(new URL('../src/kernels/generated.ts', import.meta.url), [head, ...sources, ...all.map(({ text }) => text), ...formLists(all)].join('\n\n') + '\n');

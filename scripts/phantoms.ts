@@ -4,8 +4,8 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { type Random, randomOf } from '../src/model/random.ts';
 import { createNifti, formatNifti, type Affine } from '../src/formats/nifti.ts';
-import { randomOf, type Random } from '../src/model/synthetic.ts';
 
 const { values: given } = parseArgs({
   options: {

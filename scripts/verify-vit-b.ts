@@ -4,9 +4,10 @@
 // --weights takes the same weights from a file, such as a converted checkpoint, instead of making them.
 import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
+import { uniform } from '../src/model/random.ts';
 import { parseSafetensors, type TensorFile } from '../src/formats/safetensors.ts';
 import { configs } from '../src/model/config.ts';
-import { syntheticTarget, syntheticVolume, syntheticWeights, uniform } from '../src/model/synthetic.ts';
+import { syntheticTarget, syntheticVolume, syntheticWeights } from '../src/model/synthetic.ts';
 import type { Precision } from '../src/kernels/kernel.ts';
 import { readWeights } from '../src/node/files/weights-file.ts';
 import { openGpu } from '../src/node/gpu/open-gpu.ts';

@@ -4,6 +4,7 @@
  */
 import { expect, test } from 'vitest';
 import { detectRaces } from 'wgsl_reflect/wgsl_reflect.module.js';
+import type { Dispatch } from '../src/runtime/command.ts';
 import * as kernels from '../src/kernels/generated.ts';
 import type { Element } from '../src/kernels/kernel.ts';
 import { adamw } from '../src/ops/adamw.ts';
@@ -23,7 +24,6 @@ import { softmax } from '../src/ops/softmax.ts';
 import { windowBlending } from '../src/ops/window-blending.ts';
 import { tokenAttention } from '../src/ops/token-attention.ts';
 import { trilinearResampling } from '../src/ops/trilinear-resampling.ts';
-import type { Dispatch } from '../src/runtime/recorder.ts';
 import { createTapedRecorder } from '../src/runtime/tape.ts';
 import type { Tensor } from '../src/runtime/tensor.ts';
 
@@ -97,7 +97,7 @@ const dispatches = r.commands.filter((command): command is Dispatch => command.k
 /** Each of a kernel's forms, with the settings that it is safe with. */
 function formsOf(dispatch: Dispatch): Dispatch[] {
   const { forms } = dispatch;
-  return forms ? forms.variants.map((kernel) => ({ ...dispatch, kernel, workgroups: forms.workgroups(kernel.tile) })) : [dispatch];
+  return forms ? forms.kernels.map((kernel) => ({ ...dispatch, kernel, workgroups: forms.workgroups(kernel.tile) })) : [dispatch];
 }
 
 const everyKernel = Object.values(kernels).filter((value): value is Exclude<typeof value, readonly unknown[]> => 'source' in value);

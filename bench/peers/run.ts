@@ -9,7 +9,7 @@ import { openGpu } from '../../src/node/gpu/open-gpu.ts';
 import { unpadChannels } from '../../src/ops/channels.ts';
 import { linear } from '../../src/ops/linear.ts';
 import { widthsOf } from '../../src/model/widths.ts';
-import { finishPlan } from '../../src/runtime/plan.ts';
+import { finishTunedPlan } from '../../src/runtime/tuner.ts';
 import { createRecorder, targetOf, type Recorder } from '../../src/runtime/recorder.ts';
 import { createTensor, readTensor, writeTensor, type Tensor } from '../../src/runtime/tensor.ts';
 import { median } from '../median.ts';
@@ -42,7 +42,7 @@ async function volsamRunner(record: (r: Recorder) => Tensor): Promise<Runner> {
   const y = record(r);
   const output = createTensor(gpu, 'output', 'f32', 'f32', y.shape);
   r.copy(y, output);
-  const plan = await finishPlan(gpu, r);
+  const plan = await finishTunedPlan(gpu, r);
   return {
     gflop: plan.operations / 1e9,
     run: async () => {

@@ -1,8 +1,8 @@
 /** A page's GPU. */
 import { get, set } from 'idb-keyval';
+import { openDevice } from '../runtime/open-device.ts';
 import { AdapterError } from '../runtime/errors.ts';
-import { openDevice, type Gpu } from '../runtime/gpu.ts';
-import { createTuning, type OpenOptions, type TuningStore } from '../runtime/tuner.ts';
+import { createTuning, type OpenOptions, type TunableGpu, type TuningStore } from '../runtime/tuner.ts';
 
 /** Measured choices in the page's IndexedDB. */
 const pageTuningStore: TuningStore = {
@@ -11,7 +11,7 @@ const pageTuningStore: TuningStore = {
 };
 
 /** @throws AdapterError where the browser has no WebGPU, or no adapter for it */
-export async function openGpu({ tune = true, report }: OpenOptions = {}): Promise<Gpu> {
+export async function openGpu({ tune = true, report }: OpenOptions = {}): Promise<TunableGpu> {
   if (!navigator.gpu) {
     throw new AdapterError('this browser has no WebGPU; accepted are current Chrome, Edge, Safari and Firefox, over https or from localhost');
   }

@@ -1,5 +1,7 @@
 /** `volsam auto`: every lesion of a whole volume, without clicks. */
 import type { Command } from 'commander';
+import { openTuned } from './open-tuned.ts';
+import { numberFrom, presetNamed } from './parsers.ts';
 import type { Precision } from '../kernels/kernel.ts';
 import { configOf } from '../model/config.ts';
 import { checkMemory, describeNeed } from '../node/gpu/memory-check.ts';
@@ -9,7 +11,7 @@ import { readWeights, withConfig } from '../node/files/weights-file.ts';
 import { segmentAutomatically } from '../lesions/automatic.ts';
 import { statisticsOf } from '../lesions/lesion-measures.ts';
 import { Sam3D } from '../engine/sam3d.ts';
-import { addMemory, addModel, addResults, addTuning, numberFrom, openTuned, presetOf } from './options.ts';
+import { addMemory, addModel, addResults, addTuning } from './options.ts';
 import { progressBar } from './progress.ts';
 
 interface AutoOptions extends Outputs {
@@ -27,7 +29,7 @@ interface AutoOptions extends Outputs {
 async function auto(given: AutoOptions): Promise<void> {
   checkOutputs(given);
   const started = performance.now();
-  const [volume, weights, preset] = [await readVolume(given.image), withConfig(await readWeights(given.weights), given.config), await presetOf(given.preset)];
+  const [volume, weights, preset] = [await readVolume(given.image), withConfig(await readWeights(given.weights), given.config), await presetNamed(given.preset)];
   checkOutputs(given, volume);
   configOf(weights); // bad weights are refused before a GPU is opened
   const gpu = await openTuned(given);

@@ -1,15 +1,16 @@
 /** `volsam batch`: a cohort's lesions, by a table of clicks. */
 import { InvalidArgumentError, type Command } from 'commander';
+import { presetNamed } from './parsers.ts';
+import { openTuned } from './open-tuned.ts';
 import type { Precision } from '../kernels/kernel.ts';
 import { configOf } from '../model/config.ts';
 import { writeBatchReport } from '../node/reports/batch-report.ts';
 import { runBatch, type Outcome } from '../node/runs/batch-run.ts';
 import { readCohort, shardOf } from '../node/data/cohort.ts';
-import { fileHash } from '../node/files/disk.ts';
 import { checkMemory } from '../node/gpu/memory-check.ts';
-import { readWeights, withConfig } from '../node/files/weights-file.ts';
+import { readHashedWeights, withConfig } from '../node/files/weights-file.ts';
 import { Sam3D } from '../engine/sam3d.ts';
-import { addMemory, addModel, addTuning, openTuned, presetOf } from './options.ts';
+import { addMemory, addModel, addTuning } from './options.ts';
 
 interface BatchArguments {
   readonly data: string;
@@ -26,16 +27,16 @@ interface BatchArguments {
 }
 
 async function batch(given: BatchArguments): Promise<void> {
-  const [cohort, weights, preset] = [await readCohort(given.data, given.clicks), withConfig(await readWeights(given.weights), given.config), await presetOf(given.preset)];
+  const [cohort, file, preset] = [await readCohort(given.data, given.clicks), await readHashedWeights(given.weights), await presetNamed(given.preset)];
+  const weights = withConfig(file.weights, given.config);
   configOf(weights);
-  const weightsSha256 = await fileHash(given.weights);
   const cases = shardOf(cohort, given.shard.index, given.shard.count);
   const gpu = await openTuned(given);
   const counts: Record<Outcome, number> = { done: 0, failed: 0, skipped: 0 };
   try {
     const sam = await Sam3D.create(gpu, weights, given);
     checkMemory(gpu, sam, Math.max(1, ...cases.flatMap(({ clicks }) => clicks?.lesions.map((own) => own.length) ?? [])), given.maxMemory);
-    await runBatch(sam, cases, { folder: given.out, preset, weightsSha256, follow: given.follow }, (name, outcome, reason) => {
+    await runBatch(sam, cases, { folder: given.out, preset, weightsSha256: file.sha256, follow: given.follow }, (name, outcome, reason) => {
       counts[outcome]++;
       console.error(`${counts.done + counts.failed + counts.skipped} of ${cases.length}  ${name}: ${outcome}${reason === undefined ? '' : ` (${reason})`}`);
     });

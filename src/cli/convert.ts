@@ -1,7 +1,7 @@
 /** `volsam convert`: PyTorch checkpoints to safetensors. */
 import type { Command } from 'commander';
+import { parseConfig } from './parsers.ts';
 import { convertTorch } from '../node/files/torch-conversion.ts';
-import { parseConfig } from './options.ts';
 
 export function addConvert(program: Command): void {
   program.command('convert')

@@ -2,6 +2,8 @@
 import { mkdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { InvalidArgumentError, type Command } from 'commander';
+import { openTuned } from './open-tuned.ts';
+import { numberFrom, parsePrecision, presetNamed } from './parsers.ts';
 import type { Precision } from '../kernels/kernel.ts';
 import { readDataset, splits, type DatasetCase, type Split } from '../node/data/dataset.ts';
 import { describeSpreads, formatComparisonPage, formatScores, formatSpreads, formatEvaluationPage, metricNames, describeSummary } from '../node/reports/evaluation-report.ts';
@@ -14,7 +16,7 @@ import { compare, metrics, summariesOf, type Evaluation } from '../scoring/evalu
 import type { Preset } from '../volume/preset.ts';
 import { clickSpread, type Spread } from '../scoring/robustness.ts';
 import { Sam3D } from '../engine/sam3d.ts';
-import { addTuning, numberFrom, openTuned, parsePrecision, presetOf } from './options.ts';
+import { addTuning } from './options.ts';
 
 interface EvaluateArguments {
   readonly data: string;
@@ -78,7 +80,7 @@ async function evaluate(given: EvaluateArguments): Promise<void> {
   if (given.robustness > 0 && weights === undefined) {
     throw new InputError('evaluate: --robustness draws other clicks for a model; accepted is with --weights');
   }
-  const [dataset, preset] = [await readDataset(data, given.seed), await presetOf(given.preset)];
+  const [dataset, preset] = [await readDataset(data, given.seed), await presetNamed(given.preset)];
   const cases = dataset[split];
   if (cases.length === 0) {
     throw new InputError(`${data}: no case of ${split} has a label`);

@@ -1,5 +1,6 @@
 /** `volsam inspect`: what a weights file holds, and what is wrong with a dataset. */
 import type { Command } from 'commander';
+import { numberFrom, presetNamed } from './parsers.ts';
 import { isTrainable } from '../model/adaptation.ts';
 import { parameterShapes, partialConfigOf } from '../model/config.ts';
 import { readDataset, splits } from '../node/data/dataset.ts';
@@ -9,7 +10,6 @@ import { InputError } from '../runtime/errors.ts';
 import { sizeOf } from '../runtime/tensor.ts';
 import { caseProblems } from '../teaching/case-check.ts';
 import type { Preset } from '../volume/preset.ts';
-import { numberFrom, presetOf } from './options.ts';
 
 interface Inspection {
   readonly config: object;
@@ -81,7 +81,7 @@ async function inspect(file: string | undefined, { data, preset, crop, json }: I
     console.log(json ? JSON.stringify(found) : described(found));
     return;
   }
-  const cases = await inspectCases(data!, await presetOf(preset!), crop);
+  const cases = await inspectCases(data!, await presetNamed(preset!), crop);
   const troubled = cases.filter(({ problems }) => problems.length > 0);
   console.log(json ? JSON.stringify(cases) : [...troubled.flatMap(({ case: name, problems }) => problems.map((problem) => `${name}: ${problem}`)), `${cases.length} cases, ${troubled.length} with something to look at`].join('\n'));
 }

@@ -1,44 +1,11 @@
-/** What several commands read from their options. */
-import { InvalidArgumentError, type Command } from 'commander';
-import type { Precision } from '../kernels/kernel.ts';
-import { configNamed } from '../model/config.ts';
-import { readBytes } from '../node/files/disk.ts';
-import { openGpu } from '../node/gpu/open-gpu.ts';
-import type { Gpu } from '../runtime/gpu.ts';
-import { parsePreset, presets, type Preset } from '../volume/preset.ts';
-
-/** @throws InputError where it is neither a preset's name nor a preset file */
-export async function presetOf(name: string): Promise<Preset> {
-  return Object.hasOwn(presets, name) ? presets[name]! : parsePreset(new TextDecoder().decode(await readBytes(name)), name);
-}
-
-export function parsePrecision(text: string): Precision {
-  if (text !== 'f32' && text !== 'f16') {
-    throw new InvalidArgumentError('accepted are f32 and f16');
-  }
-  return text;
-}
-
-/** A parser of numbers within bounds. */
-export function numberFrom(low: number, whole: boolean): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (text.trim() === '' || !Number.isFinite(value) || value < low || (whole && !Number.isInteger(value))) {
-      throw new InvalidArgumentError(`accepted is a ${whole ? 'whole ' : ''}number from ${low} on`);
-    }
-    return value;
-  };
-}
+/** Options that several commands have. */
+import type { Command } from 'commander';
+import { presets } from '../volume/preset.ts';
+import { numberFrom, parseConfig, parsePrecision } from './parsers.ts';
 
 /** Adds `--no-tune`, for `openTuned`. */
 export function addTuning(command: Command): Command {
   return command.option('--no-tune', 'a safe form of each kernel, instead of timing them on this device once');
-}
-
-/** @throws InputError where the text names no configuration */
-export function parseConfig(text: string): string {
-  configNamed(text);
-  return text;
 }
 
 /** Adds what a run of a trained model takes: weights, configuration, preset and precision. */
@@ -63,9 +30,4 @@ export function addResults(command: Command): Command {
 /** Adds `--max-memory`. */
 export function addMemory(command: Command): Command {
   return command.option('--max-memory <MiB>', 'refuse what needs more GPU memory', (text) => numberFrom(1, false)(text) * 2 ** 20);
-}
-
-/** @throws AdapterError as `openGpu` */
-export function openTuned({ tune }: { readonly tune: boolean }): Promise<Gpu> {
-  return openGpu({ tune, report: (text) => console.error(text) });
 }

@@ -1,12 +1,12 @@
 /** `volsam preset`: a preset from one's own cases, as the published ones were worked out. */
 import { basename } from 'node:path';
 import type { Command } from 'commander';
+import { numberFrom } from './parsers.ts';
 import { readDataset } from '../node/data/dataset.ts';
 import { writeJson } from '../node/files/disk.ts';
 import { readImageAndLabel } from '../node/data/labelled-case.ts';
 import { InputError } from '../runtime/errors.ts';
 import { combined, fingerprintOf, presetOf, type CaseFingerprint } from '../volume/fingerprint.ts';
-import { numberFrom } from './options.ts';
 
 async function makePreset({ data, label, output }: { data: string; label?: number; output: string }): Promise<void> {
   const { training, validation } = await readDataset(data);

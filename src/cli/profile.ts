@@ -1,5 +1,9 @@
 /** `volsam profile`: where the time of a forward pass or a training step goes, against what the device can do. */
 import { Argument, Option, type Command } from 'commander';
+import { parsePrecision } from './parsers.ts';
+import { openTuned } from './open-tuned.ts';
+import type { TunableGpu } from '../runtime/tuner.ts';
+import { timeForms } from '../runtime/form-timing.ts';
 import { configNamed, configs } from '../model/config.ts';
 import { syntheticWeights } from '../model/synthetic.ts';
 import type { Precision } from '../kernels/kernel.ts';
@@ -11,13 +15,12 @@ import type { Gpu } from '../runtime/gpu.ts';
 import type { Plan } from '../runtime/plan.ts';
 import { profile, type DispatchTiming, type Profile } from '../runtime/profiler.ts';
 import { trafficOf } from '../runtime/traffic.ts';
-import { timeForms } from '../runtime/tuner.ts';
 import { measureCeilings } from '../engine/ceilings.ts';
 import type { Point } from '../engine/inputs.ts';
 import { formatTrace, outerLayer, summarise } from '../engine/profile-summary.ts';
 import { Sam3D } from '../engine/sam3d.ts';
 import { Trainer } from '../engine/trainer.ts';
-import { addTuning, openTuned, parsePrecision } from './options.ts';
+import { addTuning } from './options.ts';
 
 interface ProfileArguments {
   readonly config: string;
@@ -38,7 +41,7 @@ interface Recorded {
 }
 
 /** Weights decide nothing about time: without a file they are synthetic. */
-async function record(gpu: Gpu, what: 'forward' | 'train', { config, weights, precision }: ProfileArguments): Promise<Recorded> {
+async function record(gpu: TunableGpu, what: 'forward' | 'train', { config, weights, precision }: ProfileArguments): Promise<Recorded> {
   const file = weights === undefined ? syntheticWeights(configNamed(config)) : await readWeights(weights);
   if (what === 'train') {
     const trainer = await Trainer.create(gpu, file, { precision, clickCounts: [1] });

@@ -1,6 +1,8 @@
 /** `volsam repl`: a session at the terminal; the crop that was clicked in last stays on the GPU. */
 import { createInterface } from 'node:readline';
 import type { Command } from 'commander';
+import { presetNamed } from './parsers.ts';
+import { openTuned } from './open-tuned.ts';
 import type { Precision } from '../kernels/kernel.ts';
 import { readVolume, writeVolume, type VolumeFile } from '../node/files/volume-file.ts';
 import { readWeights, withConfig } from '../node/files/weights-file.ts';
@@ -8,7 +10,7 @@ import { InputError, VolsamError } from '../runtime/errors.ts';
 import { paint, type LesionMask } from '../lesions/lesion-mask.ts';
 import { measuresOf } from '../lesions/lesion-measures.ts';
 import { createSession, type Click, type Session } from '../lesions/session.ts';
-import { addModel, addTuning, openTuned, presetOf } from './options.ts';
+import { addModel, addTuning } from './options.ts';
 
 interface ReplOptions {
   readonly image: string;
@@ -82,7 +84,7 @@ function createDialogue(session: Session, volume: VolumeFile) {
 }
 
 async function repl(given: ReplOptions): Promise<void> {
-  const [volume, weights, preset] = [await readVolume(given.image), withConfig(await readWeights(given.weights), given.config), await presetOf(given.preset)];
+  const [volume, weights, preset] = [await readVolume(given.image), withConfig(await readWeights(given.weights), given.config), await presetNamed(given.preset)];
   const session = createSession({ open: () => openTuned(given), weights, precision: given.precision });
   session.load(volume.image, preset);
   const answer = createDialogue(session, volume);

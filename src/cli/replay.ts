@@ -1,11 +1,10 @@
 /** `volsam replay`: a mask again, from the record of its session. */
 import type { Command } from 'commander';
-import { fileHash } from '../node/files/disk.ts';
 import { recallFile } from '../node/files/known-files.ts';
 import { checkOutputs, inVoxels, writeCase } from '../node/runs/segment-case.ts';
 import { readRecord, versions } from '../node/runs/mask-record.ts';
 import { readVolume } from '../node/files/volume-file.ts';
-import { readWeights, withConfig } from '../node/files/weights-file.ts';
+import { readHashedWeights, withConfig } from '../node/files/weights-file.ts';
 import { InputError } from '../runtime/errors.ts';
 import { runSegment } from './segment-run.ts';
 
@@ -30,14 +29,14 @@ async function replay(path: string, given: ReplayOptions): Promise<void> {
   const imagePath = await recorded('image', given.image, imageSha256);
   const weightsPath = await recorded('weights', given.weights, weightsSha256);
   const volume = await readVolume(imagePath);
-  const found = { image: volume.sha256, weights: await fileHash(weightsPath) };
-  for (const [what, file, is, was] of [['image', imagePath, found.image, imageSha256], ['weights', weightsPath, found.weights, weightsSha256]] as const) {
+  const file = await readHashedWeights(weightsPath);
+  for (const [what, path, is, was] of [['image', imagePath, volume.sha256, imageSha256], ['weights', weightsPath, file.sha256, weightsSha256]] as const) {
     if (is !== was) {
-      throw new InputError(`${file}: its content (sha256 ${is.slice(0, 12)}…) is not the session's ${what} (${was.slice(0, 12)}…)`);
+      throw new InputError(`${path}: its content (sha256 ${is.slice(0, 12)}…) is not the session's ${what} (${was.slice(0, 12)}…)`);
     }
   }
   const lesions = inVoxels(volume, { space: 'ras', lesions: record.lesions });
-  const again = await runSegment({ volume, weights: withConfig(await readWeights(weightsPath), options.config), preset, lesions, options }, undefined, true);
+  const again = await runSegment({ volume, weights: withConfig(file.weights, options.config), preset, lesions, options }, undefined, true);
   if (given.output) {
     checkOutputs({ output: given.output }, volume);
     await writeCase({ output: given.output }, volume, lesions.length, again.found);

@@ -1,14 +1,14 @@
 /** One run of segmentation on a device of its own: what `segment` and `replay` have in common. */
+import { openTuned } from './open-tuned.ts';
 import { configOf } from '../model/config.ts';
 import type { TensorFile } from '../formats/safetensors.ts';
 import { checkMemory, describeNeed } from '../node/gpu/memory-check.ts';
 import { segmentCase, type Lesions, type SegmentedCase } from '../node/runs/segment-case.ts';
 import type { SessionRecord } from '../node/runs/mask-record.ts';
 import type { VolumeFile } from '../node/files/volume-file.ts';
-import { cropsRound } from '../lesions/lesion-crops.ts';
+import { checkClicks } from '../volume/crop.ts';
 import type { Preset } from '../volume/preset.ts';
 import { Sam3D } from '../engine/sam3d.ts';
-import { openTuned } from './options.ts';
 import { progressBar } from './progress.ts';
 
 /** What is segmented, wherever its parts were named. */
@@ -22,8 +22,8 @@ export interface Work {
 
 /** Runs on a device of its own. @throws InputError, GpuError, DeviceLostError, AdapterError */
 export async function runSegment({ volume, weights, preset, lesions, options }: Work, maxMemory: number | undefined, quiet: boolean): Promise<{ found: SegmentedCase; device: string; peakGpuBytes: number }> {
-  const { crop } = configOf(weights);
-  lesions.forEach((clicks) => cropsRound(volume.image, clicks, preset, crop)); // bad clicks are refused before a GPU is opened
+  configOf(weights); // bad weights and clicks are refused before a GPU is opened
+  lesions.forEach((clicks) => checkClicks(volume.image, clicks));
   const gpu = await openTuned(options);
   const bar = progressBar(process.stderr.isTTY && !quiet);
   try {

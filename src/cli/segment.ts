@@ -1,18 +1,20 @@
 /** `volsam segment`: clicks in a volume to a mask. */
 import { InvalidArgumentError, type Command } from 'commander';
+import { presetNamed } from './parsers.ts';
+import { formatPng } from '../node/files/png.ts';
 import { parseClicks, type ClicksFile } from '../formats/clicks.ts';
 import type { Precision } from '../kernels/kernel.ts';
-import { fileHash, formatPng, readBytes, writeWhole } from '../node/files/disk.ts';
+import { readBytes, writeWhole } from '../node/files/disk.ts';
 import { rememberFile } from '../node/files/known-files.ts';
 import { checkOutputs, inMillimetres, inVoxels, writeCase, type Outputs } from '../node/runs/segment-case.ts';
 import { recordPath, versions, writeRecord } from '../node/runs/mask-record.ts';
 import { readVolume } from '../node/files/volume-file.ts';
-import { readWeights, withConfig } from '../node/files/weights-file.ts';
+import { readHashedWeights, withConfig } from '../node/files/weights-file.ts';
 import { InputError } from '../runtime/errors.ts';
 import type { LesionStatistics } from '../lesions/lesion-measures.ts';
 import { drawOverlay } from '../lesions/overlay.ts';
 import type { FoundLesion } from '../lesions/segment.ts';
-import { addMemory, addModel, addResults, addTuning, presetOf } from './options.ts';
+import { addMemory, addModel, addResults, addTuning } from './options.ts';
 import { runSegment } from './segment-run.ts';
 
 interface SegmentOptions extends Outputs {
@@ -55,13 +57,13 @@ export async function segment(given: SegmentOptions): Promise<Summary> {
   const started = performance.now();
   const { image } = given;
   const options = { precision: given.precision, config: given.config, follow: given.follow, tune: given.tune };
-  const [volume, weights, preset, clicks] = [await readVolume(image), withConfig(await readWeights(given.weights), given.config), await presetOf(given.preset), await clicksOf(given)];
+  const [volume, file, preset, clicks] = [await readVolume(image), await readHashedWeights(given.weights), await presetNamed(given.preset), await clicksOf(given)];
+  const weights = withConfig(file.weights, given.config);
   checkOutputs(given, volume);
   if (!given.json) {
     volume.notes.forEach((note) => console.error(note));
   }
   const lesions = inVoxels(volume, clicks);
-  const weightsSha256 = await fileHash(given.weights);
   const { found, device, peakGpuBytes } = await runSegment({ volume, weights, preset, lesions, options }, given.maxMemory, given.json ?? false);
   await writeCase(given, volume, lesions.length, found);
   if (given.overlay) {
@@ -69,9 +71,9 @@ export async function segment(given: SegmentOptions): Promise<Summary> {
   }
   const session = recordPath(given.output);
   await writeRecord(session, {
-    versions, device, imageSha256: volume.sha256, weightsSha256, preset, lesions: inMillimetres(volume, lesions), options, maskSha256: found.maskSha256,
+    versions, device, imageSha256: volume.sha256, weightsSha256: file.sha256, preset, lesions: inMillimetres(volume, lesions), options, maskSha256: found.maskSha256,
   });
-  await Promise.all([rememberFile(volume.sha256, image), rememberFile(weightsSha256, given.weights)]);
+  await Promise.all([rememberFile(volume.sha256, image), rememberFile(file.sha256, given.weights)]);
   const sum = (field: 'voxels' | 'millilitres') => found.lesions.reduce((total, lesion) => total + lesion[field], 0);
   return {
     voxels: sum('voxels'), millilitres: sum('millilitres'), lesions: found.lesions.map((lesion, i) => ({ ...found.statistics[i]!, ...lesion })),

@@ -2,12 +2,14 @@
 import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
+import { openTuned } from './open-tuned.ts';
+import { numberFrom, parseConfig, parsePrecision, presetNamed } from './parsers.ts';
 import type { Precision } from '../kernels/kernel.ts';
 import { servePage, listening } from '../node/servers/page-server.ts';
 import { readWeights, withConfig } from '../node/files/weights-file.ts';
 import { InputError } from '../runtime/errors.ts';
 import { createSession } from '../lesions/session.ts';
-import { addTuning, numberFrom, openTuned, parseConfig, parsePrecision, presetOf } from './options.ts';
+import { addTuning } from './options.ts';
 
 interface ServeOptions {
   readonly port: number;
@@ -31,7 +33,7 @@ async function serveApi(given: ServeOptions): Promise<void> {
   const { createApi } = await import('../node/servers/api-server.ts'); // its libraries are large
   const token = given.token ?? (loopback.includes(host) ? undefined : randomBytes(24).toString('base64url'));
   const session = createSession({ open: () => openTuned(given), weights: withConfig(await readWeights(path), given.config), precision: given.precision });
-  const app = await createApi({ session, preset: await presetOf(preset), ...token !== undefined && { token } });
+  const app = await createApi({ session, preset: await presetNamed(preset), ...token !== undefined && { token } });
   await app.ready();
   const { url } = await listening(app.server, host, port);
   console.log(`volsam answers at ${url} (Ctrl-C ends it); its OpenAPI document is at ${url}openapi.json`);

@@ -2,6 +2,8 @@
 import { join } from 'node:path';
 import { SingleBar } from 'cli-progress';
 import { InvalidArgumentError, type Command } from 'commander';
+import { openTuned } from './open-tuned.ts';
+import { numberFrom, parsePrecision, presetNamed } from './parsers.ts';
 import type { Precision } from '../kernels/kernel.ts';
 import { adaptations, type Adaptation } from '../model/adaptation.ts';
 import { configNamed, partialConfigOf } from '../model/config.ts';
@@ -13,7 +15,7 @@ import { runTraining, type TrainingEvents, type TrainingOptions } from '../node/
 import { InputError } from '../runtime/errors.ts';
 import type { Gpu } from '../runtime/gpu.ts';
 import { defaultRecipe, paperRecipe, type ClickRecipe } from '../teaching/augmentation.ts';
-import { addTuning, numberFrom, openTuned, parsePrecision, presetOf } from './options.ts';
+import { addTuning } from './options.ts';
 
 interface TrainArguments {
   readonly data: string;
@@ -53,7 +55,7 @@ async function optionsOf(given: TrainArguments): Promise<TrainingOptions> {
   const sizes = file && config === undefined ? partialConfigOf(file) : configNamed(config!.endsWith('.json') ? new TextDecoder().decode(await readBytes(config!)) : config!);
   const { adaptation = sizes.adaptation, loraRank = sizes.loraRank } = given;
   return {
-    ...given, dataset: await readDataset(data, seed), weights: completedWeights(file, { ...sizes, adaptation, loraRank }, seed), preset: await presetOf(preset),
+    ...given, dataset: await readDataset(data, seed), weights: completedWeights(file, { ...sizes, adaptation, loraRank }, seed), preset: await presetNamed(preset),
     cache: given.cache ?? join(out, 'cache'), recipe: recipeOf(given), resume: given.resume ?? false,
   };
 }

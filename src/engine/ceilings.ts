@@ -2,7 +2,7 @@
 import type { Precision } from '../kernels/kernel.ts';
 import { linear } from '../ops/linear.ts';
 import type { Gpu } from '../runtime/gpu.ts';
-import { finishPlan } from '../runtime/plan.ts';
+import { finishTunedPlan } from '../runtime/tuner.ts';
 import { createRecorder, targetOf } from '../runtime/recorder.ts';
 import { createTensor, destroyTensor } from '../runtime/tensor.ts';
 
@@ -31,7 +31,7 @@ async function gemmRate(gpu: Gpu, precision: Precision): Promise<number> {
   const [x, weight, into] = tensors as [(typeof tensors)[0], (typeof tensors)[0], (typeof tensors)[0]];
   const r = createRecorder(targetOf(gpu, precision));
   linear(r, x, { weight }, { into });
-  const plan = await finishPlan(gpu, r);
+  const plan = await finishTunedPlan(gpu, r);
   const seconds = await fastest(() => plan.replay());
   plan.dispose();
   tensors.forEach((tensor) => destroyTensor(gpu, tensor));

@@ -1,4 +1,5 @@
 /** The loss of one crop and its gradients: the whole network forward and backward, once. */
+import type { Recording } from '../runtime/compilation.ts';
 import { decode } from '../model/decoder.ts';
 import { encode } from '../model/encoder.ts';
 import { encodePrompt } from '../model/prompt-encoder.ts';
@@ -9,9 +10,10 @@ import { widthsOf } from '../model/widths.ts';
 import { diceCrossEntropy, diceCrossEntropyGradient } from '../ops/dice-cross-entropy.ts';
 import { withoutDeadCommands } from '../runtime/dead-commands.ts';
 import type { Gpu } from '../runtime/gpu.ts';
-import { finishPlan, type Recording, type ReplayOptions } from '../runtime/plan.ts';
+import type { ReplayOptions } from '../runtime/plan.ts';
 import type { Recorder, RecordingTarget } from '../runtime/recorder.ts';
 import { createTapedRecorder } from '../runtime/tape.ts';
+import { finishTunedPlan, type TunableGpu } from '../runtime/tuner.ts';
 import { createTensor, destroyTensor, readTensor, writeTensor, type Tensor } from '../runtime/tensor.ts';
 import type { Point, VolumeInput } from './inputs.ts';
 import { fillVolume } from './volume-slot.ts';
@@ -87,13 +89,13 @@ export interface GradientExample {
 }
 
 /** As `Sam3D.gradients`; inputs are checked there. */
-export async function gradientsOf(gpu: Gpu, target: RecordingTarget, c: Config, w: Weights, { volume, points, target: labels }: GradientExample, options: ReplayOptions): Promise<Gradients> {
+export async function gradientsOf(gpu: TunableGpu, target: RecordingTarget, c: Config, w: Weights, { volume, points, target: labels }: GradientExample, options: ReplayOptions): Promise<Gradients> {
   const scaleSlot = createTensor(gpu, 'loss scale', 'f32', target.precision, [1]);
   const pointSlot = points && createTensor(gpu, 'points', 'f32', target.precision, [points.length, 3]);
   const slots = { ...createExampleSlots(gpu, target, c, { scale: scaleSlot }), points: pointSlot };
   const gradients = createGradients(gpu, w);
   try {
-    const plan = await finishPlan(gpu, recordGradients(target, c, w, slots, gradients));
+    const plan = await finishTunedPlan(gpu, recordGradients(target, c, w, slots, gradients));
     try {
       const scale = lossScale[target.precision];
       await fillVolume(gpu, slots.volume, volume);

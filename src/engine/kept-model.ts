@@ -2,12 +2,12 @@
 import type { TensorFile } from '../formats/safetensors.ts';
 import type { Precision } from '../kernels/kernel.ts';
 import { configOf } from '../model/config.ts';
-import type { Gpu } from '../runtime/gpu.ts';
+import type { TunableGpu } from '../runtime/tuner.ts';
 import { Sam3D } from './sam3d.ts';
 
 export interface KeptModelOptions {
   /** Opens a device: at the first call, and again after one was lost. */
-  readonly open: () => Promise<Gpu>;
+  readonly open: () => Promise<TunableGpu>;
   readonly weights: TensorFile;
   readonly precision?: Precision;
 }
@@ -17,14 +17,14 @@ export interface KeptModel {
    * Runs `work` with the model. What it keeps of the GPU, such as embeddings, is gone once it is given another `gpu`.
    * @throws DeviceLostError where the device is lost meanwhile, and what `work` throws
    */
-  use<T>(work: (sam: Sam3D, gpu: Gpu) => Promise<T>): Promise<T>;
+  use<T>(work: (sam: Sam3D, gpu: TunableGpu) => Promise<T>): Promise<T>;
   /** Frees the device. */
   close(): void;
   [Symbol.dispose](): void;
 }
 
 interface Opened {
-  readonly gpu: Gpu;
+  readonly gpu: TunableGpu;
   readonly sam: Sam3D;
 }
 

@@ -1,10 +1,10 @@
 /** The optimiser's tensors and the part of a training step that follows the gradients. */
+import type { Recording } from '../runtime/compilation.ts';
 import type { Parameter } from '../model/parameters.ts';
 import { adamw, type AdamW } from '../ops/adamw.ts';
 import { convert } from '../ops/conversion.ts';
 import { gradientNorm, stateSize } from '../ops/gradient-norm.ts';
 import type { Gpu } from '../runtime/gpu.ts';
-import type { Recording } from '../runtime/plan.ts';
 import { createRecorder, type RecordingTarget } from '../runtime/recorder.ts';
 import { createTensor, destroyTensor, uploadTensor, writeTensor, type Tensor } from '../runtime/tensor.ts';
 import { lossScale } from './gradients.ts';

@@ -1,4 +1,6 @@
 /** The model on a device: crop and clicks in, logits out. */
+import type { Recording } from '../runtime/compilation.ts';
+import { arenaSizes } from '../runtime/lifetimes.ts';
 import { recordEncode, recordDecode } from './recordings.ts';
 import { checkPoints, checkPrecision, checkTarget, checkVolume, type Point, type VolumeInput } from './inputs.ts';
 import { configOf, type Config } from '../model/config.ts';
@@ -7,13 +9,14 @@ import type { TensorFile } from '../formats/safetensors.ts';
 import type { Precision } from '../kernels/kernel.ts';
 import { createSlots, type Slots } from './slots.ts';
 import { tapValue, type TapValue } from './taps.ts';
+import { createTurns } from './turns.ts';
 import { fillVolume } from './volume-slot.ts';
 import { gradientsOf, type Gradients } from './gradients.ts';
 import { InputError } from '../runtime/errors.ts';
-import type { Gpu } from '../runtime/gpu.ts';
-import { arenaSizes, finishPlan, type Plan, type Recording, type ReplayOptions } from '../runtime/plan.ts';
+import { finishTunedPlan, type TunableGpu } from '../runtime/tuner.ts';
+import type { Plan, ReplayOptions } from '../runtime/plan.ts';
 import { targetOf, type RecordingTarget } from '../runtime/recorder.ts';
-import { bufferOf, createTensor, destroyTensor, readTensor, writeTensor, type Tensor } from '../runtime/tensor.ts';
+import { bufferOf, createTensor, destroyTensor, readTensor, tensorsIn, writeTensor, type Tensor } from '../runtime/tensor.ts';
 
 export interface Sam3DOptions {
   /** f32, the default and the truth; or f16: weights and activations in half precision, sums in f32. */
@@ -51,18 +54,10 @@ interface ClickPlan {
   readonly plan: Plan;
 }
 
-/** Every tensor in a tree of weights. */
-export function tensorsIn(value: unknown): Tensor[] {
-  if (typeof value !== 'object' || value === null) {
-    return [];
-  }
-  return 'storage' in value ? [value as Tensor] : Object.values(value).flatMap(tensorsIn);
-}
-
 export class Sam3D {
   readonly config: Config;
   readonly precision: Precision;
-  readonly #gpu: Gpu;
+  readonly #gpu: TunableGpu;
   readonly #target: RecordingTarget;
   readonly #weights: Weights;
   readonly #ownsWeights: boolean;
@@ -70,9 +65,10 @@ export class Sam3D {
   #encodePlan: Plan | undefined;
   /** One is kept: a plan's arena is large, and a session seldom changes its number of clicks back and forth. */
   #clickPlan: ClickPlan | undefined;
-  #last: Promise<unknown> = Promise.resolve();
+  /** Calls share plans and slots, and so run one after another. */
+  readonly #inTurn = createTurns();
 
-  private constructor(gpu: Gpu, config: Config, target: RecordingTarget, weights: Weights, ownsWeights: boolean) {
+  private constructor(gpu: TunableGpu, config: Config, target: RecordingTarget, weights: Weights, ownsWeights: boolean) {
     this.#gpu = gpu;
     this.#ownsWeights = ownsWeights;
     this.config = config;
@@ -87,7 +83,7 @@ export class Sam3D {
    * @param weights from `readSafetensors`
    * @throws InputError where the weights are not a whole model's, or f16 is asked of a device without shader-f16
    */
-  static async create(gpu: Gpu, weights: TensorFile, { precision = 'f32' }: Sam3DOptions = {}): Promise<Sam3D> {
+  static async create(gpu: TunableGpu, weights: TensorFile, { precision = 'f32' }: Sam3DOptions = {}): Promise<Sam3D> {
     checkPrecision(gpu, precision);
     const config = configOf(weights);
     const target = targetOf(gpu, precision);
@@ -95,7 +91,7 @@ export class Sam3D {
   }
 
   /** A model over weights that are on the GPU already, such as a trainer's; they are not freed with it. */
-  static over(gpu: Gpu, config: Config, precision: Precision, weights: Weights): Sam3D {
+  static over(gpu: TunableGpu, config: Config, precision: Precision, weights: Weights): Sam3D {
     return new Sam3D(gpu, config, targetOf(gpu, precision), weights, false);
   }
 
@@ -124,7 +120,7 @@ export class Sam3D {
   async embed(volume: VolumeInput, options: PredictOptions = {}): Promise<Embedding> {
     checkVolume(volume, this.config.crop);
     return this.#inTurn(async () => {
-      await this.#encode(volume, options);
+      await this.#encode(await this.#encodePlanned(), volume, options);
       const [feature, shared] = [this.#slots.feature, this.#slots.shared].map((slot) =>
         createTensor(this.#gpu, 'embedding', 'stored', this.precision, slot.shape));
       const dispose = () => [feature!, shared!].forEach((tensor) => destroyTensor(this.#gpu, tensor));
@@ -169,8 +165,8 @@ export class Sam3D {
     const readers = (wanted: readonly string[]) => new Map(wanted.map((name) => [name, (values: Float32Array, tensor: Tensor) =>
       visit(name, tapValue(this.config, name, values, tensor))]));
     await this.#inTurn(async () => {
-      await this.#encode(volume, { taps: readers(names.filter((name) => !ofDecoder(name))), progress, signal });
-      await this.#decode(points, { taps: readers(names.filter(ofDecoder)), signal });
+      await this.#encode(await this.#encodePlanned(), volume, { taps: readers(names.filter((name) => !ofDecoder(name))), progress, signal });
+      await this.#decode(await this.#clickPlanned(points), points, { taps: readers(names.filter(ofDecoder)), signal });
     });
   }
 
@@ -223,10 +219,10 @@ export class Sam3D {
     checkVolume(volume, this.config.crop);
     checkPoints(points, this.config.crop);
     return this.#inTurn(async () => {
-      const [encodePlan, { plan: clickPlan }] = [await this.#encodePlanned(), await this.#clickPlanned(points)];
-      const total = encodePlan.operations + clickPlan.operations;
-      await this.#encode(volume, { signal, progress: progress && ((done) => progress(done, total)) });
-      await this.#decode(points, { signal, progress: progress && ((done) => progress(encodePlan.operations + done, total)) });
+      const [encodePlan, clickPlan] = [await this.#encodePlanned(), await this.#clickPlanned(points)];
+      const total = encodePlan.operations + clickPlan.plan.operations;
+      await this.#encode(encodePlan, volume, { signal, progress: progress && ((done) => progress(done, total)) });
+      await this.#decode(clickPlan, points, { signal, progress: progress && ((done) => progress(encodePlan.operations + done, total)) });
       return read();
     });
   }
@@ -238,20 +234,13 @@ export class Sam3D {
     }
     return this.#inTurn(async () => {
       await this.#copyAll([[embedding.feature, this.#slots.feature], [embedding.shared, this.#slots.shared]]);
-      await this.#decode(points, options);
+      await this.#decode(await this.#clickPlanned(points), points, options);
       return read();
     });
   }
 
-  /** Calls share plans and slots, and so run one after another. */
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#last.then(work, work);
-    this.#last = turn.catch(() => undefined);
-    return turn;
-  }
-
   async #encodePlanned(): Promise<Plan> {
-    this.#encodePlan ??= await finishPlan(this.#gpu, recordEncode(this.#target, this.config, this.#weights, this.#slots));
+    this.#encodePlan ??= await finishTunedPlan(this.#gpu, recordEncode(this.#target, this.config, this.#weights, this.#slots));
     return this.#encodePlan;
   }
 
@@ -263,7 +252,7 @@ export class Sam3D {
     this.#dropClickPlan();
     const tensor = points && createTensor(this.#gpu, 'points', 'f32', this.precision, [points.length, 3]);
     try {
-      const plan = await finishPlan(this.#gpu, recordDecode(this.#target, this.config, this.#weights, { ...this.#slots, points: tensor }));
+      const plan = await finishTunedPlan(this.#gpu, recordDecode(this.#target, this.config, this.#weights, { ...this.#slots, points: tensor }));
       this.#clickPlan = { points: tensor, plan };
       return this.#clickPlan;
     } catch (error) {
@@ -282,14 +271,12 @@ export class Sam3D {
     this.#clickPlan = undefined;
   }
 
-  async #encode(volume: VolumeInput, options?: ReplayOptions): Promise<void> {
-    const plan = await this.#encodePlanned();
+  async #encode(plan: Plan, volume: VolumeInput, options?: ReplayOptions): Promise<void> {
     await fillVolume(this.#gpu, this.#slots.volume, volume);
     await plan.replay(options);
   }
 
-  async #decode(points: readonly Point[] | null, options?: ReplayOptions): Promise<void> {
-    const click = await this.#clickPlanned(points);
+  async #decode(click: ClickPlan, points: readonly Point[] | null, options?: ReplayOptions): Promise<void> {
     if (click.points && points) {
       writeTensor(this.#gpu, click.points, new Float32Array(points.flat()));
     }

@@ -6,16 +6,17 @@ import type { TensorFile } from '../formats/safetensors.ts';
 import type { Precision } from '../kernels/kernel.ts';
 import type { AdamW } from '../ops/adamw.ts';
 import { stateSize, statePlaces } from '../ops/gradient-norm.ts';
-import type { Gpu } from '../runtime/gpu.ts';
-import { finishPlans, type Plan, type ReplayOptions } from '../runtime/plan.ts';
+import { finishTunedPlans, type TunableGpu } from '../runtime/tuner.ts';
+import type { Plan, ReplayOptions } from '../runtime/plan.ts';
 import { targetOf, type RecordingTarget } from '../runtime/recorder.ts';
-import { bufferOf, createTensor, readTensor, writeTensor, type Tensor } from '../runtime/tensor.ts';
+import { bufferOf, createTensor, readTensor, type Tensor, tensorsIn, writeTensor } from '../runtime/tensor.ts';
 import { InputError } from '../runtime/errors.ts';
 import { createExampleSlots, recordGradients, type ExampleSlots } from './gradients.ts';
 import { checkPoints, checkPrecision, checkTarget, checkVolume, type Point, type Volume, type VolumeInput } from './inputs.ts';
 import { fillVolume } from './volume-slot.ts';
 import { createOptimizer, destroyOptimizer, recordOptimizer, type Optimizer } from './optimizer.ts';
-import { Sam3D, tensorsIn } from './sam3d.ts';
+import { Sam3D } from './sam3d.ts';
+import { createTurns } from './turns.ts';
 
 export interface TrainerOptions {
   /** f32, the default; or f16: activations and frozen weights in half precision, the trained ones in f32. */
@@ -64,7 +65,7 @@ const totalsBytes = 16;
 export class Trainer {
   readonly config: Config;
   readonly precision: Precision;
-  readonly #gpu: Gpu;
+  readonly #gpu: TunableGpu;
   readonly #weights: Weights;
   readonly #optimizer: Optimizer;
   readonly #examples: ReadonlyMap<number, ExampleSlots>;
@@ -73,9 +74,10 @@ export class Trainer {
   readonly #weightDecay: number;
   /** Readback buffers that no step is using. */
   readonly #staging: GPUBuffer[] = [];
-  #last: Promise<unknown> = Promise.resolve();
+  /** Calls share slots and weights, and so run one after another. */
+  readonly #inTurn = createTurns();
 
-  private constructor(gpu: Gpu, config: Config, { precision }: RecordingTarget, weightDecay: number, parts: TrainerParts) {
+  private constructor(gpu: TunableGpu, config: Config, { precision }: RecordingTarget, weightDecay: number, parts: TrainerParts) {
     this.#gpu = gpu;
     this.config = config;
     this.precision = precision;
@@ -91,7 +93,7 @@ export class Trainer {
    * Uploads the weights and records a step for each number of clicks.
    * @throws InputError where the weights are not a whole model's, or f16 is asked of a device without shader-f16
    */
-  static async create(gpu: Gpu, file: TensorFile, { precision = 'f32', clickCounts = [1, 2, 3], weightDecay = 0 }: TrainerOptions = {}): Promise<Trainer> {
+  static async create(gpu: TunableGpu, file: TensorFile, { precision = 'f32', clickCounts = [1, 2, 3], weightDecay = 0 }: TrainerOptions = {}): Promise<Trainer> {
     checkPrecision(gpu, precision);
     const config = configOf(file);
     const target = targetOf(gpu, precision);
@@ -178,12 +180,6 @@ export class Trainer {
     return unpacked(this.#weights.parameters, parameterShapes(this.config), (parameter) => readTensor(this.#gpu, pick(this.#optimizer.tensors.get(parameter)!)));
   }
 
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#last.then(work, work);
-    this.#last = turn.catch(() => undefined);
-    return turn;
-  }
-
   /** Copies the loss and the optimiser's state behind the step, and reads them when the GPU gets there. */
   async #readback({ totals }: ExampleSlots): Promise<StepResult> {
     const { device } = this.#gpu;
@@ -213,7 +209,7 @@ interface TrainerParts {
   readonly update: Plan;
 }
 
-async function trainerParts(gpu: Gpu, target: RecordingTarget, c: Config, file: TensorFile, clickCounts: readonly number[]): Promise<TrainerParts> {
+async function trainerParts(gpu: TunableGpu, target: RecordingTarget, c: Config, file: TensorFile, clickCounts: readonly number[]): Promise<TrainerParts> {
   const { weights, optimizer, examples } = await gpu.checked('uploading the weights', () => {
     const uploaded = uploadWeights(gpu, file, c, target);
     const made = createOptimizer(gpu, target, uploaded.parameters, (name) => file.read(name));
@@ -224,6 +220,6 @@ async function trainerParts(gpu: Gpu, target: RecordingTarget, c: Config, file: 
   });
   const gradients = new Map([...optimizer.tensors].map(([parameter, { gradient }]): [Parameter, Tensor<'f32'>] => [parameter, gradient]));
   const recordings = [...examples.values()].map((slots) => recordGradients(target, c, weights, slots, gradients));
-  const plans = await finishPlans(gpu, [...recordings, recordOptimizer(target, optimizer)]);
+  const plans = await finishTunedPlans(gpu, [...recordings, recordOptimizer(target, optimizer)]);
   return { weights, optimizer, examples, plans: new Map([...examples.keys()].map((count, i) => [count, plans[i]!])), update: plans.at(-1)! };
 }

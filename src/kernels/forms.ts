@@ -1,10 +1,10 @@
-/** Which of a kernel's forms a device can run, and which it takes where nothing has been measured. */
+/** The forms of a kernel: which of them a device can run, and which it takes where nothing has been measured. */
 import type { Kernel, Precision, Tile } from './kernel.ts';
 
 /** What a choice depends on. */
 export interface Traits {
   readonly precision: Precision;
-  /** The adapter computes on the CPU. */
+  /** The device computes on the CPU. */
   readonly software: boolean;
   /** WebGPU features of the device. */
   readonly features: ReadonlySet<string>;
@@ -14,17 +14,17 @@ export interface Traits {
   readonly matrixSide: number | undefined;
 }
 
-/** A kernel with values for its tile's overrides. */
-export interface Candidate {
-  /** The kernel's name, with the settings where it has several. */
+/** A way to run an op: a kernel file, with values for its tile's overrides where it has such. */
+export interface Form {
+  /** The kernel's name, with the tile's sizes where there are several to choose from: `linear 128x128`. */
   readonly name: string;
   readonly kernel: Kernel;
   readonly settings: Readonly<Record<string, number>>;
   readonly tile: Tile;
 }
 
-/** Takes one of the candidates for a dispatch of the given shape, such as `linear 768 x 3072 f32`. */
-export type Choose = (shape: string, candidates: readonly Candidate[], traits: Traits) => Candidate;
+/** Takes one of the forms for a dispatch of the given shape, such as `linear 768 x 3072 f32`. */
+export type ChooseForm = (shape: string, forms: readonly Form[], traits: Traits) => Form;
 
 export function canRun({ needs }: Kernel, { precision, features, subgroupSize, matrixSide }: Traits): boolean {
   const { subgroupLanes } = needs;
@@ -38,9 +38,9 @@ function withSettings(tile: Tile, settings: Readonly<Record<string, number>>): T
   return { ...tile, ...Object.fromEntries(Object.entries(settings).map(([name, value]) => [axisOf(name), value])) };
 }
 
-/** Everything among a kernel's forms that the device can run. */
-export function candidatesOf(variants: readonly Kernel[], traits: Traits): Candidate[] {
-  return variants.filter((kernel) => canRun(kernel, traits)).flatMap((kernel) => kernel.settings.map((settings): Candidate => {
+/** Every form that the device can run. @param kernels a kernel's files, the plain one first */
+export function formsOf(kernels: readonly Kernel[], traits: Traits): Form[] {
+  return kernels.filter((kernel) => canRun(kernel, traits)).flatMap((kernel) => kernel.settings.map((settings): Form => {
     const values = kernel.settings.length > 1 ? ` ${Object.values(settings).join('x')}` : '';
     const lanes: Record<string, number> = kernel.needs.subgroupLanes === 'fixed' ? { subgroupLanes: traits.subgroupSize! } : {};
     return { name: kernel.name + values, kernel, settings: { ...settings, ...lanes }, tile: withSettings(kernel.tile, settings) };
@@ -48,7 +48,7 @@ export function candidatesOf(variants: readonly Kernel[], traits: Traits): Candi
 }
 
 /** On a CPU a form that suits one, for its subgroups where there is one; elsewhere the plain form. */
-export const safeChoice: Choose = (_, candidates, { software }) => {
-  const suitable = software ? candidates.filter(({ kernel }) => kernel.suitsSoftware) : [];
-  return suitable.find(({ kernel }) => kernel.needs.subgroupLanes !== undefined) ?? suitable[0] ?? candidates[0]!;
+export const safeForm: ChooseForm = (_, forms, { software }) => {
+  const suitable = software ? forms.filter(({ kernel }) => kernel.suitsSoftware) : [];
+  return suitable.find(({ kernel }) => kernel.needs.subgroupLanes !== undefined) ?? suitable[0] ?? forms[0]!;
 };

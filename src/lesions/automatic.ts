@@ -2,14 +2,16 @@
  * The automatic variant over a whole volume: windows of the network's crop, half overlapping, weighted by a Gaussian and
  * blended on the GPU (the published test procedure without clicks).
  */
+import { readCrop, writeResampled } from '../volume/resampling.ts';
 import type { NiftiImage } from '../formats/nifti.ts';
 import { windowBlending } from '../ops/window-blending.ts';
 import type { Gpu } from '../runtime/gpu.ts';
 import { finishPlan, type Plan } from '../runtime/plan.ts';
 import { createRecorder, targetOf } from '../runtime/recorder.ts';
-import { createTensor, destroyTensor, readTensor, rows, writeTensor, type Tensor } from '../runtime/tensor.ts';
+import { createTensor, destroyTensor, readTensor, writeTensor, type Tensor } from '../runtime/tensor.ts';
+import { lesionTensor } from '../engine/lesion-class.ts';
 import { componentsOf } from './components.ts';
-import { cropAt, readCrop, resampledAxes, writeResampled } from '../volume/crop.ts';
+import { cropAt, resampledAxes } from '../volume/crop.ts';
 import { gaussianWindow } from './gaussian-window.ts';
 import type { Volume } from '../engine/inputs.ts';
 import type { Preset } from '../volume/preset.ts';
@@ -81,7 +83,7 @@ export async function blendWindows(gpu: Gpu, sam: Pick<Sam3D, 'config' | 'visitP
     for (const [done, { firsts, index }] of windows.entries()) {
       await sam.visitProbabilities(read(firsts), null, async (probabilities) => {
         if (slabs.length === 0) {
-          slabs.push(...await openSlabs(gpu, shape, rows(probabilities, 1, 1), weightsTensor, place));
+          slabs.push(...await openSlabs(gpu, shape, lesionTensor(probabilities), weightsTensor, place));
         }
         writeTensor(gpu, weightsTensor, Float32Array.from(index.flatMap((at, axis) => [...weights[axis]![at]!])));
         for (const slab of slabs.filter(({ first, volume }) => firsts[0] < first + volume.shape[0]! && firsts[0] + side > first)) {
@@ -104,7 +106,7 @@ export async function blendWindows(gpu: Gpu, sam: Pick<Sam3D, 'config' | 'visitP
   }
 }
 
-/** @param probability (1, side, side, side): where every window's lesion comes to lie */
+/** @param probability (side, side, side): where every window's lesion comes to lie */
 async function openSlabs(gpu: Gpu, [depth, height, width]: Shape, probability: Tensor<'f32'>, weights: Tensor<'f32'>, place: Tensor<'u32'>): Promise<Slab[]> {
   const target = targetOf(gpu, 'f32');
   const most = Math.max(1, Math.floor(target.bindingBytes / (4 * height * width)));
@@ -112,7 +114,7 @@ async function openSlabs(gpu: Gpu, [depth, height, width]: Shape, probability: T
   for (let first = 0; first < depth; first += most) {
     const volume = createTensor(gpu, 'blended', 'f32', 'f32', [Math.min(most, depth - first), height, width]);
     const r = createRecorder(target);
-    windowBlending(r, { ...probability, shape: probability.shape.slice(1) }, weights, place, volume);
+    windowBlending(r, probability, weights, place, volume);
     slabs.push({ first, volume, plan: await finishPlan(gpu, r) });
   }
   return slabs;

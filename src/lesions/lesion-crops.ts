@@ -1,7 +1,8 @@
 /** The crops that show one lesion: round its clicks, and, where it goes on beyond their border, along it. */
+import { type BoxValues, writeCropBox } from '../volume/resampling.ts';
 import type { NiftiImage } from '../formats/nifti.ts';
 import { eachRow, type Triple } from '../volume/box.ts';
-import { commonCrop, cropAt, cropRound, pointsIn, writeCropBox, type BoxValues, type Crop } from '../volume/crop.ts';
+import { commonCrop, cropAt, cropRound, pointsIn, type Crop } from '../volume/crop.ts';
 import { gaussianWindow } from './gaussian-window.ts';
 import type { Point } from '../engine/inputs.ts';
 import type { Preset } from '../volume/preset.ts';

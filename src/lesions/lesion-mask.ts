@@ -47,6 +47,18 @@ export function lesionIn(grid: ArrayLike<number>, gridDims: Triple, value: numbe
   return { ...box, voxels };
 }
 
+/** Indices of the lesion's voxels. @param lesion 1 in the lesion */
+export function lesionVoxels(lesion: Uint8Array): Int32Array {
+  const found = new Int32Array(lesion.reduce((sum, value) => sum + value, 0));
+  let count = 0;
+  lesion.forEach((value, i) => {
+    if (value) {
+      found[count++] = i;
+    }
+  });
+  return found;
+}
+
 /** What lies in one of the two or in both. */
 export function united(a: LesionMask, b: LesionMask): LesionMask {
   if (a.voxels.length === 0 || b.voxels.length === 0) {

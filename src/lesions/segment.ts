@@ -1,8 +1,10 @@
 /** Clicks in an image file to masks on the same grid. */
+import { type BoxValues, readCrop } from '../volume/resampling.ts';
 import type { NiftiImage } from '../formats/nifti.ts';
+import { lesionProbability } from '../engine/lesion-class.ts';
 import { InputError } from '../runtime/errors.ts';
 import { eachRow } from '../volume/box.ts';
-import { cropKey, readCrop, type BoxValues, type Crop } from '../volume/crop.ts';
+import { cropKey, type Crop } from '../volume/crop.ts';
 import type { Volume } from '../engine/inputs.ts';
 import { blended, cropsRound, nextCrop, touchesBorder, type SeenCrop } from './lesion-crops.ts';
 import { voxelMillilitres } from '../volume/orientation.ts';
@@ -55,7 +57,7 @@ async function seeLesion(sam: Sam3D, image: NiftiImage, clicks: Clicks, preset: 
   for (let crop = waiting.shift(); crop && seen.length < mostCrops; crop = waiting.shift() ?? (follow ? nextCrop(seen, clicks) : undefined)) {
     const share = (done: number, total: number) => progress?.(seen.length * total + done, (seen.length + 1 + waiting.length) * total);
     const { probabilities } = await sam.predictProbabilities(prepared?.get(cropKey(crop)) ?? readCrop(image, crop, preset), crop.points, { signal, progress: share });
-    seen.push({ crop, probability: probabilities.slice(side ** 3, 2 * side ** 3) });
+    seen.push({ crop, probability: lesionProbability(probabilities, [side, side, side]).slice() });
   }
   return seen;
 }

@@ -2,12 +2,14 @@
  * A person's work on one image: clicks come one by one, the crop that was clicked in last stays encoded on the GPU, and a
  * lost device is opened anew by the next click.
  */
+import { readCrop, writeCropBox } from '../volume/resampling.ts';
 import type { NiftiImage } from '../formats/nifti.ts';
+import { lesionProbability } from '../engine/lesion-class.ts';
 import { configOf } from '../model/config.ts';
 import { InputError } from '../runtime/errors.ts';
 import type { Gpu } from '../runtime/gpu.ts';
 import { profile, type Profile } from '../runtime/profiler.ts';
-import { cropKey, cropRound, pointsIn, readCrop, writeCropBox, type Crop } from '../volume/crop.ts';
+import { cropKey, cropRound, pointsIn, type Crop } from '../volume/crop.ts';
 import { keepModel, type KeptModelOptions } from '../engine/kept-model.ts';
 import { lesionIn, united, type LesionMask } from './lesion-mask.ts';
 import type { Preset } from '../volume/preset.ts';
@@ -107,7 +109,7 @@ export function createSession(options: SessionOptions): Session {
   async function maskOf(sam: Sam3D, crop: Crop, clicks: readonly Click[], embedding: Embedding, { progress, signal }: SegmentOptions): Promise<LesionMask> {
     const { probabilities } = await sam.decodeProbabilities(embedding, pointsIn(crop, clicks)!, { signal, progress: (done, total) => progress?.('decoding', done / total) });
     progress?.('writing back', 0);
-    const { origin, dims, values } = writeCropBox(probabilities.subarray(side ** 3, 2 * side ** 3), crop);
+    const { origin, dims, values } = writeCropBox(lesionProbability(probabilities, [side, side, side]), crop);
     const least = lesionIn(Uint8Array.from(values, (value) => Number(value > 0.5)), dims, 1);
     return { ...least, origin: [least.origin[0] + origin[0], least.origin[1] + origin[1], least.origin[2] + origin[2]] };
   }

@@ -1,10 +1,10 @@
 /** Starting points for training: what a file does not hold is made as PyTorch and the paper's code initialise it. */
+import { randomOf } from './random.ts';
 import { InputError } from '../runtime/errors.ts';
 import { sizeOf } from '../runtime/tensor.ts';
 import type { TensorFile } from '../formats/safetensors.ts';
 import { isOfSam, type Adaptation } from './adaptation.ts';
 import { parameterShapes, type Config } from './config.ts';
-import { randomOf } from './synthetic.ts';
 
 /** SAM's 2D tables that a depth table starts from. */
 function depthTable(read: (name: string) => Float32Array, name: string): Float32Array {

@@ -1,7 +1,6 @@
 /** ReLU and GELU by themselves: in training, where the sums before them are kept. `torch.nn.functional.relu`, `gelu`. */
 import { activation as kernel, activationBackward as backwardKernel } from '../kernels/generated.ts';
-import { vectorWorkgroups, type Recorder } from '../runtime/recorder.ts';
-import type { Share } from '../runtime/tape.ts';
+import { type Recorder, type Share, vectorWorkgroups } from '../runtime/recorder.ts';
 import { sizeOf, type Tensor } from '../runtime/tensor.ts';
 
 type Stored = Tensor<'stored'>;

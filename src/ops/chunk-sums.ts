@@ -1,7 +1,6 @@
 /** The second stage of every sum over tokens: chunks are added in order, so that gradients repeat bit for bit. */
 import { chunkSumsActivation, chunkSumsParameter } from '../kernels/generated.ts';
-import { vectorWorkgroups, type Recorder } from '../runtime/recorder.ts';
-import type { Share } from '../runtime/tape.ts';
+import { type Recorder, type Share, vectorWorkgroups } from '../runtime/recorder.ts';
 import { sizeOf, type Tensor } from '../runtime/tensor.ts';
 
 /** A weight's gradient. @param partials (chunks, …the gradient's shape) */

@@ -1,7 +1,6 @@
 /** Sums of columns over all rows: the gradient of a bias, or of anything else that was added to every row. */
 import { columnSums as kernel } from '../kernels/generated.ts';
-import { vectorWorkgroups, type Recorder } from '../runtime/recorder.ts';
-import type { Share } from '../runtime/tape.ts';
+import { type Recorder, type Share, vectorWorkgroups } from '../runtime/recorder.ts';
 import { sizeOf, type Tensor } from '../runtime/tensor.ts';
 import { sumChunks } from './chunk-sums.ts';
 

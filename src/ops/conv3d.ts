@@ -1,11 +1,9 @@
 /** Dense 3x3x3 convolution over a token grid, zero padding, no bias: `torch.nn.functional.conv3d`. */
-import { conv3dVariants } from '../kernels/generated.ts';
+import { conv3dForms } from '../kernels/generated.ts';
 import type { Tile } from '../kernels/kernel.ts';
-import type { Recorder } from '../runtime/recorder.ts';
-import type { Share } from '../runtime/tape.ts';
+import { type Recorder, type Share, tileWorkgroups } from '../runtime/recorder.ts';
 import type { Tensor } from '../runtime/tensor.ts';
 import { VolsamError } from '../runtime/errors.ts';
-import { tileWorkgroups } from './linear.ts';
 import { adjointTaps } from './transposition.ts';
 import { conv3dWeightGradient } from './weight-gradient.ts';
 
@@ -30,7 +28,7 @@ export function conv3d(r: Recorder, x: Stored, weight: Stored, share?: Share): S
   const operations = 54 * tokens * inWidth * outWidth;
   // Some forms make tokens that are consecutive in memory, others a run along depth.
   const tokenTiles = (tile: Tile) => (tile.depth ? height * gridWidth * Math.ceil(depth / tile.depth) : Math.ceil(tokens / tile.tokens!));
-  r.dispatchForm(conv3dVariants, `${inWidth} x ${outWidth}`, { x, weight, y }, overrides,
+  r.dispatchForm(conv3dForms, `${inWidth} x ${outWidth}`, { x, weight, y }, overrides,
     (tile) => tileWorkgroups(Math.ceil(outWidth / tile.columns!), tokenTiles(tile)), operations);
   r.tape?.record(y, [x, weight], (dy) => {
     const [weightShare, inputShare] = [r.tape!.parameter(weight), r.tape!.gradient(x)];

@@ -1,7 +1,6 @@
 /** Depthwise 3x3x3 convolution over a token grid, then ReLU: `torch.nn.functional.conv3d` with groups = channels. */
 import { depthwiseConv3d as kernel, depthwiseConv3dBackward as backwardKernel } from '../kernels/generated.ts';
-import { spread, type Recorder } from '../runtime/recorder.ts';
-import type { Share } from '../runtime/tape.ts';
+import { type Recorder, type Share, spread } from '../runtime/recorder.ts';
 import { reshaped, sizeOf, type Tensor } from '../runtime/tensor.ts';
 import { VolsamError } from '../runtime/errors.ts';
 import { activationBackward } from './activation.ts';

@@ -4,10 +4,9 @@
  * shifts and sums what came out. Exact, since mixing channels and interpolating tokens commute.
  */
 import { enlargedConvolution as kernel, enlargedConvolutionBackwardMixed, enlargedConvolutionBackwardVolumeWeight } from '../kernels/generated.ts';
-import { spread, vectorWorkgroups, type Recorder } from '../runtime/recorder.ts';
+import { type Recorder, type Share, spread, vectorWorkgroups } from '../runtime/recorder.ts';
 import { sizeOf, type Tensor } from '../runtime/tensor.ts';
 import { VolsamError } from '../runtime/errors.ts';
-import type { Share } from '../runtime/tape.ts';
 import { packWeight, type Channels } from './channels.ts';
 import { sumChunks } from './chunk-sums.ts';
 import { slicesOf, type Slice } from './slices.ts';

@@ -2,8 +2,7 @@
 import {
   instanceNormApply, instanceNormBackwardApply, instanceNormBackwardCombine, instanceNormBackwardPartial, instanceNormCombine, instanceNormPartial,
 } from '../kernels/generated.ts';
-import { spread, type Recorder } from '../runtime/recorder.ts';
-import type { Share } from '../runtime/tape.ts';
+import { type Recorder, type Share, spread } from '../runtime/recorder.ts';
 import { sizeOf, type Tensor } from '../runtime/tensor.ts';
 
 type Stored = Tensor<'stored'>;

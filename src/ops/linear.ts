@@ -1,6 +1,6 @@
 /** Fully connected layer over tokens: `torch.nn.functional.linear`, with activation and residual in the same kernel. */
-import { linearVariants } from '../kernels/generated.ts';
-import { maxWorkgroups, type Recorder, type Workgroups } from '../runtime/recorder.ts';
+import { linearForms } from '../kernels/generated.ts';
+import { tileWorkgroups, type Recorder } from '../runtime/recorder.ts';
 import { sizeOf, type Tensor } from '../runtime/tensor.ts';
 import { VolsamError } from '../runtime/errors.ts';
 import { activate, activationBackward, activationCodes, type Activation } from './activation.ts';
@@ -28,12 +28,6 @@ export interface LinearOptions {
   readonly into?: Stored | undefined;
   /** The result is added to what `into` holds. */
   readonly accumulate?: boolean;
-}
-
-/** Columns over x, token tiles over y and, past an axis's limit, z. */
-export function tileWorkgroups(columnTiles: number, tokenTiles: number): Workgroups {
-  const slabs = Math.ceil(tokenTiles / maxWorkgroups);
-  return [columnTiles, Math.ceil(tokenTiles / slabs), slabs];
 }
 
 /** A CPU computes more than it moves; and the norm's backward wants to be on the tape. */
@@ -99,7 +93,7 @@ export function linear(r: Recorder, x: Stored, weights: LinearWeights, options: 
   const tokens = sizeOf(outer);
   const y = into ?? r.tensor('stored', [...outer, outWidth]);
   checkShapes(x, weight, { y, residual });
-  // What is not read has to be bound: the weight stands for it.
+  // WebGPU needs every binding; unused ones get the weight.
   const statistics = norm ? layerNormStatistics(r, x, norm.weights, norm.epsilon) : { ...weight, element: 'f32' as const };
   const bindings = {
     x, weight, bias: bias ?? weight, residual: residual ?? weight, y, statistics, normWeight: norm?.weights.weight ?? weight, normBias: norm?.weights.bias ?? weight,
@@ -109,7 +103,7 @@ export function linear(r: Recorder, x: Stored, weights: LinearWeights, options: 
     hasResidual: Boolean(residual), accumulate,
   };
   const operations = 2 * tokens * inWidth * outWidth;
-  r.dispatchForm(linearVariants, `${inWidth} x ${outWidth}`, bindings, overrides,
+  r.dispatchForm(linearForms, `${inWidth} x ${outWidth}`, bindings, overrides,
     (tile) => tileWorkgroups(Math.ceil(outWidth / tile.columns!), Math.ceil(tokens / tile.tokens!)), operations);
   recordBackward(r, x, weights, options, y);
   return y;

@@ -1,7 +1,6 @@
 /** The gradient of a weight that mixes channels: a linear layer's, or a dense 3x3x3 convolution's by tap. */
-import { weightGradientVariants } from '../kernels/generated.ts';
-import type { Recorder } from '../runtime/recorder.ts';
-import type { Share } from '../runtime/tape.ts';
+import { weightGradientForms } from '../kernels/generated.ts';
+import type { Recorder, Share } from '../runtime/recorder.ts';
 import { sizeOf, type Tensor } from '../runtime/tensor.ts';
 import { sumChunks } from './chunk-sums.ts';
 
@@ -23,7 +22,7 @@ function record(r: Recorder, x: Stored, dy: Stored, grid: { height: number; grid
   const partials = r.tensor('f32', [chunks, taps, inWidth, outWidth]);
   const overrides = { ...grid, inWidth, outWidth, chunk };
   const operations = 2 * tokens * weightSize;
-  r.dispatchForm(weightGradientVariants, `${taps} x ${inWidth} x ${outWidth}`, { x, dy, partials }, overrides,
+  r.dispatchForm(weightGradientForms, `${taps} x ${inWidth} x ${outWidth}`, { x, dy, partials }, overrides,
     (tile) => [Math.ceil(outWidth / tile.columns!), taps * Math.ceil(inWidth / tile.rows!), chunks], operations);
   sumChunks(r, partials, share);
 }

@@ -1,7 +1,8 @@
 /** Shifted cubic-window self attention with decomposed relative position biases (SAM's, with a third axis). */
-import { windowAttentionBackwardKeyVariants, windowAttentionBackwardQueryVariants, windowAttentionBackwardTable, windowAttentionVariants } from '../kernels/generated.ts';
+import type { Workgroups } from '../runtime/command.ts';
+import { windowAttentionBackwardKeyForms, windowAttentionBackwardQueryForms, windowAttentionBackwardTable, windowAttentionForms } from '../kernels/generated.ts';
 import type { Tile } from '../kernels/kernel.ts';
-import { vectorWorkgroups, type Recorder, type Workgroups } from '../runtime/recorder.ts';
+import { vectorWorkgroups, type Recorder } from '../runtime/recorder.ts';
 import { sizeOf, type Tensor } from '../runtime/tensor.ts';
 import { VolsamError } from '../runtime/errors.ts';
 import type { Channels } from './channels.ts';
@@ -102,8 +103,8 @@ function backward(r: Recorder, qkv: Stored, { plane, depth }: PositionTables, ov
   const keyBindings = { qkv, dy, logSums, queryTerms: terms, dqkv };
   const workgroups = ({ queries: tileQueries }: Tile): Workgroups => [Math.ceil(queries / tileQueries!), heads, windows];
   const shape = `${window}^3 x ${headWidth}`;
-  r.dispatchForm(fitting(windowAttentionBackwardQueryVariants, overrides), shape, queryBindings, overrides, workgroups, 3 * share);
-  r.dispatchForm(fitting(windowAttentionBackwardKeyVariants, overrides), shape, keyBindings, overrides, workgroups, 4 * share);
+  r.dispatchForm(fitting(windowAttentionBackwardQueryForms, overrides), shape, queryBindings, overrides, workgroups, 3 * share);
+  r.dispatchForm(fitting(windowAttentionBackwardKeyForms, overrides), shape, keyBindings, overrides, workgroups, 4 * share);
   const tableShare = r.tape!.gradient(depth);
   if (tableShare) {
     const partials = r.tensor('f32', [Math.ceil(tokens / tableChunk), ...depth.shape]);
@@ -134,7 +135,7 @@ export function windowAttention(r: Recorder, qkv: Stored, tables: PositionTables
   const overrides = { grid, window, shift, firstRow: shift ? firstRow : 0, heads, headWidth, qkvWidth, outWidth, scale: (count / heads) ** -0.5 };
   const bindings = { qkv, tables: tables.plane, depthTable: tables.depth, y, logSums };
   const operations = windows * heads * queries * headWidth * (4 * queries + 6 * window);
-  r.dispatchForm(fitting(windowAttentionVariants, overrides), `${window}^3 x ${headWidth}`, bindings, overrides,
+  r.dispatchForm(fitting(windowAttentionForms, overrides), `${window}^3 x ${headWidth}`, bindings, overrides,
     (tile) => [Math.ceil(queries / tile.queries!), heads, windows], operations);
   r.tape?.record(y, [qkv, tables.depth], (dy) => backward(r, qkv, tables, overrides, y, logSums, dy));
   return y;

@@ -1,6 +1,5 @@
 /** Drops what a recording computes and nobody reads, such as the last layer of a block that is recorded again for its gradient alone. */
-import { touches } from './plan.ts';
-import type { Command } from './recorder.ts';
+import { type Command, touches } from './command.ts';
 import type { Tensor } from './tensor.ts';
 
 /** The commands that lead to a tensor with a buffer of its own, or to a tap. */

@@ -1,8 +1,6 @@
 /** A WebGPU device with the account of its memory: the one place where buffers are made and destroyed. */
-import { safeChoice, type Choose } from '../kernels/forms.ts';
 import { createPipelines, type Pipelines } from './pipelines.ts';
-import type { Tuning } from './tuner.ts';
-import { AdapterError, DeviceLostError, GpuError } from './errors.ts';
+import { DeviceLostError, GpuError } from './errors.ts';
 
 export interface AdapterDescription {
   /** What a person would call it: the driver's description, else vendor and architecture. */
@@ -36,10 +34,6 @@ export interface Gpu {
   /** Becomes true when the driver gives the device up, or somebody destroys it: every call is then rejected. */
   readonly loss: { readonly isLost: boolean };
   readonly pipelines: Pipelines;
-  /** Takes a kernel's form where nothing is measured. */
-  readonly choose: Choose;
-  /** Measures kernels' forms and takes the fastest; undefined where the safe ones are to be taken. */
-  readonly tuning?: Tuning | undefined;
   /** @throws GpuError where the device cannot give the memory, by name and size */
   createBuffer(label: string, bytes: number, usage: number): GPUBuffer;
   destroyBuffer(buffer: GPUBuffer): void;
@@ -48,32 +42,6 @@ export interface Gpu {
   /** Frees every buffer that volsam made, and the device unless a host owns it. */
   close(): void;
   [Symbol.dispose](): void;
-}
-
-/** The last one is Dawn's experiment: typed as a name that WebGPU does not know yet. */
-const wantedFeatures = ['shader-f16', 'timestamp-query', 'subgroups', 'chromium-experimental-subgroup-matrix' as GPUFeatureName] as const;
-const wantedLimits = ['maxStorageBufferBindingSize', 'maxBufferSize', 'maxComputeWorkgroupStorageSize'] as const;
-
-/** Of Dawn's experiment, not in WebGPU's types. */
-interface SubgroupMatrixConfig {
-  readonly componentType: string;
-  readonly resultComponentType: string;
-  readonly M: number;
-  readonly N: number;
-  readonly K: number;
-}
-
-/** What the kernels are written for. */
-const matrixSides = [8, 16];
-
-function describe({ info, features }: { readonly info: GPUAdapterInfo; readonly features: ReadonlySet<string> }): AdapterDescription {
-  const software = info.architecture === 'software' || /swiftshader|llvmpipe/i.test(`${info.architecture} ${info.device} ${info.description}`);
-  const subgroupSize = features.has('subgroups') && info.subgroupMinSize === info.subgroupMaxSize ? info.subgroupMinSize : undefined;
-  const configs = [...(info as GPUAdapterInfo & { subgroupMatrixConfigs?: Iterable<SubgroupMatrixConfig> }).subgroupMatrixConfigs ?? []];
-  const square = configs.filter(({ componentType, resultComponentType, M, N, K }) => componentType === 'f16' && resultComponentType === 'f32' && M === N && N === K);
-  const matrixSide = square.map(({ M }) => M).filter((side) => matrixSides.includes(side)).sort((a, b) => b - a)[0];
-  const name = info.description || `${info.vendor} ${info.architecture}`;
-  return { name, vendor: info.vendor, architecture: info.architecture, device: info.device, description: info.description, software, subgroupSize, matrixSide };
 }
 
 function accountOf() {
@@ -110,44 +78,8 @@ function lossGuard(device: GPUDevice): { loss: Gpu['loss']; untilLost: <T>(promi
   return { loss: { get isLost() { return loss !== undefined; } }, untilLost };
 }
 
-/**
- * Takes the device of a WebGPU entry point (`navigator.gpu`, or Dawn's in Node).
- * @param tuning where kernels are to be measured; else a safe form of each runs
- * @throws AdapterError where there is none
- */
-export async function openDevice(entry: GPU, tuning?: Tuning): Promise<Gpu> {
-  const adapter = await entry.requestAdapter({ powerPreference: 'high-performance' });
-  if (!adapter) {
-    throw new AdapterError('WebGPU found no adapter: no GPU driver that it can use is installed');
-  }
-  const device = await adapter.requestDevice({
-    label: 'volsam',
-    requiredFeatures: wantedFeatures.filter((feature) => adapter.features.has(feature)),
-    requiredLimits: Object.fromEntries(wantedLimits.map((limit) => [limit, adapter.limits[limit]])),
-  });
-  return gpuOn(device, describe(adapter), tuning, true);
-}
-
-export interface UseDeviceOptions {
-  /** The adapter's, where the device does not tell. */
-  readonly info?: GPUAdapterInfo;
-  readonly tuning?: Tuning;
-}
-
-/**
- * Computes on a device that a host has opened, for its renderer say, with the features and limits that it was opened with.
- * The device stays the host's: closing frees volsam's buffers only.
- * @throws AdapterError where neither the device nor the options tell the adapter's info
- */
-export function useDevice(device: GPUDevice, { info = device.adapterInfo, tuning }: UseDeviceOptions = {}): Gpu {
-  if (!info) {
-    throw new AdapterError('the device does not tell its adapter\'s info; give it as an option: useDevice(device, { info: adapter.info })');
-  }
-  return gpuOn(device, describe({ info, features: device.features }), tuning, false);
-}
-
 /** @param isOurs the device ends with the Gpu, and every error on it is volsam's */
-function gpuOn(device: GPUDevice, description: AdapterDescription, tuning: Tuning | undefined, isOurs: boolean): Gpu {
+export function gpuOn(device: GPUDevice, description: AdapterDescription, isOurs: boolean): Gpu {
   const { account, add } = accountOf();
   const { loss, untilLost } = lossGuard(device);
   let uncaptured: GpuError | undefined;
@@ -192,8 +124,6 @@ function gpuOn(device: GPUDevice, description: AdapterDescription, tuning: Tunin
     memory: account,
     loss,
     pipelines: createPipelines(device, description.matrixSide),
-    choose: safeChoice,
-    tuning,
     createBuffer(label, bytes, usage) {
       if (bytes > device.limits.maxBufferSize) {
         throw new GpuError(`buffer ${label} needs ${bytes} bytes; this device gives at most ${device.limits.maxBufferSize}`);

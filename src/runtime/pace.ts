@@ -2,7 +2,7 @@
  * How much of a plan is submitted at once: little enough for a device to answer in between, to report progress and to be stopped;
  * and no less, because a submission costs the host as much as a dozen dispatches.
  */
-import type { Command } from './recorder.ts';
+import type { Command } from './command.ts';
 
 /** A first submission takes a second or less, on a software adapter and on a slow GPU. */
 const firstOperations = { software: 10e9, gpu: 200e9 } as const;

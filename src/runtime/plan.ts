@@ -1,31 +1,11 @@
-/** A finished recording: compiled pipelines, bind groups and an arena, replayed without allocating on the GPU. */
-import type { Gpu } from './gpu.ts';
-import { placeTensors, type Lifetime } from './arena.ts';
-import type { Clear, Command, Copy, Dispatch, Forms, Recorder, Tap } from './recorder.ts';
-import { readRange, type ArenaStorage, type Tensor } from './tensor.ts';
-import { createPace, operationsOf, submissionEnd } from './pace.ts';
+/** A finished recording: compiled commands over an arena, replayed without allocating on the GPU. */
+import { safeForm, type ChooseForm } from '../kernels/forms.ts';
+import { compile, encode, place, type CompiledCommand, type Recording } from './compilation.ts';
 import { VolsamError } from './errors.ts';
-import type { Precision } from '../kernels/kernel.ts';
-import { candidatesOf, type Candidate, type Traits } from '../kernels/forms.ts';
-
-export interface CompiledDispatch extends Dispatch {
-  readonly pipeline: GPUComputePipeline;
-  readonly bindGroup: GPUBindGroup;
-}
-
-export interface CompiledCopy extends Copy {
-  readonly source: GPUBuffer;
-  readonly sourceBytes: number;
-  readonly target: GPUBuffer;
-  readonly targetBytes: number;
-}
-
-export interface CompiledClear extends Clear {
-  readonly target: GPUBuffer;
-  readonly targetBytes: number;
-}
-
-export type CompiledCommand = CompiledDispatch | CompiledCopy | CompiledClear | Tap;
+import type { Gpu } from './gpu.ts';
+import { arenaSizes } from './lifetimes.ts';
+import { createPace, operationsOf, submissionEnd } from './pace.ts';
+import { readRange, type Tensor } from './tensor.ts';
 
 export interface ReplayOptions {
   /** Told the values of each named intermediate as the replay reaches it. */
@@ -49,164 +29,21 @@ export interface Plan {
   dispose(): void;
 }
 
-/** A block stays within the smallest buffer that every device has. */
-const blockBytes = 256 * 2 ** 20;
-
 /** Submissions that may wait on the GPU at once. */
 const submissionsInFlight = 2;
 
-export function touches(command: Command): { reads: Tensor[]; writes: Tensor[] } {
-  switch (command.kind) {
-    case 'dispatch': {
-      const bound = (written: boolean) => command.kernel.bindings.filter((b) => b.written === written).map(({ name }) => command.bindings[name]!);
-      return { reads: bound(false), writes: bound(true) };
-    }
-    case 'copy': return { reads: [command.from], writes: [command.to] };
-    case 'clear': return { reads: [], writes: [command.tensor] };
-    case 'tap': return { reads: [command.tensor], writes: [] };
-  }
-}
-
-/** From the first to the last command that touches each arena tensor. */
-export function lifetimesOf(commands: readonly Command[]): Lifetime[] {
-  const lifetimes = new Map<ArenaStorage, Lifetime>();
-  const inArena = (tensors: Tensor[]) => tensors.map(({ storage }) => storage).filter((storage) => storage.kind === 'arena');
-  commands.forEach((command, index) => {
-    const { reads, writes } = touches(command);
-    const [read, written] = [inArena(reads), inArena(writes)];
-    for (const storage of [...read, ...written]) {
-      const lifetime = lifetimes.get(storage);
-      if (lifetime) {
-        lifetime.last = index;
-      } else {
-        lifetimes.set(storage, { storage, first: index, last: index, apartFrom: new Set() });
-      }
-    }
-    for (const from of read) {
-      for (const to of written) {
-        lifetimes.get(from)!.apartFrom.add(to);
-        lifetimes.get(to)!.apartFrom.add(from);
-      }
-    }
-  });
-  return [...lifetimes.values()];
-}
-
-/** Where a tensor lies: its buffer and the offset in it. */
-function place(blocks: readonly GPUBuffer[], { storage, offsetBytes }: Tensor) {
-  return storage.kind === 'arena'
-    ? { buffer: blocks[storage.block]!, offset: storage.offsetBytes + offsetBytes }
-    : { buffer: storage.buffer, offset: offsetBytes };
-}
-
-function describeDispatch({ kernel, bindings, layer }: Dispatch): string {
-  return `${layer} ${kernel.name}(${Object.entries(bindings).map(([name, { shape }]) => `${name}: ${shape.join('x')}`).join(', ')})`;
-}
-
-function bindGroupOf(gpu: Gpu, blocks: readonly GPUBuffer[], dispatch: Dispatch): GPUBindGroup {
-  return gpu.device.createBindGroup({
-    label: describeDispatch(dispatch),
-    layout: gpu.pipelines.bindGroupLayout(dispatch.kernel),
-    entries: dispatch.kernel.bindings.map(({ name, index }) => {
-      const tensor = dispatch.bindings[name]!;
-      return { binding: index, resource: { ...place(blocks, tensor), size: Math.ceil(tensor.bytes / 4) * 4 } };
-    }),
-  });
-}
-
-export function traitsOf({ adapter, features }: Gpu, precision: Precision): Traits {
-  return { precision, features, software: adapter.software, subgroupSize: adapter.subgroupSize, matrixSide: adapter.matrixSide };
-}
-
-/** A dispatch with one of its forms taken. */
-export function inForm(dispatch: Dispatch, { overrides, workgroups }: Forms, { kernel, settings, tile }: Candidate): Dispatch {
-  return { ...dispatch, kernel, overrides: { ...overrides, ...settings }, workgroups: workgroups(tile) };
-}
-
-/** Where a kernel comes in several forms, takes the device's. */
-function withForms(gpu: Gpu, { commands, precision }: Recording): Command[] {
-  const traits = traitsOf(gpu, precision);
-  const choose = gpu.tuning?.choose ?? gpu.choose;
-  return commands.map((command) => {
-    const forms = command.kind === 'dispatch' ? command.forms : undefined;
-    return forms ? inForm(command as Dispatch, forms, choose(forms.shape, candidatesOf(forms.variants, traits), traits)) : command;
-  });
-}
-
-async function compile(gpu: Gpu, recorder: Recording, blocks: readonly GPUBuffer[]): Promise<CompiledCommand[]> {
-  return Promise.all(withForms(gpu, recorder).map(async (command): Promise<CompiledCommand> => {
-    if (command.kind === 'dispatch') {
-      const what = describeDispatch(command);
-      const pipeline = await gpu.checked(what, () => gpu.pipelines.get(command.kernel, command.overrides, recorder.precision));
-      const bindGroup = await gpu.checked(what, () => bindGroupOf(gpu, blocks, command));
-      return { ...command, pipeline, bindGroup };
-    }
-    if (command.kind === 'copy') {
-      const [source, target] = [place(blocks, command.from), place(blocks, command.to)];
-      return { ...command, source: source.buffer, sourceBytes: source.offset, target: target.buffer, targetBytes: target.offset };
-    }
-    if (command.kind === 'clear') {
-      const target = place(blocks, command.tensor);
-      return { ...command, target: target.buffer, targetBytes: target.offset };
-    }
-    return command;
-  }));
-}
-
-export function encodeDispatch(pass: GPUComputePassEncoder, { pipeline, bindGroup, workgroups }: CompiledDispatch): void {
-  pass.setPipeline(pipeline);
-  pass.setBindGroup(0, bindGroup);
-  pass.dispatchWorkgroups(workgroups[0], workgroups[1], workgroups[2]);
-}
-
-export function encodeTransfer(encoder: GPUCommandEncoder, command: CompiledCopy | CompiledClear): void {
-  if (command.kind === 'copy') {
-    encoder.copyBufferToBuffer(command.source, command.sourceBytes, command.target, command.targetBytes, command.from.bytes);
-  } else {
-    encoder.clearBuffer(command.target, command.targetBytes, command.tensor.bytes);
-  }
-}
-
-/** Encodes commands[first..end) in as few compute passes as copies and clears allow. */
-function encode(encoder: GPUCommandEncoder, commands: readonly CompiledCommand[], first: number, end: number): void {
-  let pass: GPUComputePassEncoder | undefined;
-  for (let i = first; i < end; i++) {
-    const command = commands[i]!;
-    if (command.kind === 'dispatch') {
-      pass ??= encoder.beginComputePass();
-      encodeDispatch(pass, command);
-    } else if (command.kind !== 'tap') {
-      pass?.end();
-      pass = undefined;
-      encodeTransfer(encoder, command);
-    }
-  }
-  pass?.end();
-}
-
-/** What of a recorder a plan is made from. */
-export type Recording = Pick<Recorder, 'commands' | 'precision'>;
-
-/** Places the tensors of recordings that never run at once in one arena. @returns the bytes of its buffers */
-export function arenaSizes(recordings: readonly Pick<Recorder, 'commands'>[]): number[] {
-  const sizes: number[] = [];
-  for (const { commands } of recordings) {
-    placeTensors(lifetimesOf(commands), blockBytes).forEach((bytes, i) => {
-      sizes[i] = Math.max(sizes[i] ?? 0, bytes);
-    });
-  }
-  return sizes;
-}
-
-/** Compiles the recording and gives its tensors memory. @throws GpuError by the kernel's name and shapes */
-export async function finishPlan(gpu: Gpu, recording: Recording): Promise<Plan> {
-  const [plan] = await finishPlans(gpu, [recording]);
+/**
+ * Compiles the recording and gives its tensors memory.
+ * @param choose takes a form of each kernel that comes in several; a safe one by default
+ * @throws GpuError by the kernel's name and shapes
+ */
+export async function finishPlan(gpu: Gpu, recording: Recording, choose: ChooseForm = safeForm): Promise<Plan> {
+  const [plan] = await finishPlans(gpu, [recording], choose);
   return plan!;
 }
 
 /** Plans that never run at once, over one arena. The last one that is disposed of frees it. @throws as `finishPlan` */
-export async function finishPlans(gpu: Gpu, recordings: readonly Recording[]): Promise<Plan[]> {
-  await gpu.tuning?.measure(gpu, recordings);
+export async function finishPlans(gpu: Gpu, recordings: readonly Recording[], choose: ChooseForm = safeForm): Promise<Plan[]> {
   const sizes = arenaSizes(recordings);
   const blocks: GPUBuffer[] = [];
   const live = new Set(recordings);
@@ -217,7 +54,7 @@ export async function finishPlans(gpu: Gpu, recordings: readonly Recording[]): P
     const arenaBytes = sizes.reduce((sum, bytes) => sum + bytes, 0);
     const plans: Plan[] = [];
     for (const recording of recordings) {
-      const commands = await compile(gpu, recording, blocks);
+      const commands = await compile(gpu, recording, blocks, choose);
       plans.push(planOf(gpu, commands, blocks, arenaBytes, () => {
         live.delete(recording);
         if (live.size === 0) {

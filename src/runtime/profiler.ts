@@ -1,7 +1,8 @@
 /** Times each dispatch of a plan: by GPU timestamps where the device has them, else by submitting each alone. */
+import { type CompiledDispatch, encodeDispatch, encodeTransfer } from './compilation.ts';
 import type { Gpu } from './gpu.ts';
 import { bytesOf } from './traffic.ts';
-import { encodeDispatch, encodeTransfer, type CompiledDispatch, type Plan } from './plan.ts';
+import { type Plan } from './plan.ts';
 
 export interface DispatchTiming {
   readonly kernel: string;

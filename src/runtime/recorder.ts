@@ -1,57 +1,9 @@
 /** Records a model call once, as a list of commands over tensors; `finishPlan` turns the list into a plan. */
-import type { Element, Kernel, Precision, Tile } from '../kernels/kernel.ts';
+import type { Element, Kernel, Precision } from '../kernels/kernel.ts';
+import type { Command, Dispatch, Forms, Workgroups } from './command.ts';
 import { VolsamError } from './errors.ts';
 import type { Gpu } from './gpu.ts';
-import type { Tape } from './tape.ts';
 import { bindingAlignmentBytes, sizeOf, tensorBytes, type Tensor } from './tensor.ts';
-
-export type Workgroups = readonly [x: number, y: number, z: number];
-
-export interface Dispatch {
-  readonly kind: 'dispatch';
-  readonly kernel: Kernel;
-  readonly bindings: Readonly<Record<string, Tensor>>;
-  readonly overrides: Record<string, number | boolean>;
-  readonly workgroups: Workgroups;
-  /** The part of the model that recorded it, such as `blocks.3.attn`. */
-  readonly layer: string;
-  /** Floating-point operations, a multiplication and an addition counted as two. */
-  readonly operations: number;
-  /** Where the kernel comes in several forms; `kernel` is then the plain one, and the plan takes one for the device. */
-  readonly forms?: Forms;
-}
-
-export interface Forms {
-  readonly variants: readonly Kernel[];
-  /** What the best form depends on besides the device: sizes, but not how many tokens there are. */
-  readonly shape: string;
-  /** What every form is given; its own settings come on top. */
-  readonly overrides: Dispatch['overrides'];
-  readonly workgroups: (tile: Tile) => Workgroups;
-}
-
-export interface Copy {
-  readonly kind: 'copy';
-  readonly from: Tensor;
-  readonly to: Tensor;
-  readonly layer: string;
-}
-
-/** Zeros over a tensor. */
-export interface Clear {
-  readonly kind: 'clear';
-  readonly tensor: Tensor;
-  readonly layer: string;
-}
-
-/** A named intermediate that a replay may stop at to read. */
-export interface Tap {
-  readonly kind: 'tap';
-  readonly name: string;
-  readonly tensor: Tensor;
-}
-
-export type Command = Dispatch | Copy | Clear | Tap;
 
 /** What recording has to know of the device. */
 export interface RecordingTarget {
@@ -69,6 +21,34 @@ export function targetOf({ adapter: { software } }: Gpu, precision: Precision): 
   return { precision, software, bindingBytes };
 }
 
+/** Where an op puts its share of a gradient. */
+export interface Share<E extends Element = 'stored'> {
+  readonly into: Tensor<E>;
+  /** There is something in it already, to be added to. */
+  readonly accumulate: boolean;
+}
+
+export interface Tape {
+  /** Ops leave their backward here now; not so in a checkpoint's first pass. */
+  readonly recording: boolean;
+  /** Whether a gradient is kept of the tensor. */
+  tracks(tensor: Tensor): boolean;
+  /** Keeps a gradient of a tensor that no op made. */
+  watch(tensor: Tensor): void;
+  /** Leaves an op's backward, which is given the gradient of `output`, if it has an input with a gradient. */
+  record<E extends Element>(output: Tensor<E>, inputs: readonly (Tensor | undefined)[], backward: (gradient: Tensor<E>) => void): void;
+  /** Where an activation's gradient goes; undefined where none is kept. */
+  gradient<E extends Element>(tensor: Tensor<E>): Share<E> | undefined;
+  /** Where a weight's gradient goes; undefined where it is frozen. */
+  parameter(weight: Tensor | undefined): Share<'f32'> | undefined;
+  /** The input's gradient is the output's: takes its memory over. An op calls this last, when it has read the gradient. */
+  pass(input: Tensor, gradient: Tensor): void;
+  /** As `checkpointed` in tape.ts. */
+  checkpoint<E extends Element>(body: (into?: Tensor<E>) => Tensor<E>, into?: Tensor<E>): Tensor<E>;
+  /** Records the backward of everything on the tape. @param gradient of `output` */
+  backward<E extends Element>(output: Tensor<E>, gradient: Tensor<E>): void;
+}
+
 export interface Recorder extends RecordingTarget {
   readonly commands: readonly Command[];
   /** A tensor in the plan's arena, alive from the first command that touches it to the last. */
@@ -83,7 +63,7 @@ export interface Recorder extends RecordingTarget {
    * @throws as `dispatch`
    */
   dispatchForm<B extends Record<string, Element>, O extends object>(
-    variants: readonly Kernel<B, O>[], shape: string, bindings: { [Name in keyof B]: Tensor<B[Name]> }, overrides: O, workgroups: Forms['workgroups'], operations: number): void;
+    kernels: readonly Kernel<B, O>[], shape: string, bindings: { [Name in keyof B]: Tensor<B[Name]> }, overrides: O, workgroups: Forms['workgroups'], operations: number): void;
   /** Copies all bytes of one tensor to another of the same size. */
   copy(from: Tensor, to: Tensor): void;
   /** Writes zeros over all bytes of a tensor. */
@@ -106,6 +86,12 @@ export const maxWorkgroups = 65535;
 export function spread(count: number): Workgroups {
   const y = Math.ceil(count / maxWorkgroups);
   return [Math.ceil(count / y), y, 1];
+}
+
+/** Workgroups for kernels that tile a matrix: columns over x, token tiles over y and, past an axis's limit, z. */
+export function tileWorkgroups(columnTiles: number, tokenTiles: number): Workgroups {
+  const slabs = Math.ceil(tokenTiles / maxWorkgroups);
+  return [columnTiles, Math.ceil(tokenTiles / slabs), slabs];
 }
 
 /** Workgroups of 64 for kernels with an invocation for each vec4 of a tensor, numbered as `spread` has it. */
@@ -149,13 +135,13 @@ export function createRecorder(target: RecordingTarget): Recorder {
         kind: 'dispatch', kernel: plain, bindings, overrides: { ...overrides } as Dispatch['overrides'], workgroups, layer: layers.join('.'), operations,
       });
     },
-    dispatchForm(variants, shape, bindings, overrides, workgroups, operations) {
-      const [plain] = variants as unknown as readonly Kernel[];
+    dispatchForm(kernels, shape, bindings, overrides, workgroups, operations) {
+      const [plain] = kernels as unknown as readonly Kernel[];
       const given = { ...overrides } as Dispatch['overrides'];
       checkDispatch(target, plain!, bindings, workgroups(plain!.tile));
       commands.push({
         kind: 'dispatch', kernel: plain!, bindings, overrides: given, workgroups: workgroups(plain!.tile), layer: layers.join('.'), operations,
-        forms: { variants: variants as unknown as readonly Kernel[], shape: `${plain!.name} ${shape} ${target.precision}`, overrides: given, workgroups },
+        forms: { kernels: kernels as unknown as readonly Kernel[], shape: `${plain!.name} ${shape} ${target.precision}`, overrides: given, workgroups },
       });
     },
     copy(from, to) {

@@ -7,38 +7,10 @@
  */
 import type { Element } from '../kernels/kernel.ts';
 import { VolsamError } from './errors.ts';
-import { createRecorder, type Recorder, type RecordingTarget } from './recorder.ts';
+import { createRecorder, type Recorder, type RecordingTarget, type Tape } from './recorder.ts';
 import { bindingAlignmentBytes, type Tensor } from './tensor.ts';
 
 type Storage = Tensor['storage'];
-
-/** Where an op puts its share of a gradient. */
-export interface Share<E extends Element = 'stored'> {
-  readonly into: Tensor<E>;
-  /** There is something in it already, to be added to. */
-  readonly accumulate: boolean;
-}
-
-export interface Tape {
-  /** Ops leave their backward here now; not so in a checkpoint's first pass. */
-  readonly recording: boolean;
-  /** Whether a gradient is kept of the tensor. */
-  tracks(tensor: Tensor): boolean;
-  /** Keeps a gradient of a tensor that no op made. */
-  watch(tensor: Tensor): void;
-  /** Leaves an op's backward, which is given the gradient of `output`, if it has an input with a gradient. */
-  record<E extends Element>(output: Tensor<E>, inputs: readonly (Tensor | undefined)[], backward: (gradient: Tensor<E>) => void): void;
-  /** Where an activation's gradient goes; undefined where none is kept. */
-  gradient<E extends Element>(tensor: Tensor<E>): Share<E> | undefined;
-  /** Where a weight's gradient goes; undefined where it is frozen. */
-  parameter(weight: Tensor | undefined): Share<'f32'> | undefined;
-  /** The input's gradient is the output's: takes its memory over. An op calls this last, when it has read the gradient. */
-  pass(input: Tensor, gradient: Tensor): void;
-  /** As `checkpointed` below. */
-  checkpoint<E extends Element>(body: (into?: Tensor<E>) => Tensor<E>, into?: Tensor<E>): Tensor<E>;
-  /** Records the backward of everything on the tape. @param gradient of `output` */
-  backward<E extends Element>(output: Tensor<E>, gradient: Tensor<E>): void;
-}
 
 interface Entry {
   readonly output: Tensor;

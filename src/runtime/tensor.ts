@@ -80,6 +80,14 @@ export function bufferOf(tensor: Tensor): GPUBuffer {
   return tensor.storage.buffer;
 }
 
+/** Every tensor in a tree of objects, such as a network's weights. */
+export function tensorsIn(value: unknown): Tensor[] {
+  if (typeof value !== 'object' || value === null) {
+    return [];
+  }
+  return 'storage' in value ? [value as Tensor] : Object.values(value).flatMap(tensorsIn);
+}
+
 /** Values to the bytes that the tensor keeps on the GPU, padded to whole words. */
 function encode(tensor: Tensor, values: Float32Array | Uint32Array): ArrayBufferView<ArrayBuffer> {
   if (tensor.element !== 'stored' || tensor.precision === 'f32') {

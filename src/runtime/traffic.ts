@@ -1,6 +1,5 @@
 /** Bytes that a list of commands moves at least, with nothing cached from one dispatch to the next, and with everything. */
-import { touches } from './plan.ts';
-import type { Command } from './recorder.ts';
+import { type Command, touches } from './command.ts';
 import type { Tensor } from './tensor.ts';
 
 export interface Traffic {

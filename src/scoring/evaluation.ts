@@ -1,7 +1,7 @@
 /** Scores of one case, their means with bootstrap intervals, and paired comparisons of two evaluations. */
 import wilcoxon from '@stdlib/stats-wilcoxon';
+import { randomOf } from '../model/random.ts';
 import type { NiftiImage } from '../formats/nifti.ts';
-import { randomOf } from '../model/synthetic.ts';
 import { InputError } from '../runtime/errors.ts';
 import { voxelMillilitres } from '../volume/orientation.ts';
 import { overlapOf } from './overlap.ts';

@@ -1,7 +1,7 @@
 /** The clicks of a test case: drawn in its lesion by its name, so that every model meets the same ones. */
+import { lesionVoxels } from '../lesions/lesion-mask.ts';
+import { randomOf } from '../model/random.ts';
 import { stridesOf, type NiftiImage } from '../formats/nifti.ts';
-import { randomOf } from '../model/synthetic.ts';
-import { lesionVoxels } from '../teaching/augmentation.ts';
 import { commonCrop } from '../volume/crop.ts';
 import type { Preset } from '../volume/preset.ts';
 

@@ -1,6 +1,7 @@
 /** Training examples: a crop drawn from a case, zoomed, mirrored, turned and shifted at random, and clicks in its lesion. */
-import type { Random } from '../model/synthetic.ts';
-import type { ResampledCase } from '../volume/crop.ts';
+import type { ResampledCase } from '../volume/resampling.ts';
+import { lesionVoxels } from '../lesions/lesion-mask.ts';
+import type { Random } from '../model/random.ts';
 import type { Point } from '../engine/inputs.ts';
 import type { Example } from '../engine/trainer.ts';
 
@@ -85,18 +86,6 @@ function cut({ volume, lesion }: ResampledCase, side: number, axes: readonly Sam
 
 function voxelAt(index: number, [, height, width]: readonly [number, number, number]): [number, number, number] {
   return [Math.floor(index / (height * width)), Math.floor(index / width) % height, index % width];
-}
-
-/** Indices of the lesion's voxels. */
-export function lesionVoxels(lesion: Uint8Array): Int32Array {
-  const found = new Int32Array(lesion.reduce((sum, value) => sum + value, 0));
-  let count = 0;
-  lesion.forEach((value, i) => {
-    if (value) {
-      found[count++] = i;
-    }
-  });
-  return found;
 }
 
 function drawClicks(target: Uint8Array, side: number, { foreground, arbitrary }: ClickRecipe, random: Random): Point[] {

@@ -1,6 +1,6 @@
 /** What would go wrong with a case in training, found before any training. */
+import { resampleCase } from '../volume/resampling.ts';
 import type { NiftiImage } from '../formats/nifti.ts';
-import { resampleCase } from '../volume/crop.ts';
 import { orientationOf } from '../volume/orientation.ts';
 import type { Preset } from '../volume/preset.ts';
 

@@ -1,11 +1,12 @@
 /** Fine-tuning on one case with its corrected mask, a few steps while a person looks on. */
+import { lesionVoxels } from '../lesions/lesion-mask.ts';
+import { resampleCase } from '../volume/resampling.ts';
+import { randomOf } from '../model/random.ts';
 import type { NiftiImage } from '../formats/nifti.ts';
 import type { TensorFile } from '../formats/safetensors.ts';
-import { randomOf } from '../model/synthetic.ts';
 import { InputError, VolsamError } from '../runtime/errors.ts';
 import type { Gpu } from '../runtime/gpu.ts';
-import { clickCountsOf, defaultRecipe, drawExample, lesionVoxels } from './augmentation.ts';
-import { resampleCase } from '../volume/crop.ts';
+import { clickCountsOf, defaultRecipe, drawExample } from './augmentation.ts';
 import type { Preset } from '../volume/preset.ts';
 import { Trainer } from '../engine/trainer.ts';
 

@@ -5,10 +5,11 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { uniform } from '../../src/model/random.ts';
 import { createNifti, formatNifti } from '../../src/formats/nifti.ts';
 import { formatSafetensors } from '../../src/formats/safetensors.ts';
 import { configs } from '../../src/model/config.ts';
-import { syntheticWeights, uniform } from '../../src/model/synthetic.ts';
+import { syntheticWeights } from '../../src/model/synthetic.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'volsam-batch-'));
 afterAll(() => rmSync(folder, { recursive: true }));

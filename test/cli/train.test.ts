@@ -4,11 +4,11 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { randomOf } from '../../src/model/random.ts';
 import { createNifti, formatNifti, parseNifti } from '../../src/formats/nifti.ts';
 import { parseSafetensors } from '../../src/formats/safetensors.ts';
 import { configs, parameterShapes } from '../../src/model/config.ts';
 import { isTrainable } from '../../src/model/adaptation.ts';
-import { randomOf } from '../../src/model/synthetic.ts';
 import { readCheckpoint } from '../../src/node/runs/checkpoint.ts';
 import type { Evaluation } from '../../src/scoring/evaluation.ts';
 

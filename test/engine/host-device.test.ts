@@ -1,10 +1,10 @@
 /** A host's own device: volumes and probabilities stay on it, several models share it, and it goes on when volsam has left. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { create, globals } from 'webgpu';
+import { useDevice } from '../../src/runtime/open-device.ts';
 import { configs } from '../../src/model/config.ts';
 import { syntheticVolume, syntheticWeights } from '../../src/model/synthetic.ts';
 import { floatsToHalves, halvesToFloats } from '../../src/runtime/float16.ts';
-import { useDevice } from '../../src/runtime/gpu.ts';
 import { bufferOf, readTensor } from '../../src/runtime/tensor.ts';
 import { Sam3D } from '../../src/engine/sam3d.ts';
 import type { Point, Volume } from '../../src/engine/inputs.ts';

@@ -1,10 +1,11 @@
 /** The other adaptations against the paper's, which is held against the reference: each is it with some weights fixed. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { randomOf } from '../../src/model/random.ts';
 import type { TensorFile } from '../../src/formats/safetensors.ts';
 import { isTrainable, type Adaptation } from '../../src/model/adaptation.ts';
 import { configOf, configs, parameterShapes, type Config } from '../../src/model/config.ts';
 import { completedWeights } from '../../src/model/initial-weights.ts';
-import { randomOf, syntheticTarget, syntheticVolume, syntheticWeights } from '../../src/model/synthetic.ts';
+import { syntheticTarget, syntheticVolume, syntheticWeights } from '../../src/model/synthetic.ts';
 import { openGpu } from '../../src/node/gpu/open-gpu.ts';
 import type { Gpu } from '../../src/runtime/gpu.ts';
 import { sizeOf } from '../../src/runtime/tensor.ts';

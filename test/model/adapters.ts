@@ -1,16 +1,16 @@
-import { safeChoice } from '../../src/kernels/forms.ts';
+import { safeForm } from '../../src/kernels/forms.ts';
 import type { Precision } from '../../src/kernels/kernel.ts';
 import type { Gpu } from '../../src/runtime/gpu.ts';
+import type { TunableGpu } from '../../src/runtime/tuner.ts';
+import { withChoice } from '../setup/chosen-forms.ts';
 
-/** As on a GPU, wherever there is a form of the given idea; the plain one is the tiled one. */
-const asGpu = (idea: string) => (gpu: Gpu): Gpu => ({
-  ...gpu, adapter: { ...gpu.adapter, software: false },
-  choose: (shape, candidates, traits) => candidates.find(({ kernel }) => idea !== '' && kernel.name.endsWith(idea)) ?? safeChoice(shape, candidates, traits),
-});
+/** As on a GPU, wherever there is the given form; the plain one is the tiled one. */
+const asGpu = (form: string) => (gpu: Gpu): TunableGpu => withChoice({ ...gpu, adapter: { ...gpu.adapter, software: false } },
+  (shape, forms, traits) => forms.find(({ kernel }) => form !== '' && kernel.name.endsWith(form)) ?? safeForm(shape, forms, traits));
 
 /** Ways in which a whole network runs here: as the adapter does by itself, and with each other form of its kernels. */
 export const adapters = {
-  'the device\'s own kernels': (gpu: Gpu): Gpu => gpu,
+  'the device\'s own kernels': (gpu: Gpu): TunableGpu => gpu,
   'tiled kernels': asGpu(''),
   'kernels straight from memory': asGpu('.registers'),
   'matrix units': asGpu('.subgroup-matrix'),

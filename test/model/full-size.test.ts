@@ -1,6 +1,7 @@
 /** ViT-B, ViT-L and ViT-H recorded without a GPU: no binding over the least limit of any device, and what memory they plan. */
 import { expect, test } from 'vitest';
 import { globals } from 'webgpu';
+import { lifetimesOf } from '../../src/runtime/lifetimes.ts';
 import { configs, parameterShapes } from '../../src/model/config.ts';
 import { decodeClick, decodeShared } from '../../src/model/decoder.ts';
 import { encode } from '../../src/model/encoder.ts';
@@ -9,7 +10,6 @@ import { uploadWeights } from '../../src/model/weights.ts';
 import { widthsOf } from '../../src/model/widths.ts';
 import { placeTensors } from '../../src/runtime/arena.ts';
 import type { Gpu } from '../../src/runtime/gpu.ts';
-import { lifetimesOf } from '../../src/runtime/plan.ts';
 import { createRecorder } from '../../src/runtime/recorder.ts';
 import { sizeOf } from '../../src/runtime/tensor.ts';
 

@@ -1,4 +1,4 @@
-import { weightGradientVariants } from '../../src/kernels/generated.ts';
+import { weightGradientForms } from '../../src/kernels/generated.ts';
 import { channelsOf, packWeight } from '../../src/ops/channels.ts';
 import { conv3d } from '../../src/ops/conv3d.ts';
 import { convolve } from './convolution.statement.ts';
@@ -26,4 +26,4 @@ gradientSuite('conv3d', cases, ({ side, inWidth, outWidth }, precision) => ({
     return y;
   },
   record: (r, t) => conv3d(r, t.x, t.weight),
-}), weightGradientVariants);
+}), weightGradientForms);

@@ -1,4 +1,4 @@
-import { conv3dVariants } from '../../src/kernels/generated.ts';
+import { conv3dForms } from '../../src/kernels/generated.ts';
 import { channelsOf, packWeight } from '../../src/ops/channels.ts';
 import { conv3d } from '../../src/ops/conv3d.ts';
 import { expectClose, opSuite, random, runOp } from './harness.ts';
@@ -38,4 +38,4 @@ opSuite('conv3d', cases, async (gpu, target, { shape, outWidth }) => {
     return sum;
   });
   expectClose(places.map((i) => found[i]!), expected, target.precision);
-}, conv3dVariants);
+}, conv3dForms);

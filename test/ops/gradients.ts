@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Kernel, Precision } from '../../src/kernels/kernel.ts';
 import { openGpu } from '../../src/node/gpu/open-gpu.ts';
 import type { Gpu } from '../../src/runtime/gpu.ts';
-import { finishPlan } from '../../src/runtime/plan.ts';
+import { finishTunedPlan, type TunableGpu } from '../../src/runtime/tuner.ts';
 import type { Recorder, RecordingTarget } from '../../src/runtime/recorder.ts';
 import { createTapedRecorder } from '../../src/runtime/tape.ts';
 import { destroyTensor, readTensor, uploadTensor, type Tensor } from '../../src/runtime/tensor.ts';
@@ -50,7 +50,7 @@ const mostDraws = 10;
 const asIs = (values: Float32Array) => values;
 
 /** Gradients on the device, in its layout; its memory is full of NaNs before. */
-async function deviceGradients<Names extends string>(gpu: Gpu, target: RecordingTarget, { inputs, record, once, constants = {} }: GradientCheck<Names>, dy: Float32Array): Promise<Record<Names, Float32Array>> {
+async function deviceGradients<Names extends string>(gpu: TunableGpu, target: RecordingTarget, { inputs, record, once, constants = {} }: GradientCheck<Names>, dy: Float32Array): Promise<Record<Names, Float32Array>> {
   const names = Object.keys(inputs) as Names[];
   const tensors = Object.fromEntries(names.map((name) => {
     const { values, shape, pack = asIs } = inputs[name];
@@ -73,7 +73,7 @@ async function deviceGradients<Names extends string>(gpu: Gpu, target: Recording
     r.tape.backward(y, seed);
   }
   watched.forEach((name) => r.copy(r.tape.gradient(tensors[name])!.into, results[name]));
-  const plan = await finishPlan(gpu, r);
+  const plan = await finishTunedPlan(gpu, r);
   plan.blocks.forEach((block) => gpu.device.queue.writeBuffer(block, 0, new Uint8Array(block.size).fill(0xff)));
   await plan.replay();
   const found = {} as Record<Names, Float32Array>;
@@ -129,7 +129,7 @@ function draw<Names extends string>(precision: Precision, make: () => GradientCh
 }
 
 /** Compares the device's gradients with derivatives of the statement. */
-async function check<Names extends string>(gpu: Gpu, target: RecordingTarget, make: () => GradientCheck<Names>): Promise<void> {
+async function check<Names extends string>(gpu: TunableGpu, target: RecordingTarget, make: () => GradientCheck<Names>): Promise<void> {
   const { given, dy, expected } = draw(target.precision, make);
   const { inputs, packOutput = asIs, once, bounds } = given;
   const found = await deviceGradients(gpu, target, given, packOutput(dy));

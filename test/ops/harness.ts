@@ -1,12 +1,14 @@
 /** Runs one op on the device in every variant, over poisoned memory, and compares with float64. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { traitsOf } from '../../src/runtime/compilation.ts';
 import type { Element, Kernel, Precision } from '../../src/kernels/kernel.ts';
-import { candidatesOf, safeChoice, type Candidate } from '../../src/kernels/forms.ts';
+import { formsOf, safeForm, type Form } from '../../src/kernels/forms.ts';
 import { openGpu } from '../../src/node/gpu/open-gpu.ts';
 import { floatsToHalves, halvesToFloats } from '../../src/runtime/float16.ts';
 import type { Gpu } from '../../src/runtime/gpu.ts';
-import { finishPlan, traitsOf } from '../../src/runtime/plan.ts';
+import { finishTunedPlan, type TunableGpu } from '../../src/runtime/tuner.ts';
 import { createRecorder, type Recorder, type RecordingTarget } from '../../src/runtime/recorder.ts';
+import { withChoice } from '../setup/chosen-forms.ts';
 import { destroyTensor, sizeOf, uploadTensor, type Tensor } from '../../src/runtime/tensor.ts';
 
 /** Values of an input, as the device will see them, with the shape that they are uploaded in. */
@@ -37,24 +39,24 @@ export function waysOf(variants: readonly Kernel[] = []): Way[] {
   if (variants.length === 0) {
     return [recordedFor('CPU', 'f32'), recordedFor('GPU', 'f32'), recordedFor('GPU', 'f16')];
   }
-  const everything = variants.flatMap((kernel) => candidatesOf([kernel], {
+  const everything = variants.flatMap((kernel) => formsOf([kernel], {
     precision: 'f16', software: false, features: new Set(kernel.needs.features), matrixSide: 8, subgroupSize: typeof kernel.needs.subgroupLanes === 'number' ? kernel.needs.subgroupLanes : 8,
   }));
   return precisions.flatMap((precision) => everything.filter(({ kernel }) => precision === 'f16' || !kernel.needs.halfPrecision)
     .map(({ name }): Way => ({ name: `${precision}, ${name}`, target: { precision, software: false, bindingBytes }, form: name.slice(variants[0]!.name.length) })));
 }
 
-const formOf = (shape: string, { name }: Candidate): string => name.slice(shape.split(' ')[0]!.length);
+const formOf = (shape: string, { name }: Form): string => name.slice(shape.split(' ')[0]!.length);
 
 /** The device, taking the given form wherever there is one of that name; undefined where it cannot run it. */
-export function withForm(gpu: Gpu, { target: { precision }, form }: Way, variants: readonly Kernel[] = []): Gpu | undefined {
+export function withForm(gpu: Gpu, { target: { precision }, form }: Way, variants: readonly Kernel[] = []): TunableGpu | undefined {
   if (precision === 'f16' && !gpu.features.has('shader-f16')) {
     return undefined;
   }
-  if (form !== undefined && !candidatesOf(variants, traitsOf(gpu, precision)).some((candidate) => formOf(variants[0]!.name, candidate) === form)) {
+  if (form !== undefined && !formsOf(variants, traitsOf(gpu, precision)).some((candidate) => formOf(variants[0]!.name, candidate) === form)) {
     return undefined;
   }
-  return { ...gpu, choose: (shape, candidates, traits) => candidates.find((candidate) => formOf(shape, candidate) === form) ?? safeChoice(shape, candidates, traits) };
+  return withChoice(gpu, (shape, forms, traits) => forms.find((one) => formOf(shape, one) === form) ?? safeForm(shape, forms, traits));
 }
 
 function rounded(values: Float32Array, precision: Precision): Float32Array {
@@ -73,12 +75,12 @@ export type Uploaded<I> = { [Name in keyof I]: I[Name] extends Input<infer E> ? 
  * Records `record` over the uploaded inputs, fills the arena with NaNs and replays.
  * @returns the values of the tensor that `record` returned
  */
-export async function runOp<I extends Record<string, Input>>(gpu: Gpu, target: RecordingTarget, inputs: I, record: (r: Recorder, t: Uploaded<I>) => Tensor): Promise<Float32Array> {
+export async function runOp<I extends Record<string, Input>>(gpu: TunableGpu, target: RecordingTarget, inputs: I, record: (r: Recorder, t: Uploaded<I>) => Tensor): Promise<Float32Array> {
   const uploaded = Object.fromEntries(Object.entries(inputs).map(([name, { element, shape, values }]) =>
     [name, uploadTensor(gpu, name, element, target.precision, shape, values)])) as Uploaded<I>;
   const r = createRecorder(target);
   r.tap('result', record(r, uploaded));
-  const plan = await finishPlan(gpu, r);
+  const plan = await finishTunedPlan(gpu, r);
   for (const block of plan.blocks) {
     gpu.device.queue.writeBuffer(block, 0, new Uint8Array(block.size).fill(0xff));
   }

@@ -1,4 +1,4 @@
-import { weightGradientVariants } from '../../src/kernels/generated.ts';
+import { weightGradientForms } from '../../src/kernels/generated.ts';
 import { channelsOf, packWeight } from '../../src/ops/channels.ts';
 import { linear } from '../../src/ops/linear.ts';
 import { activations } from './activation.statement.ts';
@@ -34,7 +34,7 @@ gradientSuite('linear', cases, ({ tokens, inWidth, outWidth, activation }, preci
   statement: ({ x, weight, bias }) => statement(x, weight, bias, inWidth, activation),
   record: (r, t) => linear(r, t.x, t, activation === 'none' ? {} : { activation }),
   samples: tokens > 1000 ? 8 : 30,
-}), weightGradientVariants);
+}), weightGradientForms);
 
 gradientSuite('linear with a residual, without a bias', cases, ({ inWidth, outWidth, activation }, precision) => {
   const tokens = 9;

@@ -1,4 +1,4 @@
-import { linearVariants } from '../../src/kernels/generated.ts';
+import { linearForms } from '../../src/kernels/generated.ts';
 import { linear } from '../../src/ops/linear.ts';
 import { activations } from './activation.statement.ts';
 import { layerNormStatement } from './layer-norm.statement.ts';
@@ -39,4 +39,4 @@ opSuite('linear', cases, async (gpu, target, size) => {
     }
   }
   expectClose(found, expected, target.precision);
-}, linearVariants);
+}, linearForms);

@@ -1,4 +1,4 @@
-import { weightGradientVariants } from '../../src/kernels/generated.ts';
+import { weightGradientForms } from '../../src/kernels/generated.ts';
 import { linearWeightGradient } from '../../src/ops/weight-gradient.ts';
 import { expectClose, opSuite, random, runOp } from './harness.ts';
 
@@ -25,4 +25,4 @@ opSuite('linearWeightGradient', cases, async (gpu, target, { tokens, inWidth, ou
     }
   }
   expectClose(found, expected, 'f32', 5e-6);
-}, weightGradientVariants);
+}, weightGradientForms);

@@ -1,4 +1,4 @@
-import { windowAttentionBackwardQueryVariants } from '../../src/kernels/generated.ts';
+import { windowAttentionBackwardQueryForms } from '../../src/kernels/generated.ts';
 import { channelsOf, padChannels } from '../../src/ops/channels.ts';
 import { windowAttention } from '../../src/ops/window-attention.ts';
 import { gradientSuite } from './gradients.ts';
@@ -35,4 +35,4 @@ gradientSuite('windowAttention', cases, (size, precision) => {
     once: true,
     samples,
   };
-}, windowAttentionBackwardQueryVariants);
+}, windowAttentionBackwardQueryForms);

@@ -1,4 +1,4 @@
-import { windowAttentionVariants } from '../../src/kernels/generated.ts';
+import { windowAttentionForms } from '../../src/kernels/generated.ts';
 import { expect, test } from 'vitest';
 import { channelsOf, padChannels, unpadChannels } from '../../src/ops/channels.ts';
 import { resizedTable, windowAttention, windowBands } from '../../src/ops/window-attention.ts';
@@ -35,7 +35,7 @@ opSuite('windowAttention', cases, async (gpu, target, c) => {
   const expected = windowAttentionStatement(qkv.values, tables.values, c, firstRow);
   expectClose(unpadChannels(found, { ...one, width: outWidth }), expected, target.precision);
   expect(found.every((v, i) => i % outWidth < one.width || v === 0)).toBe(true);
-}, windowAttentionVariants);
+}, windowAttentionForms);
 
 test('windowBands covers every row once, in rolled order, at whatever limit', () => {
   for (const [grid, window, shift, limitBytes] of [[32, 8, 4, 8], [32, 8, 0, 16], [6, 3, 1, 1], [8, 4, 2, 1000]] as const) {

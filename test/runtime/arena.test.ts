@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
+import { lifetimesOf } from '../../src/runtime/lifetimes.ts';
 import { linear } from '../../src/ops/linear.ts';
 import { placeTensors } from '../../src/runtime/arena.ts';
-import { lifetimesOf } from '../../src/runtime/plan.ts';
 import { createRecorder, maxWorkgroups, spread } from '../../src/runtime/recorder.ts';
 import { rows, type ArenaStorage, type Tensor } from '../../src/runtime/tensor.ts';
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import type { Command } from '../../src/runtime/command.ts';
 import { createPace, operationsOf, submissionEnd } from '../../src/runtime/pace.ts';
-import type { Command } from '../../src/runtime/recorder.ts';
 
 const dispatch = (operations: number) => ({ kind: 'dispatch', operations }) as Command;
 const tap = (name: string) => ({ kind: 'tap', name }) as Command;

@@ -1,9 +1,9 @@
 /** The tape by itself: what it records, what it leaves out, and checkpoints. */
 import { expect, test } from 'vitest';
+import type { Command, Dispatch } from '../../src/runtime/command.ts';
 import { linear } from '../../src/ops/linear.ts';
 import { layerNorm } from '../../src/ops/layer-norm.ts';
 import { withoutDeadCommands } from '../../src/runtime/dead-commands.ts';
-import type { Command, Dispatch } from '../../src/runtime/recorder.ts';
 import { checkpointed, createTapedRecorder } from '../../src/runtime/tape.ts';
 import { rows, type Tensor } from '../../src/runtime/tensor.ts';
 

@@ -1,13 +1,12 @@
 /** Forms are timed once a device, remembered, and computed with. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { linearVariants } from '../../src/kernels/generated.ts';
-import { candidatesOf, safeChoice, type Traits } from '../../src/kernels/forms.ts';
+import { linearForms } from '../../src/kernels/generated.ts';
+import { formsOf, safeForm, type Traits } from '../../src/kernels/forms.ts';
 import { openGpu } from '../../src/node/gpu/open-gpu.ts';
 import { linear } from '../../src/ops/linear.ts';
 import type { Gpu } from '../../src/runtime/gpu.ts';
-import { finishPlan } from '../../src/runtime/plan.ts';
 import { createRecorder, targetOf } from '../../src/runtime/recorder.ts';
-import { createTuning, type TuningStore } from '../../src/runtime/tuner.ts';
+import { createTuning, finishTunedPlan, type TunableGpu, type TuningStore } from '../../src/runtime/tuner.ts';
 
 let gpu: Gpu;
 beforeAll(async () => {
@@ -28,10 +27,10 @@ function memoryStore(): TuningStore & { writes: number; saved: Map<string, Reado
   return store;
 }
 
-async function kernelOf(view: Gpu): Promise<string> {
+async function kernelOf(view: TunableGpu): Promise<string> {
   const r = createRecorder(targetOf(view, 'f32'));
   linear(r, r.tensor('stored', [256, 32]), { weight: r.tensor('stored', [32, 64]) });
-  const plan = await finishPlan(view, r);
+  const plan = await finishTunedPlan(view, r);
   const [command] = plan.commands;
   plan.dispose();
   return command?.kind === 'dispatch' ? command.kernel.name : '';
@@ -62,8 +61,8 @@ test('what the store says is taken; a form that no longer exists falls back to t
 
 test('candidates are what the device can run, and the safe one suits it', () => {
   const bare: Traits = { precision: 'f32', software: false, features: new Set(), subgroupSize: undefined, matrixSide: undefined };
-  const names = (traits: Traits) => candidatesOf(linearVariants, traits).map(({ name }) => name);
-  const safe = (traits: Traits) => safeChoice('', candidatesOf(linearVariants, traits), traits).name;
+  const names = (traits: Traits) => formsOf(linearForms, traits).map(({ name }) => name);
+  const safe = (traits: Traits) => safeForm('', formsOf(linearForms, traits), traits).name;
   expect(names(bare)).toEqual(['linear 64x64', 'linear 128x128', 'linear.registers 8x64', 'linear.registers 64x64']);
   expect(safe(bare)).toBe('linear 64x64');
   expect(safe({ ...bare, software: true })).toBe('linear.registers 8x64');
@@ -73,5 +72,5 @@ test('candidates are what the device can run, and the safe one suits it', () => 
   expect(names(matrices)).toContain('linear.subgroup-matrix');
   expect(names({ ...matrices, precision: 'f32' })).toEqual(names(bare));
   expect(names({ ...matrices, matrixSide: undefined })).toEqual(names(bare));
-  expect(candidatesOf(linearVariants, matrices).find(({ name }) => name === 'linear.subgroup-matrix')!.settings).toEqual({ subgroupLanes: 32 });
+  expect(formsOf(linearForms, matrices).find(({ name }) => name === 'linear.subgroup-matrix')!.settings).toEqual({ subgroupLanes: 32 });
 });

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import process from 'node:process';
 import { openDevice, type Gpu } from 'volsam/core';
+import { withChoice } from '../setup/chosen-forms.ts';
 import { firstPrediction, goldenErrors, roundsOf } from './engine.ts';
 import { compiledKernels } from './kernels.ts';
 
@@ -28,8 +29,8 @@ async function answer(): Promise<object> {
   const { name: adapter } = gpu.adapter;
   switch (what) {
     case 'goldens': return { adapter, ...await goldenErrors(gpu, bytes) };
-    // Not the forms for software adapters, but those that a GPU without any extra takes.
-    case 'plain': return { adapter, ...await goldenErrors({ ...gpu, choose: (_, candidates) => candidates[0]! }, bytes) };
+    // Not the forms for software devices, but those that a GPU without any extra takes.
+    case 'plain': return { adapter, ...await goldenErrors(withChoice(gpu, (_, forms) => forms[0]!), bytes) };
     case 'kernels': return { adapter, ...await compiledKernels(gpu) };
     default: return { adapter, ...await roundsOf(gpu, bytes, 200, () => {
       globalThis.gc?.(); // what is judged is what lasts

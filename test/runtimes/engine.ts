@@ -1,5 +1,6 @@
 /** What is checked in every runtime, with `volsam/core` alone; built into one script by `runtimes.ts`. */
 import { syntheticTarget } from '../../src/model/synthetic.ts';
+import type { TunableGpu } from '../../src/runtime/tuner.ts';
 import { configNamed, parseSafetensors, Sam3D, type Gpu, type Point, type TensorFile, type Volume } from 'volsam/core';
 
 /** The largest relative L2 distance from the reference's values. */
@@ -43,7 +44,7 @@ export function caseOf(bytes: Uint8Array): Case {
 }
 
 /** Every intermediate and every gradient. */
-export async function goldenErrors(gpu: Gpu, bytes: Uint8Array): Promise<GoldenErrors> {
+export async function goldenErrors(gpu: TunableGpu, bytes: Uint8Array): Promise<GoldenErrors> {
   const { goldens, weights, volume, points, target } = caseOf(bytes);
   const under = (kind: string) => [...goldens.shapes.keys()].flatMap((name) => (name.startsWith(`${kind}/`) ? [name.slice(kind.length + 1)] : []));
   using sam = await Sam3D.create(gpu, weights);

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
-import { randomOf } from '../../src/model/synthetic.ts';
-import { clickCountsOf, defaultRecipe, drawExample, lesionVoxels, paperRecipe } from '../../src/teaching/augmentation.ts';
+import { lesionVoxels } from '../../src/lesions/lesion-mask.ts';
+import { randomOf } from '../../src/model/random.ts';
+import { clickCountsOf, defaultRecipe, drawExample, paperRecipe } from '../../src/teaching/augmentation.ts';
 
 const shape = [40, 50, 30] as const;
 

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
+import { readCrop, writeCropBox } from '../../src/volume/resampling.ts';
 import type { Affine, NiftiImage } from '../../src/formats/nifti.ts';
 import { eachRow } from '../../src/volume/box.ts';
-import { cropRound, readCrop, writeCropBox, type Crop } from '../../src/volume/crop.ts';
+import { cropRound, type Crop } from '../../src/volume/crop.ts';
 import { networkAxes, orientationOf, worldToVoxel } from '../../src/volume/orientation.ts';
 import { parsePreset, presets, type Preset } from '../../src/volume/preset.ts';
 

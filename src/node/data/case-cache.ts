@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { resampleCase, type ResampledCase } from '../../volume/resampling.ts';
 import { formatSafetensors, parseSafetensors } from '../../formats/safetensors.ts';
-import { resampleCase, type ResampledCase } from '../../volume/crop.ts';
 import type { Preset } from '../../volume/preset.ts';
 import type { DatasetCase } from './dataset.ts';
 import { writeWhole } from '../files/disk.ts';

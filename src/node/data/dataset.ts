@@ -1,7 +1,7 @@
 /** Datasets: the Medical Segmentation Decathlon's dataset.json, or a CSV of two columns. */
 import { basename, dirname, isAbsolute, join } from 'node:path';
 import { parse } from 'csv-parse/sync';
-import { randomOf } from '../../model/synthetic.ts';
+import { randomOf } from '../../model/random.ts';
 import { InputError } from '../../runtime/errors.ts';
 import { readBytes } from '../files/disk.ts';
 

@@ -1,5 +1,4 @@
 /** Volumes in Node, in any format that people have them in, and masks on their grids. */
-import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { rename, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
@@ -9,7 +8,7 @@ import { formatNifti, parseNifti, type NiftiImage } from '../../formats/nifti.ts
 import { InputError } from '../../runtime/errors.ts';
 import type { DicomSeries } from '../../formats/dicom-series.ts';
 import { openSeries, readSeries } from '../dicom/series.ts';
-import { headOf, readBytes, writeBeside, writeWhole } from './disk.ts';
+import { fileHash, hashOf, headOf, readBytes, writeBeside, writeWhole } from './disk.ts';
 import { withItk } from '../workers/itk.ts';
 
 export interface VolumeFile {
@@ -71,17 +70,9 @@ async function filesOf(path: string, format: Format): Promise<string[]> {
   }
 }
 
-async function hashOf(files: readonly string[]): Promise<string> {
-  const hash = createHash('sha256');
-  for (const file of files) {
-    hash.update(await readBytes(file));
-  }
-  return hash.digest('hex');
-}
-
 /** SHA-256 of a volume's bytes, without reading its voxels. @throws InputError as `readVolume` */
 export async function volumeHash(path: string): Promise<string> {
-  return hashOf(await filesOf(path, await formatOf(path)));
+  return fileHash(...await filesOf(path, await formatOf(path)));
 }
 
 /**
@@ -94,21 +85,26 @@ export async function readVolume(path: string): Promise<VolumeFile> {
   switch (format) {
     case 'nifti': {
       const bytes = await readBytes(path);
-      return { image: parseNifti(bytes, path), sha256: createHash('sha256').update(bytes).digest('hex'), notes: [] };
+      return { image: parseNifti(bytes, path), sha256: hashOf(bytes), notes: [] };
     }
     case 'nifti pair': {
       const [header, voxels] = pairOf(path);
-      return { image: parseNifti(await readBytes(header), header, await readBytes(voxels)), sha256: await hashOf([header, voxels]), notes: [] };
+      return { image: parseNifti(await readBytes(header), header, await readBytes(voxels)), sha256: await fileHash(header, voxels), notes: [] };
     }
     case 'itk': {
       const image = await withItk((itk) => itk.readImage(resolve(path)));
-      return { image: fromItk(image, path), sha256: await hashOf(await filesOf(path, format)), notes: [] };
+      return { image: fromItk(image, path), sha256: await fileHash(...await filesOf(path, format)), notes: [] };
     }
     case 'dicom': {
       const series = await openSeries(path);
-      return { image: await readSeries(series, path), sha256: await hashOf(series.slices.map((slice) => slice.path)), notes: [series.summary, ...series.warnings], series };
+      return { image: await readSeries(series, path), sha256: await fileHash(...series.slices.map((slice) => slice.path)), notes: [series.summary, ...series.warnings], series };
     }
   }
+}
+
+/** @throws InputError as `parseNifti` */
+export async function readNifti(path: string): Promise<NiftiImage> {
+  return parseNifti(await readBytes(path), path);
 }
 
 /** @throws InputError where it ends otherwise than `writeVolume` takes it */

@@ -1,9 +1,9 @@
 /** Opens the machine's GPU in Node, through Dawn. */
 import { tmpdir } from 'node:os';
 import { create, globals } from 'webgpu';
+import { openDevice } from '../../runtime/open-device.ts';
 import { AdapterError } from '../../runtime/errors.ts';
-import { openDevice, type Gpu } from '../../runtime/gpu.ts';
-import { createTuning, type OpenOptions } from '../../runtime/tuner.ts';
+import { createTuning, type OpenOptions, type TunableGpu } from '../../runtime/tuner.ts';
 import { pollPatiently } from './dawn-polling.ts';
 import { fileTuningStore } from './tuning-store.ts';
 
@@ -16,7 +16,7 @@ let instance: GPU | undefined;
  * Takes the machine's own GPU where there is one, else its software adapter.
  * @throws AdapterError where WebGPU finds neither
  */
-export async function openGpu({ tune = true, report }: OpenOptions = {}): Promise<Gpu> {
+export async function openGpu({ tune = true, report }: OpenOptions = {}): Promise<TunableGpu> {
   process.env.XDG_RUNTIME_DIR ??= tmpdir(); // the Vulkan loader complains where it is unset
   Object.assign(globalThis, globals);
   if (instance === undefined) {

@@ -1,9 +1,9 @@
 /** An evaluation as CSV, JSON and a page; two evaluations side by side as a page. */
+import { formatPng } from '../files/png.ts';
 import { formatCsv } from '../../formats/csv.ts';
 import type { CaseScores, Comparison, Evaluation, Metric, Summary } from '../../scoring/evaluation.ts';
 import type { Spread } from '../../scoring/robustness.ts';
 import { metrics } from '../../scoring/evaluation.ts';
-import { formatPng } from '../files/disk.ts';
 import { formatPage, lineChart, type Section } from './report-page.ts';
 import type { EvaluatedCase } from '../runs/evaluation-run.ts';
 

@@ -1,6 +1,7 @@
 /** A run's report: curves of loss and Dice, and pictures of validation cases. */
+import { formatPng } from '../files/png.ts';
 import type { Picture } from '../../lesions/overlay.ts';
-import { formatPng, writeWhole } from '../files/disk.ts';
+import { writeWhole } from '../files/disk.ts';
 import { formatPage, lineChart, type Section } from './report-page.ts';
 import type { LogRecord, StepRecord, ValidationRecord } from '../runs/training-log.ts';
 

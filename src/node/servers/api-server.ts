@@ -6,6 +6,7 @@ import { basename, join } from 'node:path';
 import swagger from '@fastify/swagger';
 import fastify, { type FastifyInstance } from 'fastify';
 import { formatNifti } from '../../formats/nifti.ts';
+import { createTurns } from '../../engine/turns.ts';
 import { InputError } from '../../runtime/errors.ts';
 import { paint, type LesionMask } from '../../lesions/lesion-mask.ts';
 import { measuresOf } from '../../lesions/lesion-measures.ts';
@@ -62,19 +63,15 @@ function isToken(given: string | undefined, token: string): boolean {
 
 /** Masks in turn: the session has one image at a time. */
 function createMaskMaker(session: Session, preset: Preset) {
+  const inTurn = createTurns();
   let current: VolumeFile | undefined;
-  let last: Promise<unknown> = Promise.resolve();
-  return (volume: VolumeFile, clicks: readonly (readonly number[])[]) => {
-    const turn = last.then(async () => {
-      if (current !== volume) {
-        session.load(volume.image, preset);
-        current = volume;
-      }
-      return session.segment(clicks);
-    });
-    last = turn.catch(() => undefined);
-    return turn;
-  };
+  return (volume: VolumeFile, clicks: readonly (readonly number[])[]) => inTurn(async () => {
+    if (current !== volume) {
+      session.load(volume.image, preset);
+      current = volume;
+    }
+    return session.segment(clicks);
+  });
 }
 
 function addRoutes(app: FastifyInstance, { session, preset }: ApiOptions): void {

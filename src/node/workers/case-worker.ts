@@ -1,7 +1,8 @@
 /** Reads a case and resamples its crops off the main thread, while the GPU has another one. */
 import { transfer } from 'comlink';
+import { readCrop } from '../../volume/resampling.ts';
 import type { ClicksFile } from '../../formats/clicks.ts';
-import { cropKey, readCrop } from '../../volume/crop.ts';
+import { cropKey } from '../../volume/crop.ts';
 import type { Volume } from '../../engine/inputs.ts';
 import { cropsRound } from '../../lesions/lesion-crops.ts';
 import type { Preset } from '../../volume/preset.ts';

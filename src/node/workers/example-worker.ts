@@ -1,8 +1,9 @@
 /** Draws training examples off the main thread; `example-stream.ts` is the other end. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { randomOf } from '../../model/synthetic.ts';
-import { drawExample, lesionVoxels, type ClickRecipe } from '../../teaching/augmentation.ts';
-import type { ResampledCase } from '../../volume/crop.ts';
+import { lesionVoxels } from '../../lesions/lesion-mask.ts';
+import type { ResampledCase } from '../../volume/resampling.ts';
+import { randomOf } from '../../model/random.ts';
+import { drawExample, type ClickRecipe } from '../../teaching/augmentation.ts';
 import type { Preset } from '../../volume/preset.ts';
 import { cachedCase } from '../data/case-cache.ts';
 import type { DatasetCase } from '../data/dataset.ts';

@@ -1,0 +1,35 @@
+/** What options' texts mean. */
+import { InvalidArgumentError } from 'commander';
+import type { Precision } from '../kernels/kernel.ts';
+import { configNamed } from '../model/config.ts';
+import { readBytes } from '../node/files/disk.ts';
+import { parsePreset, presets, type Preset } from '../volume/preset.ts';
+
+/** @throws InputError where it is neither a preset's name nor a preset file */
+export async function presetNamed(name: string): Promise<Preset> {
+  return Object.hasOwn(presets, name) ? presets[name]! : parsePreset(new TextDecoder().decode(await readBytes(name)), name);
+}
+
+export function parsePrecision(text: string): Precision {
+  if (text !== 'f32' && text !== 'f16') {
+    throw new InvalidArgumentError('accepted are f32 and f16');
+  }
+  return text;
+}
+
+/** A parser of numbers within bounds. */
+export function numberFrom(low: number, whole: boolean): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() === '' || !Number.isFinite(value) || value < low || (whole && !Number.isInteger(value))) {
+      throw new InvalidArgumentError(`accepted is a ${whole ? 'whole ' : ''}number from ${low} on`);
+    }
+    return value;
+  };
+}
+
+/** @throws InputError where the text names no configuration */
+export function parseConfig(text: string): string {
+  configNamed(text);
+  return text;
+}
