@@ -14,6 +14,7 @@ override accumulate: bool = false;
 @group(0) @binding(1) var<storage, read> dy: array<vec4<stored>>;
 @group(0) @binding(2) var<storage, read_write> dx: array<vec4<stored>>;
 
+// shared/erf
 // The error function to 1.4e-7 (our own least-squares fits: a polynomial in a^2, and in 1/(1 + a/2) for the tail).
 fn erf(a: f32) -> f32 {
   let m = abs(a);
@@ -24,6 +25,7 @@ fn erf(a: f32) -> f32 {
   let far = 1.0 - exp(-min(z, 17.0)) * tail;
   return sign(a) * select(far, near, m < 1.0);
 }
+// end of shared/erf
 
 fn geluSlope(v: vec4<f32>) -> vec4<f32> {
   let u = v * 0.70710678;

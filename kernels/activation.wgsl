@@ -13,6 +13,7 @@ override hasResidual: bool = false;
 @group(0) @binding(1) var<storage, read> residual: array<vec4<stored>>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<stored>>;
 
+// shared/erf
 // The error function to 1.4e-7 (our own least-squares fits: a polynomial in a^2, and in 1/(1 + a/2) for the tail).
 fn erf(a: f32) -> f32 {
   let m = abs(a);
@@ -23,11 +24,15 @@ fn erf(a: f32) -> f32 {
   let far = 1.0 - exp(-min(z, 17.0)) * tail;
   return sign(a) * select(far, near, m < 1.0);
 }
+// end of shared/erf
 
+// shared/gelu
+// torch.nn.GELU, by the error function.
 fn gelu(v: vec4<f32>) -> vec4<f32> {
   let u = v * 0.70710678;
   return 0.5 * v * (vec4<f32>(1.0) + vec4<f32>(erf(u.x), erf(u.y), erf(u.z), erf(u.w)));
 }
+// end of shared/gelu
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,

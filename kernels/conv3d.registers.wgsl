@@ -5,19 +5,21 @@
 // weight   (3, 3, 3, inWidth, outWidth)          stored, outWidth fastest, a multiple of 4
 // y        (height, gridWidth, depth, outWidth)  stored
 // tileColumns  what a workgroup makes of `tileDepth` tokens along depth
-// suits software adapters
+// suits software devices
 // One invocation makes 8 tokens along depth x 1 vec4 column in registers, so that a loaded value serves three taps.
 // 54 * tokens * inWidth * outWidth operations; reads weight once for every 8 tokens, and x about 11 times for
 // every tileColumns columns, mostly from cache.
 
 alias stored = f32;
 
+// shared/conv3d-sizes
 override height: u32;
 override gridWidth: u32;
 override depth: u32;
 override inWidth: u32;
 override outWidth: u32;
 override accumulate: bool = false;
+// end of shared/conv3d-sizes
 override tileColumns: u32 = 32u;
 override columnLanes: u32 = tileColumns / 4u;
 
@@ -73,10 +75,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     if (firstDepth + r < depth) {
       let at = ((h * gridWidth + w) * depth + firstDepth + r) * outWidth4 + column;
       var value = sum[r];
+      // shared/accumulated
       if (accumulate) {
         value += vec4<f32>(y[at]);
       }
       y[at] = vec4<stored>(value);
+      // end of shared/accumulated
     }
   }
 }

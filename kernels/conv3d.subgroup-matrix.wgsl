@@ -10,23 +10,27 @@
 // 54 * tokens * inWidth * outWidth operations; reads weight once for every 64 tokens, and x 27 times for every 64
 // columns, mostly from cache.
 
+// shared/matrix-units
 enable f16;
 enable subgroups;
 enable chromium_experimental_subgroup_matrix;
 
-// That a subgroup's lanes agree on its number is more than the analysis can see.
+// Tint cannot prove that a subgroup's lanes agree on its number, so its check is off.
 diagnostic(off, chromium.subgroup_matrix_uniformity);
 
 alias stored = f32;
 
 const matrixSide = 8u;
+// end of shared/matrix-units
 
+// shared/conv3d-sizes
 override height: u32;
 override gridWidth: u32;
 override depth: u32;
 override inWidth: u32;
 override outWidth: u32;
 override accumulate: bool = false;
+// end of shared/conv3d-sizes
 override subgroupLanes: u32;
 override threads: u32 = 4u * subgroupLanes;
 
@@ -69,16 +73,18 @@ fn weightAt(k: u32, column: u32) -> vec4<f32> {
   return vec4<f32>(weight[k * (outWidth / 4u) + column]);
 }
 
-fn store(token: u32, column: u32, sum: vec4<f32>) {
+fn storeSum(token: u32, column: u32, sum: vec4<f32>) {
   if (token >= height * gridWidth * depth || column >= outWidth / 4u) {
     return;
   }
   let at = token * (outWidth / 4u) + column;
   var value = sum;
+  // shared/accumulated
   if (accumulate) {
     value += vec4<f32>(y[at]);
   }
   y[at] = vec4<stored>(value);
+  // end of shared/accumulated
 }
 
 // Puts a step's inputs and weights into workgroup memory.
@@ -112,6 +118,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   for (var firstInput = 0u; firstInput < 27u * inWidth; firstInput += stepInputs) {
     load(lane, firstToken, firstColumn, firstInput);
     workgroupBarrier();
+    // shared/matrix-steps
     for (var k = 0u; k < stepInputs; k += matrixSide) {
       var right: array<subgroup_matrix_right<f16, matrixSide, matrixSide>, across>;
       for (var j = 0u; j < across; j++) {
@@ -124,8 +131,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         }
       }
     }
+    // end of shared/matrix-steps
     workgroupBarrier();
   }
+  // shared/matrix-results
   let own = subgroup * matrixSide * matrixSide;
   for (var m = 0u; m < across * across; m++) {
     subgroupMatrixStore(&sums, own, products[m], false, matrixSide);
@@ -134,8 +143,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
       let token = firstToken + quarterToken + (m / across) * matrixSide + i / (matrixSide / 4u);
       let column = firstColumn + (quarterColumn + (m % across) * matrixSide) / 4u + i % (matrixSide / 4u);
       let at = own + 4u * i;
-      store(token, column, vec4<f32>(sums[at], sums[at + 1u], sums[at + 2u], sums[at + 3u]));
+      storeSum(token, column, vec4<f32>(sums[at], sums[at + 1u], sums[at + 2u], sums[at + 3u]));
     }
     workgroupBarrier();
   }
+  // end of shared/matrix-results
 }

@@ -7,18 +7,20 @@
 // column of all 16 tokens. A lane loads x of two tokens only; the others get them by broadcast (see linear.subgroup.wgsl).
 // 54 * tokens * inWidth * outWidth operations; reads weight once for every 16 tokens, and x 27 times for every
 // 32 columns, mostly from cache.
-// suits software adapters
+// suits software devices
 
 enable subgroups;
 
 alias stored = f32;
 
+// shared/conv3d-sizes
 override height: u32;
 override gridWidth: u32;
 override depth: u32;
 override inWidth: u32;
 override outWidth: u32;
 override accumulate: bool = false;
+// end of shared/conv3d-sizes
 
 const tileTokens = 16u;
 const tileColumns = 32u;
@@ -115,10 +117,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     if (firstToken + r < tokens && column < outWidth4) {
       let at = (firstToken + r) * outWidth4 + column;
       var value = total[r];
+      // shared/accumulated
       if (accumulate) {
         value += vec4<f32>(y[at]);
       }
       y[at] = vec4<stored>(value);
+      // end of shared/accumulated
     }
   }
 }

@@ -12,12 +12,14 @@
 
 alias stored = f32;
 
+// shared/conv3d-sizes
 override height: u32;
 override gridWidth: u32;
 override depth: u32;
 override inWidth: u32;
 override outWidth: u32;
 override accumulate: bool = false;
+// end of shared/conv3d-sizes
 override tileTokens: u32 = 64u;
 override tileColumns: u32 = 64u;
 override tokenLanes: u32 = tileTokens / 8u;
@@ -61,10 +63,12 @@ fn store(token: u32, column: u32, sum: vec4<f32>) {
   }
   let at = token * (outWidth / 4u) + column;
   var value = sum;
+  // shared/accumulated
   if (accumulate) {
     value += vec4<f32>(y[at]);
   }
   y[at] = vec4<stored>(value);
+  // end of shared/accumulated
 }
 
 @compute @workgroup_size(columnLanes, tokenLanes)

@@ -76,10 +76,12 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     if (first + r < depth) {
       let at = ((h * gridWidth + w) * depth + first + r) * width4 + c;
       var value = select(sum[r], max(sum[r], vec4<f32>(0.0)), relu);
+      // shared/accumulated
       if (accumulate) {
         value += vec4<f32>(y[at]);
       }
       y[at] = vec4<stored>(value);
+      // end of shared/accumulated
     }
   }
 }

@@ -13,7 +13,7 @@
 // tileTokens, tileColumns  what a workgroup makes. Of 8 tokens, a software adapter's SIMD register lies along the
 //              columns, and x is one address for all of it.
 // tuned tileTokens x tileColumns: 8 x 64, 64 x 64
-// suits software adapters
+// suits software devices
 // One invocation makes 8 tokens x 2 vec4 columns in registers, straight from memory: no workgroup memory, no barrier.
 // The two vec4s lie columnLanes apart, so that a workgroup's loads of weight are contiguous.
 // 2 * tokens * inWidth * outWidth operations; reads weight once for every 8 tokens and x once for every
@@ -21,6 +21,7 @@
 
 alias stored = f32;
 
+// shared/linear-sizes
 override tokens: u32;
 override inWidth: u32;
 override outWidth: u32;
@@ -29,6 +30,7 @@ override hasBias: bool = false;
 override activation: u32 = 0u;
 override hasResidual: bool = false;
 override accumulate: bool = false;
+// end of shared/linear-sizes
 override tileTokens: u32 = 8u;
 override tileColumns: u32 = 64u;
 override tokenLanes: u32 = tileTokens / 8u;
@@ -36,6 +38,7 @@ override columnLanes: u32 = tileColumns / 8u;
 
 const laneTokens = 8u;
 
+// shared/linear-tensors
 @group(0) @binding(0) var<storage, read> x: array<vec4<stored>>;
 @group(0) @binding(1) var<storage, read> weight: array<vec4<stored>>;
 @group(0) @binding(2) var<storage, read> bias: array<vec4<stored>>;
@@ -44,7 +47,9 @@ const laneTokens = 8u;
 @group(0) @binding(5) var<storage, read> statistics: array<vec2<f32>>;
 @group(0) @binding(6) var<storage, read> normWeight: array<vec4<stored>>;
 @group(0) @binding(7) var<storage, read> normBias: array<vec4<stored>>;
+// end of shared/linear-tensors
 
+// shared/erf
 // The error function to 1.4e-7 (our own least-squares fits: a polynomial in a^2, and in 1/(1 + a/2) for the tail).
 fn erf(a: f32) -> f32 {
   let m = abs(a);
@@ -55,20 +60,31 @@ fn erf(a: f32) -> f32 {
   let far = 1.0 - exp(-min(z, 17.0)) * tail;
   return sign(a) * select(far, near, m < 1.0);
 }
+// end of shared/erf
 
+// shared/gelu
+// torch.nn.GELU, by the error function.
 fn gelu(v: vec4<f32>) -> vec4<f32> {
   let u = v * 0.70710678;
   return 0.5 * v * (vec4<f32>(1.0) + vec4<f32>(erf(u.x), erf(u.y), erf(u.z), erf(u.w)));
 }
+// end of shared/gelu
 
+// shared/linear-result
+// The bias of a vec4 of columns; zeros where there is none.
+fn biasAt(column: u32) -> vec4<f32> {
+  if (hasBias && column < outWidth / 4u) {
+    return vec4<f32>(bias[column]);
+  }
+  return vec4<f32>(0.0);
+}
+
+// Writes a sum, its bias included: activation, then residual, then what y holds where accumulate.
 fn store(token: u32, column: u32, sum: vec4<f32>) {
   if (token >= tokens || column >= outWidth / 4u) {
     return;
   }
   var value = sum;
-  if (hasBias) {
-    value += vec4<f32>(bias[column]);
-  }
   if (activation == 1u) {
     value = max(value, vec4<f32>(0.0));
   } else if (activation == 2u) {
@@ -83,8 +99,10 @@ fn store(token: u32, column: u32, sum: vec4<f32>) {
   }
   y[at] = vec4<stored>(value);
 }
+// end of shared/linear-result
 
-// A vec4 of inputs.
+// shared/linear-input
+// A vec4 of a token's inputs, normalised where that is asked for.
 fn inputAt(token: u32, k4: u32) -> vec4<f32> {
   let value = vec4<f32>(x[token * (inWidth / 4u) + k4]);
   if (normalise) {
@@ -93,6 +111,7 @@ fn inputAt(token: u32, k4: u32) -> vec4<f32> {
   }
   return value;
 }
+// end of shared/linear-input
 
 @compute @workgroup_size(columnLanes, tokenLanes)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
@@ -123,7 +142,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     }
   }
   for (var r = 0u; r < laneTokens; r++) {
-    store(firstToken + r, column, sumA[r]);
-    store(firstToken + r, column + columnLanes, sumB[r]);
+    store(firstToken + r, column, sumA[r] + biasAt(column));
+    store(firstToken + r, column + columnLanes, sumB[r] + biasAt(column + columnLanes));
   }
 }

@@ -11,17 +11,20 @@
 // zero; the sums leave through it, a matrix a subgroup, so that lanes store whole vec4s.
 // 2 * tokens * inWidth * outWidth operations; reads weight once for every 64 tokens and x once for every 64 columns.
 
+// shared/matrix-units
 enable f16;
 enable subgroups;
 enable chromium_experimental_subgroup_matrix;
 
-// That a subgroup's lanes agree on its number is more than the analysis can see.
+// Tint cannot prove that a subgroup's lanes agree on its number, so its check is off.
 diagnostic(off, chromium.subgroup_matrix_uniformity);
 
 alias stored = f32;
 
 const matrixSide = 8u;
+// end of shared/matrix-units
 
+// shared/linear-sizes
 override tokens: u32;
 override inWidth: u32;
 override outWidth: u32;
@@ -30,6 +33,7 @@ override hasBias: bool = false;
 override activation: u32 = 0u;
 override hasResidual: bool = false;
 override accumulate: bool = false;
+// end of shared/linear-sizes
 override subgroupLanes: u32;
 override threads: u32 = 4u * subgroupLanes;
 
@@ -41,6 +45,7 @@ const stepInputs = 32u;
 const subgroupSide = 32u;
 const across = subgroupSide / matrixSide;
 
+// shared/linear-tensors
 @group(0) @binding(0) var<storage, read> x: array<vec4<stored>>;
 @group(0) @binding(1) var<storage, read> weight: array<vec4<stored>>;
 @group(0) @binding(2) var<storage, read> bias: array<vec4<stored>>;
@@ -49,6 +54,7 @@ const across = subgroupSide / matrixSide;
 @group(0) @binding(5) var<storage, read> statistics: array<vec2<f32>>;
 @group(0) @binding(6) var<storage, read> normWeight: array<vec4<stored>>;
 @group(0) @binding(7) var<storage, read> normBias: array<vec4<stored>>;
+// end of shared/linear-tensors
 
 // (tileTokens, stepInputs) and (stepInputs, tileColumns).
 var<workgroup> inputs: array<f16, tileTokens * stepInputs>;
@@ -57,6 +63,7 @@ var<workgroup> weights: array<f16, stepInputs * tileColumns>;
 // A matrix of sums of each subgroup.
 var<workgroup> sums: array<f32, 4u * matrixSide * matrixSide>;
 
+// shared/erf
 // The error function to 1.4e-7 (our own least-squares fits: a polynomial in a^2, and in 1/(1 + a/2) for the tail).
 fn erf(a: f32) -> f32 {
   let m = abs(a);
@@ -67,20 +74,31 @@ fn erf(a: f32) -> f32 {
   let far = 1.0 - exp(-min(z, 17.0)) * tail;
   return sign(a) * select(far, near, m < 1.0);
 }
+// end of shared/erf
 
+// shared/gelu
+// torch.nn.GELU, by the error function.
 fn gelu(v: vec4<f32>) -> vec4<f32> {
   let u = v * 0.70710678;
   return 0.5 * v * (vec4<f32>(1.0) + vec4<f32>(erf(u.x), erf(u.y), erf(u.z), erf(u.w)));
 }
+// end of shared/gelu
 
+// shared/linear-result
+// The bias of a vec4 of columns; zeros where there is none.
+fn biasAt(column: u32) -> vec4<f32> {
+  if (hasBias && column < outWidth / 4u) {
+    return vec4<f32>(bias[column]);
+  }
+  return vec4<f32>(0.0);
+}
+
+// Writes a sum, its bias included: activation, then residual, then what y holds where accumulate.
 fn store(token: u32, column: u32, sum: vec4<f32>) {
   if (token >= tokens || column >= outWidth / 4u) {
     return;
   }
   var value = sum;
-  if (hasBias) {
-    value += vec4<f32>(bias[column]);
-  }
   if (activation == 1u) {
     value = max(value, vec4<f32>(0.0));
   } else if (activation == 2u) {
@@ -95,17 +113,30 @@ fn store(token: u32, column: u32, sum: vec4<f32>) {
   }
   y[at] = vec4<stored>(value);
 }
+// end of shared/linear-result
 
+// shared/linear-input
+// A vec4 of a token's inputs, normalised where that is asked for.
 fn inputAt(token: u32, k4: u32) -> vec4<f32> {
-  if (token >= tokens || k4 >= inWidth / 4u) {
-    return vec4<f32>(0.0);
-  }
   let value = vec4<f32>(x[token * (inWidth / 4u) + k4]);
   if (normalise) {
     let own = statistics[token];
     return (value - own.x) * own.y * vec4<f32>(normWeight[k4]) + vec4<f32>(normBias[k4]);
   }
   return value;
+}
+// end of shared/linear-input
+
+fn storeSum(token: u32, column: u32, sum: vec4<f32>) {
+  store(token, column, sum + biasAt(column));
+}
+
+// Zeros outside of the tensor.
+fn paddedInputAt(token: u32, k4: u32) -> vec4<f32> {
+  if (token >= tokens || k4 >= inWidth / 4u) {
+    return vec4<f32>(0.0);
+  }
+  return inputAt(token, k4);
 }
 
 fn weightAt(k: u32, column: u32) -> vec4<f32> {
@@ -118,7 +149,7 @@ fn weightAt(k: u32, column: u32) -> vec4<f32> {
 // Puts a step's inputs and weights into workgroup memory.
 fn load(lane: u32, firstToken: u32, firstColumn: u32, firstInput: u32) {
   for (var i = lane; i < tileTokens * stepInputs / 4u; i += threads) {
-    let value = vec4<f16>(inputAt(firstToken + i / (stepInputs / 4u), firstInput / 4u + i % (stepInputs / 4u)));
+    let value = vec4<f16>(paddedInputAt(firstToken + i / (stepInputs / 4u), firstInput / 4u + i % (stepInputs / 4u)));
     inputs[4u * i] = value.x;
     inputs[4u * i + 1u] = value.y;
     inputs[4u * i + 2u] = value.z;
@@ -146,6 +177,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   for (var firstInput = 0u; firstInput < inWidth; firstInput += stepInputs) {
     load(lane, firstToken, firstColumn, firstInput);
     workgroupBarrier();
+    // shared/matrix-steps
     for (var k = 0u; k < stepInputs; k += matrixSide) {
       var right: array<subgroup_matrix_right<f16, matrixSide, matrixSide>, across>;
       for (var j = 0u; j < across; j++) {
@@ -158,8 +190,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         }
       }
     }
+    // end of shared/matrix-steps
     workgroupBarrier();
   }
+  // shared/matrix-results
   let own = subgroup * matrixSide * matrixSide;
   for (var m = 0u; m < across * across; m++) {
     subgroupMatrixStore(&sums, own, products[m], false, matrixSide);
@@ -168,8 +202,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
       let token = firstToken + quarterToken + (m / across) * matrixSide + i / (matrixSide / 4u);
       let column = firstColumn + (quarterColumn + (m % across) * matrixSide) / 4u + i % (matrixSide / 4u);
       let at = own + 4u * i;
-      store(token, column, vec4<f32>(sums[at], sums[at + 1u], sums[at + 2u], sums[at + 3u]));
+      storeSum(token, column, vec4<f32>(sums[at], sums[at + 1u], sums[at + 2u], sums[at + 3u]));
     }
     workgroupBarrier();
   }
+  // end of shared/matrix-results
 }

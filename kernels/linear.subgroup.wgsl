@@ -13,12 +13,13 @@
 // A lane loads x of two tokens only; the other lanes get them by broadcast, a register move on a CPU, where a
 // load from memory costs eight times as much as a multiplication.
 // 2 * tokens * inWidth * outWidth operations; reads weight once for every 16 tokens and x once for every 32 columns.
-// suits software adapters
+// suits software devices
 
 enable subgroups;
 
 alias stored = f32;
 
+// shared/linear-sizes
 override tokens: u32;
 override inWidth: u32;
 override outWidth: u32;
@@ -27,6 +28,7 @@ override hasBias: bool = false;
 override activation: u32 = 0u;
 override hasResidual: bool = false;
 override accumulate: bool = false;
+// end of shared/linear-sizes
 
 const tileTokens = 16u;
 const tileColumns = 32u;
@@ -37,6 +39,7 @@ const blockInputs = 16u;
 
 alias Sums = array<vec4<f32>, 16>;
 
+// shared/linear-tensors
 @group(0) @binding(0) var<storage, read> x: array<vec4<stored>>;
 @group(0) @binding(1) var<storage, read> weight: array<vec4<stored>>;
 @group(0) @binding(2) var<storage, read> bias: array<vec4<stored>>;
@@ -45,7 +48,9 @@ alias Sums = array<vec4<f32>, 16>;
 @group(0) @binding(5) var<storage, read> statistics: array<vec2<f32>>;
 @group(0) @binding(6) var<storage, read> normWeight: array<vec4<stored>>;
 @group(0) @binding(7) var<storage, read> normBias: array<vec4<stored>>;
+// end of shared/linear-tensors
 
+// shared/erf
 // The error function to 1.4e-7 (our own least-squares fits: a polynomial in a^2, and in 1/(1 + a/2) for the tail).
 fn erf(a: f32) -> f32 {
   let m = abs(a);
@@ -56,17 +61,31 @@ fn erf(a: f32) -> f32 {
   let far = 1.0 - exp(-min(z, 17.0)) * tail;
   return sign(a) * select(far, near, m < 1.0);
 }
+// end of shared/erf
 
+// shared/gelu
+// torch.nn.GELU, by the error function.
 fn gelu(v: vec4<f32>) -> vec4<f32> {
   let u = v * 0.70710678;
   return 0.5 * v * (vec4<f32>(1.0) + vec4<f32>(erf(u.x), erf(u.y), erf(u.z), erf(u.w)));
 }
+// end of shared/gelu
 
-fn store(token: u32, column: u32, sum: vec4<f32>, offset: vec4<f32>) {
+// shared/linear-result
+// The bias of a vec4 of columns; zeros where there is none.
+fn biasAt(column: u32) -> vec4<f32> {
+  if (hasBias && column < outWidth / 4u) {
+    return vec4<f32>(bias[column]);
+  }
+  return vec4<f32>(0.0);
+}
+
+// Writes a sum, its bias included: activation, then residual, then what y holds where accumulate.
+fn store(token: u32, column: u32, sum: vec4<f32>) {
   if (token >= tokens || column >= outWidth / 4u) {
     return;
   }
-  var value = sum + offset;
+  var value = sum;
   if (activation == 1u) {
     value = max(value, vec4<f32>(0.0));
   } else if (activation == 2u) {
@@ -81,6 +100,7 @@ fn store(token: u32, column: u32, sum: vec4<f32>, offset: vec4<f32>) {
   }
   y[at] = vec4<stored>(value);
 }
+// end of shared/linear-result
 
 // Four inputs of one token times their four rows of weight.
 fn product(v: vec4<f32>, w: mat4x4<f32>) -> vec4<f32> {
@@ -106,7 +126,8 @@ fn addSums(total: ptr<function, Sums>, sum: ptr<function, Sums>) {
   (*total)[15] += (*sum)[15];
 }
 
-// A vec4 of inputs.
+// shared/linear-input
+// A vec4 of a token's inputs, normalised where that is asked for.
 fn inputAt(token: u32, k4: u32) -> vec4<f32> {
   let value = vec4<f32>(x[token * (inWidth / 4u) + k4]);
   if (normalise) {
@@ -115,6 +136,7 @@ fn inputAt(token: u32, k4: u32) -> vec4<f32> {
   }
   return value;
 }
+// end of shared/linear-input
 
 @compute @workgroup_size(subgroupLanes)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
@@ -156,11 +178,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     }
     addSums(&total, &sum);
   }
-  var offset = vec4<f32>(0.0);
-  if (hasBias) {
-    offset = vec4<f32>(bias[readColumn]);
-  }
+  let offset = biasAt(column);
   for (var r = 0u; r < tileTokens; r++) {
-    store(firstToken + r, column, total[r], offset);
+    store(firstToken + r, column, total[r] + offset);
   }
 }

@@ -19,6 +19,7 @@
 
 alias stored = f32;
 
+// shared/linear-sizes
 override tokens: u32;
 override inWidth: u32;
 override outWidth: u32;
@@ -27,6 +28,7 @@ override hasBias: bool = false;
 override activation: u32 = 0u;
 override hasResidual: bool = false;
 override accumulate: bool = false;
+// end of shared/linear-sizes
 override tileTokens: u32 = 64u;
 override tileColumns: u32 = 64u;
 override tokenLanes: u32 = tileTokens / 8u;
@@ -39,6 +41,7 @@ const stepInputs = 8u;
 // vec4s of a buffer in workgroup memory, for the largest tile.
 const bufferSize = 256u;
 
+// shared/linear-tensors
 @group(0) @binding(0) var<storage, read> x: array<vec4<stored>>;
 @group(0) @binding(1) var<storage, read> weight: array<vec4<stored>>;
 @group(0) @binding(2) var<storage, read> bias: array<vec4<stored>>;
@@ -47,11 +50,13 @@ const bufferSize = 256u;
 @group(0) @binding(5) var<storage, read> statistics: array<vec2<f32>>;
 @group(0) @binding(6) var<storage, read> normWeight: array<vec4<stored>>;
 @group(0) @binding(7) var<storage, read> normBias: array<vec4<stored>>;
+// end of shared/linear-tensors
 
 // Two buffers each: inputs by (token, vec4 of the step), weights by (input of the step, vec4 column).
 var<workgroup> inputs: array<vec4<f32>, 2u * bufferSize>;
 var<workgroup> weights: array<vec4<f32>, 2u * bufferSize>;
 
+// shared/erf
 // The error function to 1.4e-7 (our own least-squares fits: a polynomial in a^2, and in 1/(1 + a/2) for the tail).
 fn erf(a: f32) -> f32 {
   let m = abs(a);
@@ -62,20 +67,31 @@ fn erf(a: f32) -> f32 {
   let far = 1.0 - exp(-min(z, 17.0)) * tail;
   return sign(a) * select(far, near, m < 1.0);
 }
+// end of shared/erf
 
+// shared/gelu
+// torch.nn.GELU, by the error function.
 fn gelu(v: vec4<f32>) -> vec4<f32> {
   let u = v * 0.70710678;
   return 0.5 * v * (vec4<f32>(1.0) + vec4<f32>(erf(u.x), erf(u.y), erf(u.z), erf(u.w)));
 }
+// end of shared/gelu
 
+// shared/linear-result
+// The bias of a vec4 of columns; zeros where there is none.
+fn biasAt(column: u32) -> vec4<f32> {
+  if (hasBias && column < outWidth / 4u) {
+    return vec4<f32>(bias[column]);
+  }
+  return vec4<f32>(0.0);
+}
+
+// Writes a sum, its bias included: activation, then residual, then what y holds where accumulate.
 fn store(token: u32, column: u32, sum: vec4<f32>) {
   if (token >= tokens || column >= outWidth / 4u) {
     return;
   }
   var value = sum;
-  if (hasBias) {
-    value += vec4<f32>(bias[column]);
-  }
   if (activation == 1u) {
     value = max(value, vec4<f32>(0.0));
   } else if (activation == 2u) {
@@ -90,16 +106,23 @@ fn store(token: u32, column: u32, sum: vec4<f32>) {
   }
   y[at] = vec4<stored>(value);
 }
+// end of shared/linear-result
 
-// A vec4 of inputs; zero past the last one, so that a step may reach beyond it.
+// shared/linear-input
+// A vec4 of a token's inputs, normalised where that is asked for.
 fn inputAt(token: u32, k4: u32) -> vec4<f32> {
-  let row = min(token, tokens - 1u);
-  let column = min(k4, inWidth / 4u - 1u);
-  var value = vec4<f32>(x[row * (inWidth / 4u) + column]);
+  let value = vec4<f32>(x[token * (inWidth / 4u) + k4]);
   if (normalise) {
-    let own = statistics[row];
-    value = (value - own.x) * own.y * vec4<f32>(normWeight[column]) + vec4<f32>(normBias[column]);
+    let own = statistics[token];
+    return (value - own.x) * own.y * vec4<f32>(normWeight[k4]) + vec4<f32>(normBias[k4]);
   }
+  return value;
+}
+// end of shared/linear-input
+
+// What is read past the last token is not stored; past the last input it counts as zero.
+fn paddedInputAt(token: u32, k4: u32) -> vec4<f32> {
+  let value = inputAt(min(token, tokens - 1u), min(k4, inWidth / 4u - 1u));
   return select(vec4<f32>(0.0), value, k4 < inWidth / 4u);
 }
 
@@ -127,10 +150,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   let twoInputs = lane + threads < tileTokens * stepInputs4;
   let twoWeights = lane + threads < tileColumns4 * stepInputs;
 
-  inputs[lane] = inputAt(token0, input0);
+  inputs[lane] = paddedInputAt(token0, input0);
   weights[lane] = weightAt(row0, column0);
   if (twoInputs) {
-    inputs[lane + threads] = inputAt(token1, input0);
+    inputs[lane + threads] = paddedInputAt(token1, input0);
   }
   if (twoWeights) {
     weights[lane + threads] = weightAt(row1, column1);
@@ -144,8 +167,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let there = bufferSize - here;
     let next4 = (step + 1u) * stepInputs4;
     let next = (step + 1u) * stepInputs;
-    let nextInput0 = inputAt(token0, next4 + input0);
-    let nextInput1 = inputAt(token1, next4 + input0);
+    let nextInput0 = paddedInputAt(token0, next4 + input0);
+    let nextInput1 = paddedInputAt(token1, next4 + input0);
     let nextWeight0 = weightAt(next + row0, column0);
     let nextWeight1 = weightAt(next + row1, column1);
     for (var k4 = 0u; k4 < stepInputs4; k4++) {
@@ -176,7 +199,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   }
   for (var r = 0u; r < 8u; r++) {
     let token = firstToken + local.y * 8u + r;
-    store(token, firstColumn + local.x, sumA[r]);
-    store(token, firstColumn + tileColumns4 / 2u + local.x, sumB[r]);
+    store(token, firstColumn + local.x, sumA[r] + biasAt(firstColumn + local.x));
+    store(token, firstColumn + tileColumns4 / 2u + local.x, sumB[r] + biasAt(firstColumn + tileColumns4 / 2u + local.x));
   }
 }

@@ -10,10 +10,11 @@
 // One invocation makes 4 input channels x 2 vec4 columns in registers; the two vec4s lie 8 columns apart. Workgroups:
 // column tiles x (taps x row tiles) x chunks.
 // 2 * taps * tokens * inWidth * outWidth operations; reads dy once for every 32 rows and x once for every 64 columns.
-// suits software adapters
+// suits software devices
 
 alias stored = f32;
 
+// shared/weight-gradient-sizes
 override height: u32 = 1u;
 override gridWidth: u32 = 1u;
 override depth: u32;
@@ -21,6 +22,7 @@ override inWidth: u32;
 override outWidth: u32;
 override taps: u32 = 1u;
 override chunk: u32;
+// end of shared/weight-gradient-sizes
 
 const lanes = 8u;
 const tileRows = 32u;

@@ -12,17 +12,20 @@
 // Workgroups: column tiles x (taps x row tiles) x chunks.
 // 2 * taps * tokens * inWidth * outWidth operations; reads dy once for every 64 rows and x once for every 64 columns.
 
+// shared/matrix-units
 enable f16;
 enable subgroups;
 enable chromium_experimental_subgroup_matrix;
 
-// That a subgroup's lanes agree on its number is more than the analysis can see.
+// Tint cannot prove that a subgroup's lanes agree on its number, so its check is off.
 diagnostic(off, chromium.subgroup_matrix_uniformity);
 
 alias stored = f32;
 
 const matrixSide = 8u;
+// end of shared/matrix-units
 
+// shared/weight-gradient-sizes
 override height: u32 = 1u;
 override gridWidth: u32 = 1u;
 override depth: u32;
@@ -30,6 +33,7 @@ override inWidth: u32;
 override outWidth: u32;
 override taps: u32 = 1u;
 override chunk: u32;
+// end of shared/weight-gradient-sizes
 override subgroupLanes: u32;
 override threads: u32 = 4u * subgroupLanes;
 

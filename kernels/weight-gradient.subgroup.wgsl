@@ -10,12 +10,13 @@
 // Tokens come in runs of 8. A lane loads the 16 channels of one of them, and the others get them by broadcast (see
 // linear.subgroup.wgsl); of dy it loads its own column of all 8. Workgroups: column tiles x (taps x row tiles) x chunks.
 // 2 * taps * tokens * inWidth * outWidth operations; reads dy once for every 16 rows and x once for every 32 columns.
-// suits software adapters
+// suits software devices
 
 enable subgroups;
 
 alias stored = f32;
 
+// shared/weight-gradient-sizes
 override height: u32 = 1u;
 override gridWidth: u32 = 1u;
 override depth: u32;
@@ -23,6 +24,7 @@ override inWidth: u32;
 override outWidth: u32;
 override taps: u32 = 1u;
 override chunk: u32;
+// end of shared/weight-gradient-sizes
 
 const subgroupLanes = 8u;
 const tileRows = 16u;

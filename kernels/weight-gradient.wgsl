@@ -17,6 +17,7 @@
 
 alias stored = f32;
 
+// shared/weight-gradient-sizes
 override height: u32 = 1u;
 override gridWidth: u32 = 1u;
 override depth: u32;
@@ -24,6 +25,7 @@ override inWidth: u32;
 override outWidth: u32;
 override taps: u32 = 1u;
 override chunk: u32;
+// end of shared/weight-gradient-sizes
 override tileRows: u32 = 64u;
 override tileColumns: u32 = 64u;
 override rowLanes: u32 = tileRows / 8u;

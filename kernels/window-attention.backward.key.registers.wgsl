@@ -10,10 +10,11 @@
 //              and d, the sums of g over keys by their place along d, and dy.y. The queries' side makes them
 // One invocation makes one head of one key; a workgroup's `tileQueries` keys share head and window. Queries come in runs of 8
 // along depth. Workgroups: key tiles x heads x windows. 8 * s^3 * headWidth operations a token and head.
-// suits software adapters
+// suits software devices
 
 alias stored = f32;
 
+// shared/attention-sizes
 override grid: u32;
 override window: u32;
 override shift: u32;
@@ -23,6 +24,7 @@ override headWidth: u32;
 override qkvWidth: u32;
 override outWidth: u32;
 override scale: f32;
+// end of shared/attention-sizes
 
 const tileQueries = 64u;
 const maxHeadWidth4 = 32u;
@@ -34,6 +36,7 @@ const run = 8u;
 @group(0) @binding(3) var<storage, read_write> dqkv: array<vec4<stored>>;
 @group(0) @binding(4) var<storage, read> queryTerms: array<f32>;
 
+// shared/attention-tokens
 // Index of a token of qkv and y from its place in the rolled grid, rows counted from firstRow.
 fn tokenIndex(rolled: vec3<u32>) -> u32 {
   return (rolled.x * grid + (rolled.y + shift) % grid) * grid + (rolled.z + shift) % grid;
@@ -45,15 +48,20 @@ fn region(rolled: vec3<u32>) -> vec3<u32> {
   return select(vec3<u32>(0u), vec3<u32>(1u), at >= vec3<u32>(grid - window)) +
          select(vec3<u32>(0u), vec3<u32>(1u), at >= vec3<u32>(grid - shift));
 }
+// end of shared/attention-tokens
 
+// shared/attention-windows
+// The first token of a window, in the rolled grid.
 fn cornerOf(index: u32) -> vec3<u32> {
   let side = grid / window;
   return vec3<u32>(index / (side * side), (index / side) % side, index % side) * window;
 }
 
+// The place in its window of a token.
 fn placeOf(index: u32) -> vec3<u32> {
   return vec3<u32>(index / (window * window), (index / window) % window, index % window);
 }
+// end of shared/attention-windows
 
 // The head's vec4s, from a length that is known at run time only: a compiler that unrolls the loops over them takes ten
 // seconds.

@@ -16,17 +16,20 @@
 // keys of one query. It takes up to 27 KiB of workgroup memory; devices that have matrix units have 32 and more.
 // Workgroups: query tiles x heads x windows. 6 * s^3 * headWidth operations a token and head.
 
+// shared/matrix-units
 enable f16;
 enable subgroups;
 enable chromium_experimental_subgroup_matrix;
 
-// That a subgroup's lanes agree on its number is more than the analysis can see.
+// Tint cannot prove that a subgroup's lanes agree on its number, so its check is off.
 diagnostic(off, chromium.subgroup_matrix_uniformity);
 
 alias stored = f32;
 
 const matrixSide = 8u;
+// end of shared/matrix-units
 
+// shared/attention-sizes
 override grid: u32;
 override window: u32;
 override shift: u32;
@@ -36,19 +39,23 @@ override headWidth: u32;
 override qkvWidth: u32;
 override outWidth: u32;
 override scale: f32;
+// end of shared/attention-sizes
+// shared/attention-matrices
 override subgroupLanes: u32;
 override threads: u32 = 4u * subgroupLanes;
 
+// Queries of a workgroup (on the keys' side its keys), and the largest window and head that it takes.
 const tileQueries = 64u;
 const tileWindow = 10u;
 const tileHead = 80u;
 
-// Keys of a step, and queries of a subgroup.
+// What a subgroup has of the queries, and a step of the keys; on the keys' side the other way round.
 const run = 16u;
 const across = run / matrixSide;
 const maxHeadSteps = tileHead / matrixSide;
 override headSteps: u32 = (headWidth + matrixSide - 1u) / matrixSide;
 override tileWidth: u32 = headSteps * matrixSide;
+// end of shared/attention-matrices
 
 const cellKeys = 8u;
 const cells = tileQueries * run / cellKeys;
@@ -59,6 +66,7 @@ override ownCells: u32 = (cells + threads - 1u) / threads;
 // g is small where a window has many keys: this keeps it within f16's normal numbers.
 const gradientScale = 256.0;
 
+// shared/attention-backward-query-tensors
 @group(0) @binding(0) var<storage, read> qkv: array<vec4<stored>>;
 @group(0) @binding(1) var<storage, read> tables: array<vec4<stored>>;
 @group(0) @binding(2) var<storage, read> depthTable: array<vec4<stored>>;
@@ -67,6 +75,7 @@ const gradientScale = 256.0;
 @group(0) @binding(5) var<storage, read> logSums: array<f32>;
 @group(0) @binding(6) var<storage, read_write> terms: array<f32>;
 @group(0) @binding(7) var<storage, read_write> dqkv: array<vec4<stored>>;
+// end of shared/attention-backward-query-tensors
 
 // A run of keys, or of queries or rows of a table, and one of values, or of dy: (2, run, tileWidth), zero beyond the head and
 // the window. Matrices are loaded from arrays of a constant size only.
@@ -87,6 +96,7 @@ var<workgroup> deltas: array<f32, tileQueries>;
 alias Rows = array<subgroup_matrix_left<f16, matrixSide, matrixSide>, across * maxHeadSteps>;
 alias Sums = array<subgroup_matrix_result<f32, matrixSide, matrixSide>, across * maxHeadSteps>;
 
+// shared/attention-tokens
 // Index of a token of qkv and y from its place in the rolled grid, rows counted from firstRow.
 fn tokenIndex(rolled: vec3<u32>) -> u32 {
   return (rolled.x * grid + (rolled.y + shift) % grid) * grid + (rolled.z + shift) % grid;
@@ -98,6 +108,7 @@ fn region(rolled: vec3<u32>) -> vec3<u32> {
   return select(vec3<u32>(0u), vec3<u32>(1u), at >= vec3<u32>(grid - window)) +
          select(vec3<u32>(0u), vec3<u32>(1u), at >= vec3<u32>(grid - shift));
 }
+// end of shared/attention-tokens
 
 fn placeOf(index: u32) -> vec3<u32> {
   return vec3<u32>(index / (window * window), (index / window) % window, index % window);
@@ -110,16 +121,20 @@ fn put(at: u32, value: vec4<f16>) {
   tile[at + 3u] = value.w;
 }
 
-// Queries (part 0), keys (1) or values (2) of a head, from a token of the window on.
+// shared/attention-channels
+// Four channels of a token's query (part 0), key (1) or value (2) in a head, by its number in the window; zeros beyond both.
+fn channelsOf(index: u32, c: u32, part: u32, corner: vec3<u32>, head: u32) -> vec4<f16> {
+  if (c >= headWidth / 4u || index >= window * window * window) {
+    return vec4<f16>(0.0);
+  }
+  return vec4<f16>(qkv[tokenIndex(corner + placeOf(index)) * (qkvWidth / 4u) + (part * heads + head) * (headWidth / 4u) + c]);
+}
+// end of shared/attention-channels
+
+// Queries, keys or values, as channelsOf has them, from a token of the window on.
 fn loadTokens(lane: u32, base: u32, part: u32, first: u32, corner: vec3<u32>, head: u32) {
   for (var i = lane; i < run * tileWidth / 4u; i += threads) {
-    let c = i % (tileWidth / 4u);
-    let index = first + i / (tileWidth / 4u);
-    var value = vec4<f16>(0.0);
-    if (c < headWidth / 4u && index < window * window * window) {
-      value = vec4<f16>(qkv[tokenIndex(corner + placeOf(index)) * (qkvWidth / 4u) + (part * heads + head) * (headWidth / 4u) + c]);
-    }
-    put(base + 4u * i, value);
+    put(base + 4u * i, channelsOf(first + i / (tileWidth / 4u), i % (tileWidth / 4u), part, corner, head));
   }
 }
 

@@ -12,12 +12,13 @@
 // and p a lane has two of the 16 (low and high) and gets the others by broadcast; for the sums over shares a lane has
 // one vec4 column of every 8 of the head (see window-attention.subgroup.wgsl).
 // Workgroups: tiles x heads x windows. 6 * s^3 * headWidth operations a token and head.
-// suits software adapters
+// suits software devices
 
 enable subgroups;
 
 alias stored = f32;
 
+// shared/attention-sizes
 override grid: u32;
 override window: u32;
 override shift: u32;
@@ -27,11 +28,13 @@ override headWidth: u32;
 override qkvWidth: u32;
 override outWidth: u32;
 override scale: f32;
+// end of shared/attention-sizes
 
 const subgroupLanes = 8u;
 const tileQueries = 16u;
 const tileHead = 64u;
 
+// shared/attention-backward-query-tensors
 @group(0) @binding(0) var<storage, read> qkv: array<vec4<stored>>;
 @group(0) @binding(1) var<storage, read> tables: array<vec4<stored>>;
 @group(0) @binding(2) var<storage, read> depthTable: array<vec4<stored>>;
@@ -40,6 +43,7 @@ const tileHead = 64u;
 @group(0) @binding(5) var<storage, read> logSums: array<f32>;
 @group(0) @binding(6) var<storage, read_write> terms: array<f32>;
 @group(0) @binding(7) var<storage, read_write> dqkv: array<vec4<stored>>;
+// end of shared/attention-backward-query-tensors
 
 // Sums of g over keys by their place along each axis, of each query: (2 subgroupLanes, 3, window).
 var<workgroup> marginals: array<f32, 6u * subgroupLanes * window>;
@@ -55,6 +59,7 @@ struct Own {
   region: vec3<u32>,
 }
 
+// shared/attention-tokens
 // Index of a token of qkv and y from its place in the rolled grid, rows counted from firstRow.
 fn tokenIndex(rolled: vec3<u32>) -> u32 {
   return (rolled.x * grid + (rolled.y + shift) % grid) * grid + (rolled.z + shift) % grid;
@@ -66,6 +71,7 @@ fn region(rolled: vec3<u32>) -> vec3<u32> {
   return select(vec3<u32>(0u), vec3<u32>(1u), at >= vec3<u32>(grid - window)) +
          select(vec3<u32>(0u), vec3<u32>(1u), at >= vec3<u32>(grid - shift));
 }
+// end of shared/attention-tokens
 
 fn cornerOf(index: u32) -> vec3<u32> {
   let side = grid / window;
@@ -149,6 +155,7 @@ fn ofTables(query: vec3<u32>, slot: u32, k: u32, at: u32) -> vec4<f32> {
 
 // Adds a run of keys in this lane's column, weighted by the shares that the 16 others have of each.
 fn addRun(sums: ptr<function, Sums>, run: u32, column: u32, low: ptr<function, Shares>, high: ptr<function, Shares>) {
+  // shared/eight-vectors
   let at = min(column, headWidth / 4u - 1u);
   let v0 = vec4<f32>(qkv[subgroupBroadcast(run, 0u) + at]);
   let v1 = vec4<f32>(qkv[subgroupBroadcast(run, 1u) + at]);
@@ -158,6 +165,7 @@ fn addRun(sums: ptr<function, Sums>, run: u32, column: u32, low: ptr<function, S
   let v5 = vec4<f32>(qkv[subgroupBroadcast(run, 5u) + at]);
   let v6 = vec4<f32>(qkv[subgroupBroadcast(run, 6u) + at]);
   let v7 = vec4<f32>(qkv[subgroupBroadcast(run, 7u) + at]);
+  // end of shared/eight-vectors
   (*sums)[0] += subgroupBroadcast((*low)[0], 0u) * v0 + subgroupBroadcast((*low)[1], 0u) * v1 + subgroupBroadcast((*low)[2], 0u) * v2 + subgroupBroadcast((*low)[3], 0u) * v3 +
     subgroupBroadcast((*low)[4], 0u) * v4 + subgroupBroadcast((*low)[5], 0u) * v5 + subgroupBroadcast((*low)[6], 0u) * v6 + subgroupBroadcast((*low)[7], 0u) * v7;
   (*sums)[1] += subgroupBroadcast((*low)[0], 1u) * v0 + subgroupBroadcast((*low)[1], 1u) * v1 + subgroupBroadcast((*low)[2], 1u) * v2 + subgroupBroadcast((*low)[3], 1u) * v3 +

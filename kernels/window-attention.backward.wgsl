@@ -19,6 +19,7 @@
 
 alias stored = f32;
 
+// shared/attention-sizes
 override grid: u32;
 override window: u32;
 override shift: u32;
@@ -28,6 +29,7 @@ override headWidth: u32;
 override qkvWidth: u32;
 override outWidth: u32;
 override scale: f32;
+// end of shared/attention-sizes
 override chunk: u32 = 256u;
 
 const tileQueries = 32u;
@@ -42,6 +44,7 @@ const maxOwnVectors = tileHead / 8u;
 override ownVectors: u32 = (headWidth / 4u + 1u) / 2u;
 override rowVectors: u32 = 2u * ownVectors;
 
+// shared/attention-backward-query-tensors
 @group(0) @binding(0) var<storage, read> qkv: array<vec4<stored>>;
 @group(0) @binding(1) var<storage, read> tables: array<vec4<stored>>;
 @group(0) @binding(2) var<storage, read> depthTable: array<vec4<stored>>;
@@ -50,6 +53,7 @@ override rowVectors: u32 = 2u * ownVectors;
 @group(0) @binding(5) var<storage, read> logSums: array<f32>;
 @group(0) @binding(6) var<storage, read_write> terms: array<f32>;
 @group(0) @binding(7) var<storage, read_write> dqkv: array<vec4<stored>>;
+// end of shared/attention-backward-query-tensors
 @group(0) @binding(8) var<storage, read> queryTerms: array<f32>;
 @group(0) @binding(9) var<storage, read_write> partials: array<vec4<f32>>;
 
@@ -69,6 +73,7 @@ var<workgroup> runTerms: array<f32, run * (3u * tileWindow + 2u)>;
 
 alias Own = array<vec4<f32>, maxOwnVectors>;
 
+// shared/attention-tokens
 // Index of a token of qkv and y from its place in the rolled grid, rows counted from firstRow.
 fn tokenIndex(rolled: vec3<u32>) -> u32 {
   return (rolled.x * grid + (rolled.y + shift) % grid) * grid + (rolled.z + shift) % grid;
@@ -80,15 +85,20 @@ fn region(rolled: vec3<u32>) -> vec3<u32> {
   return select(vec3<u32>(0u), vec3<u32>(1u), at >= vec3<u32>(grid - window)) +
          select(vec3<u32>(0u), vec3<u32>(1u), at >= vec3<u32>(grid - shift));
 }
+// end of shared/attention-tokens
 
+// shared/attention-windows
+// The first token of a window, in the rolled grid.
 fn cornerOf(index: u32) -> vec3<u32> {
   let side = grid / window;
   return vec3<u32>(index / (side * side), (index / side) % side, index % side) * window;
 }
 
+// The place in its window of a token.
 fn placeOf(index: u32) -> vec3<u32> {
   return vec3<u32>(index / (window * window), (index / window) % window, index % window);
 }
+// end of shared/attention-windows
 
 // Where a query's terms begin.
 fn termsAt(token: u32, head: u32) -> u32 {

@@ -15,10 +15,11 @@
 // One invocation makes one head of one query; a workgroup's `tileQueries` queries share head and window. Workgroups: query
 // tiles x heads x windows. Keys come in runs of 8 along depth, and each run rescales the sums once.
 // 4 * s^3 * headWidth operations a query and head, and 6 * s * headWidth for its biases; no logit reaches memory.
-// suits software adapters
+// suits software devices
 
 alias stored = f32;
 
+// shared/attention-sizes
 override grid: u32;
 override window: u32;
 override shift: u32;
@@ -28,6 +29,7 @@ override headWidth: u32;
 override qkvWidth: u32;
 override outWidth: u32;
 override scale: f32;
+// end of shared/attention-sizes
 const tileQueries = 8u;
 
 const maxHeadWidth4 = 32u;
@@ -42,6 +44,7 @@ const run = 8u;
 // Biases of each lane's query along depth: (tileQueries, window). A lane reads and writes its own only.
 var<workgroup> biasD: array<f32, tileQueries * window>;
 
+// shared/attention-tokens
 // Index of a token of qkv and y from its place in the rolled grid, rows counted from firstRow.
 fn tokenIndex(rolled: vec3<u32>) -> u32 {
   return (rolled.x * grid + (rolled.y + shift) % grid) * grid + (rolled.z + shift) % grid;
@@ -53,6 +56,7 @@ fn region(rolled: vec3<u32>) -> vec3<u32> {
   return select(vec3<u32>(0u), vec3<u32>(1u), at >= vec3<u32>(grid - window)) +
          select(vec3<u32>(0u), vec3<u32>(1u), at >= vec3<u32>(grid - shift));
 }
+// end of shared/attention-tokens
 
 // The head's vec4s, from a length that is known at run time only: a compiler that unrolls the loops over them takes ten
 // seconds.

@@ -18,17 +18,20 @@
 // Workgroups: query tiles x heads x windows.
 // 6 * s^3 * headWidth operations a query and head, and 6 * (2 s - 1) * headWidth for its biases; no logit reaches memory.
 
+// shared/matrix-units
 enable f16;
 enable subgroups;
 enable chromium_experimental_subgroup_matrix;
 
-// That a subgroup's lanes agree on its number is more than the analysis can see.
+// Tint cannot prove that a subgroup's lanes agree on its number, so its check is off.
 diagnostic(off, chromium.subgroup_matrix_uniformity);
 
 alias stored = f32;
 
 const matrixSide = 8u;
+// end of shared/matrix-units
 
+// shared/attention-sizes
 override grid: u32;
 override window: u32;
 override shift: u32;
@@ -38,19 +41,23 @@ override headWidth: u32;
 override qkvWidth: u32;
 override outWidth: u32;
 override scale: f32;
+// end of shared/attention-sizes
+// shared/attention-matrices
 override subgroupLanes: u32;
 override threads: u32 = 4u * subgroupLanes;
 
+// Queries of a workgroup (on the keys' side its keys), and the largest window and head that it takes.
 const tileQueries = 64u;
 const tileWindow = 10u;
 const tileHead = 80u;
 
-// Keys of a step, and queries of a subgroup.
+// What a subgroup has of the queries, and a step of the keys; on the keys' side the other way round.
 const run = 16u;
 const across = run / matrixSide;
 const maxHeadSteps = tileHead / matrixSide;
 override headSteps: u32 = (headWidth + matrixSide - 1u) / matrixSide;
 override tileWidth: u32 = headSteps * matrixSide;
+// end of shared/attention-matrices
 
 const cellKeys = 8u;
 const cells = tileQueries * run / cellKeys;
@@ -78,6 +85,7 @@ var<workgroup> biases: array<f32, tileQueries * 3u * window>;
 
 alias Queries = array<subgroup_matrix_left<f16, matrixSide, matrixSide>, across * maxHeadSteps>;
 
+// shared/attention-tokens
 // Index of a token of qkv and y from its place in the rolled grid, rows counted from firstRow.
 fn tokenIndex(rolled: vec3<u32>) -> u32 {
   return (rolled.x * grid + (rolled.y + shift) % grid) * grid + (rolled.z + shift) % grid;
@@ -89,6 +97,7 @@ fn region(rolled: vec3<u32>) -> vec3<u32> {
   return select(vec3<u32>(0u), vec3<u32>(1u), at >= vec3<u32>(grid - window)) +
          select(vec3<u32>(0u), vec3<u32>(1u), at >= vec3<u32>(grid - shift));
 }
+// end of shared/attention-tokens
 
 fn placeOf(index: u32) -> vec3<u32> {
   return vec3<u32>(index / (window * window), (index / window) % window, index % window);
@@ -101,16 +110,20 @@ fn put(i: u32, value: vec4<f16>) {
   tile[4u * i + 3u] = value.w;
 }
 
-// Queries (part 0), keys (1) or values (2) of a head, from a token of the window on.
+// shared/attention-channels
+// Four channels of a token's query (part 0), key (1) or value (2) in a head, by its number in the window; zeros beyond both.
+fn channelsOf(index: u32, c: u32, part: u32, corner: vec3<u32>, head: u32) -> vec4<f16> {
+  if (c >= headWidth / 4u || index >= window * window * window) {
+    return vec4<f16>(0.0);
+  }
+  return vec4<f16>(qkv[tokenIndex(corner + placeOf(index)) * (qkvWidth / 4u) + (part * heads + head) * (headWidth / 4u) + c]);
+}
+// end of shared/attention-channels
+
+// Queries, keys or values, as channelsOf has them, from a token of the window on.
 fn loadTokens(lane: u32, part: u32, first: u32, corner: vec3<u32>, head: u32) {
   for (var i = lane; i < run * tileWidth / 4u; i += threads) {
-    let c = i % (tileWidth / 4u);
-    let index = first + i / (tileWidth / 4u);
-    var value = vec4<f16>(0.0);
-    if (c < headWidth / 4u && index < window * window * window) {
-      value = vec4<f16>(qkv[tokenIndex(corner + placeOf(index)) * (qkvWidth / 4u) + (part * heads + head) * (headWidth / 4u) + c]);
-    }
-    put(i, value);
+    put(i, channelsOf(first + i / (tileWidth / 4u), i % (tileWidth / 4u), part, corner, head));
   }
 }
 

@@ -16,12 +16,13 @@
 // of every 8 of the head, and gets the 16 queries' shares by broadcast. Private arrays are indexed by constants only:
 // a CPU keeps an array in registers no other way. Workgroups: query tiles x heads x windows.
 // 4 * s^3 * headWidth operations a query and head, and 6 * s * headWidth for its biases; no logit reaches memory.
-// suits software adapters
+// suits software devices
 
 enable subgroups;
 
 alias stored = f32;
 
+// shared/attention-sizes
 override grid: u32;
 override window: u32;
 override shift: u32;
@@ -31,6 +32,7 @@ override headWidth: u32;
 override qkvWidth: u32;
 override outWidth: u32;
 override scale: f32;
+// end of shared/attention-sizes
 
 const subgroupLanes = 8u;
 const tileQueries = 16u;
@@ -57,6 +59,7 @@ struct Query {
 alias Shares = array<f32, 8>;
 alias Sums = array<vec4<f32>, 16>;
 
+// shared/attention-tokens
 // Index of a token of qkv and y from its place in the rolled grid, rows counted from firstRow.
 fn tokenIndex(rolled: vec3<u32>) -> u32 {
   return (rolled.x * grid + (rolled.y + shift) % grid) * grid + (rolled.z + shift) % grid;
@@ -68,6 +71,7 @@ fn region(rolled: vec3<u32>) -> vec3<u32> {
   return select(vec3<u32>(0u), vec3<u32>(1u), at >= vec3<u32>(grid - window)) +
          select(vec3<u32>(0u), vec3<u32>(1u), at >= vec3<u32>(grid - shift));
 }
+// end of shared/attention-tokens
 
 // The head's vec4s, from a length that is known at run time only: a compiler that unrolls the loops over them takes ten
 // seconds and gains nothing.
@@ -142,6 +146,7 @@ fn scaleSums(sums: ptr<function, Sums>, low: f32, high: f32) {
 
 // Adds a run of values in this lane's column, weighted by the 16 queries' shares of each.
 fn addRun(sums: ptr<function, Sums>, run: u32, column: u32, low: ptr<function, Shares>, high: ptr<function, Shares>, rescaleLow: f32, rescaleHigh: f32) {
+  // shared/eight-vectors
   let at = min(column, headWidth / 4u - 1u);
   let v0 = vec4<f32>(qkv[subgroupBroadcast(run, 0u) + at]);
   let v1 = vec4<f32>(qkv[subgroupBroadcast(run, 1u) + at]);
@@ -151,6 +156,7 @@ fn addRun(sums: ptr<function, Sums>, run: u32, column: u32, low: ptr<function, S
   let v5 = vec4<f32>(qkv[subgroupBroadcast(run, 5u) + at]);
   let v6 = vec4<f32>(qkv[subgroupBroadcast(run, 6u) + at]);
   let v7 = vec4<f32>(qkv[subgroupBroadcast(run, 7u) + at]);
+  // end of shared/eight-vectors
   (*sums)[0] = (*sums)[0] * subgroupBroadcast(rescaleLow, 0u) + (
     subgroupBroadcast((*low)[0], 0u) * v0 + subgroupBroadcast((*low)[1], 0u) * v1 + subgroupBroadcast((*low)[2], 0u) * v2 + subgroupBroadcast((*low)[3], 0u) * v3 +
     subgroupBroadcast((*low)[4], 0u) * v4 + subgroupBroadcast((*low)[5], 0u) * v5 + subgroupBroadcast((*low)[6], 0u) * v6 + subgroupBroadcast((*low)[7], 0u) * v7);

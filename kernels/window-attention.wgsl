@@ -19,6 +19,7 @@
 
 alias stored = f32;
 
+// shared/attention-sizes
 override grid: u32;
 override window: u32;
 override shift: u32;
@@ -28,6 +29,7 @@ override headWidth: u32;
 override qkvWidth: u32;
 override outWidth: u32;
 override scale: f32;
+// end of shared/attention-sizes
 
 const tileQueries = 64u;
 const tileWindow = 14u;
@@ -48,6 +50,7 @@ var<workgroup> tile: array<vec4<f32>, run * headWidth / 2u>;
 // Biases of each query against each place along each axis: (query, 3, window). A lane reads and writes its own only.
 var<workgroup> biases: array<f32, tileQueries * 3u * window>;
 
+// shared/attention-tokens
 // Index of a token of qkv and y from its place in the rolled grid, rows counted from firstRow.
 fn tokenIndex(rolled: vec3<u32>) -> u32 {
   return (rolled.x * grid + (rolled.y + shift) % grid) * grid + (rolled.z + shift) % grid;
@@ -59,6 +62,7 @@ fn region(rolled: vec3<u32>) -> vec3<u32> {
   return select(vec3<u32>(0u), vec3<u32>(1u), at >= vec3<u32>(grid - window)) +
          select(vec3<u32>(0u), vec3<u32>(1u), at >= vec3<u32>(grid - shift));
 }
+// end of shared/attention-tokens
 
 // Row of the three tables, one after the other.
 fn tableVector(axis: u32, at: u32) -> vec4<f32> {

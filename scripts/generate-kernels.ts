@@ -1,9 +1,12 @@
 // Reads every kernel with wgsl_reflect and writes src/kernels/generated.ts: the sources, with typed bindings and
 // overrides, so that host code that forgets a binding or gives one of the wrong element type does not compile.
+//   npm run kernels [-- --write]
+// Fails where a shared block differs from kernels/shared/; --write brings the blocks up to date first.
 import { createHash } from 'node:crypto';
-import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { WgslReflect, type ArrayInfo, type FunctionInfo, type TemplateInfo, type TypeInfo } from 'wgsl_reflect/wgsl_reflect.module.js';
 import { specialised, type Binding, type Element, type Needs, type Tile } from '../src/kernels/kernel.ts';
+import { withBlocks } from './shared-blocks.ts';
 
 const folder = new URL('../kernels/', import.meta.url);
 
@@ -114,7 +117,7 @@ function kernelsIn(file: string): Reflected[] {
   bindings: ${JSON.stringify(bindings)},
   required: ${JSON.stringify(overrides.filter((o) => !o.optional).map((o) => o.name))},
   needs: ${JSON.stringify(needsOf(file, source))},
-  suitsSoftware: ${/^\/\/ suits +software adapters/m.test(source)},
+  suitsSoftware: ${/^\/\/ suits +software devices/m.test(source)},
   tile: ${JSON.stringify(tile)},
   settings: ${JSON.stringify(settings)},
 };`;
@@ -138,7 +141,32 @@ function formLists(all: readonly Reflected[]): string[] {
   });
 }
 
+/** @throws Error where the kernel names a block that is not there */
+function sharedText(name: string): string {
+  const path = new URL(`shared/${name}.wgsl`, folder);
+  if (!existsSync(path)) {
+    throw new Error(`kernels/shared/${name}.wgsl: there is no such file; there are ${readdirSync(new URL('shared/', folder)).join(', ')}`);
+  }
+  return readFileSync(path, 'utf8');
+}
+
+/** Holds each kernel's shared blocks to their source. @param write brings them up to date instead */
+function checkBlocks(write: boolean): void {
+  const stale = files.filter((file) => {
+    const source = readFileSync(new URL(file, folder), 'utf8');
+    const fresh = withBlocks(source, sharedText);
+    if (write && fresh !== source) {
+      writeFileSync(new URL(file, folder), fresh);
+    }
+    return fresh !== source;
+  });
+  if (stale.length > 0 && !write) {
+    throw new Error(`${stale.map((file) => `kernels/${file}`).join(', ')}: a shared block differs from kernels/shared/; change the text there, then npm run kernels -- --write`);
+  }
+}
+
 const files = readdirSync(folder).filter((file) => file.endsWith('.wgsl')).sort();
+checkBlocks(process.argv.includes('--write'));
 const head = '// Made by scripts/generate-kernels.ts from kernels/*.wgsl; changes here are lost.\nimport type { Kernel } from \'./kernel.ts\';';
 const sources = files.map((file) => `const ${camelCase(file.replace(/\.wgsl$/, ''))}Source = ${JSON.stringify(readFileSync(new URL(file, folder), 'utf8'))};`);
 const all = files.flatMap(kernelsIn);

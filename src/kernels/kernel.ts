@@ -24,7 +24,7 @@ export interface Kernel<Bindings extends Record<string, Element> = Record<string
   /** Overrides without a default, which every dispatch has to give. */
   readonly required: readonly string[];
   readonly needs: Needs;
-  /** Its file says `suits software adapters`: what they take where nothing has been measured. */
+  /** Its file says `suits software devices`: what they take where nothing has been measured. */
   readonly suitsSoftware: boolean;
   /** What a workgroup makes: the source's constants and overrides `tileTokens`, `tileColumns` and so on, by `tokens`, `columns`. */
   readonly tile: Tile;

@@ -1,0 +1,9 @@
+override grid: u32;
+override window: u32;
+override shift: u32;
+override firstRow: u32;
+override heads: u32;
+override headWidth: u32;
+override qkvWidth: u32;
+override outWidth: u32;
+override scale: f32;

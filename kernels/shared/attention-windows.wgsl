@@ -1,0 +1,10 @@
+// The first token of a window, in the rolled grid.
+fn cornerOf(index: u32) -> vec3<u32> {
+  let side = grid / window;
+  return vec3<u32>(index / (side * side), (index / side) % side, index % side) * window;
+}
+
+// The place in its window of a token.
+fn placeOf(index: u32) -> vec3<u32> {
+  return vec3<u32>(index / (window * window), (index / window) % window, index % window);
+}

@@ -1,0 +1,9 @@
+let at = min(column, headWidth / 4u - 1u);
+let v0 = vec4<f32>(qkv[subgroupBroadcast(run, 0u) + at]);
+let v1 = vec4<f32>(qkv[subgroupBroadcast(run, 1u) + at]);
+let v2 = vec4<f32>(qkv[subgroupBroadcast(run, 2u) + at]);
+let v3 = vec4<f32>(qkv[subgroupBroadcast(run, 3u) + at]);
+let v4 = vec4<f32>(qkv[subgroupBroadcast(run, 4u) + at]);
+let v5 = vec4<f32>(qkv[subgroupBroadcast(run, 5u) + at]);
+let v6 = vec4<f32>(qkv[subgroupBroadcast(run, 6u) + at]);
+let v7 = vec4<f32>(qkv[subgroupBroadcast(run, 7u) + at]);
