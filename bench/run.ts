@@ -22,7 +22,7 @@ const precision = precisionText as Precision;
 
 interface Row { name: string; kernels: string; milliseconds: number; marginPercent: number; runs: number; scriptMilliseconds: number; gflops: number; gBps: number }
 
-/** What takes longer than this is run once after its warm-up: a software adapter's whole network. */
+/** What takes longer than this is run once after its warm-up: a software device's whole network. */
 const longSeconds = 5;
 
 /** Seconds of a replay, submission and waiting included, by Benchmark.js. */

@@ -1,4 +1,4 @@
-// conv3d.wgsl straight from memory, for adapters whose memory and caches are one, as a CPU's are.
+// conv3d.wgsl straight from memory, for devices whose memory and caches are one, as a CPU's are.
 // Dense 3x3x3 convolution over a token grid, zero padding, no bias (implicit GEMM).
 //   y[h,w,d,n] = sum_{i,j,k in 0..2} sum_c x[h+i-1,w+j-1,d+k-1,c] * weight[i,j,k,c,n], added to what y holds where accumulate
 // x        (height, gridWidth, depth, inWidth)   stored, inWidth fastest, a multiple of 4

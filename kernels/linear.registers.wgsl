@@ -1,4 +1,4 @@
-// linear.wgsl straight from memory, for adapters whose memory and caches are one, as a CPU's are.
+// linear.wgsl straight from memory, for devices whose memory and caches are one, as a CPU's are.
 // Fully connected layer over tokens, with bias, activation and residual in its epilogue.
 //   y[t,n] = activation(bias[n] + sum_k x'[t,k] * weight[k,n]) + residual[t,n], added to what y holds where accumulate
 //   x'[t,k] = (x[t,k] - mean[t]) * scale[t] * normWeight[k] + normBias[k] where normalise, else x[t,k]
@@ -10,7 +10,7 @@
 // statistics   (tokens, 2)          f32: mean and 1 / standard deviation, read where normalise
 // normWeight, normBias  (inWidth)   stored, read where normalise; otherwise any tensors may be bound there
 // activation   0 none, 1 ReLU, 2 GELU by the error function
-// tileTokens, tileColumns  what a workgroup makes. Of 8 tokens, a software adapter's SIMD register lies along the
+// tileTokens, tileColumns  what a workgroup makes. Of 8 tokens, a software device's SIMD register lies along the
 //              columns, and x is one address for all of it.
 // tuned tileTokens x tileColumns: 8 x 64, 64 x 64
 // suits software devices

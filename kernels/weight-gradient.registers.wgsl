@@ -1,4 +1,4 @@
-// weight-gradient.wgsl straight from memory, for adapters whose memory and caches are one, as a CPU's are.
+// weight-gradient.wgsl straight from memory, for devices whose memory and caches are one, as a CPU's are.
 // The gradient of a weight that mixes channels, by tap: sums over chunks of tokens, for chunk-sums to add up in order.
 //   partials[q,i,k,n] = sum over the tokens t of chunk q of x[source(t,i),k] * dy[t,n]
 // source(t,i) is t itself with one tap (a linear layer), and with 27 (a 3x3x3 convolution) the token that tap i of t reads;

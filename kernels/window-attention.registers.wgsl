@@ -1,4 +1,4 @@
-// window-attention.wgsl straight from memory, for adapters whose memory and caches are one, as a CPU's are.
+// window-attention.wgsl straight from memory, for devices whose memory and caches are one, as a CPU's are.
 // Shifted cubic-window self attention, flash style: gather, relative position bias, shift mask, online softmax, scatter.
 //   y[q] = sum_k softmax_k(scale * q.k + q.(tables[0,qh-kh+s-1] + tables[1,qw-kw+s-1] + depthTable[qd-kd+s-1]) + mask) * v[k]
 // for every head, with k over the s^3 tokens of q's window and (h, w, d) a token's place in the window. The windows tile

@@ -81,5 +81,5 @@ if (!adapterAnswers()) {
   if (!adapterAnswers()) {
     fail('it refuses the driver that was installed', ['it needs Mesa 24.0 or newer, or a GPU with its vendor\'s Vulkan driver']);
   }
-  console.log('volsam: the software adapter answers');
+  console.log('volsam: the software device answers');
 }

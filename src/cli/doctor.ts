@@ -7,8 +7,8 @@ import { measureCeilings } from '../engine/ceilings.ts';
 /** Sentences on what would make this machine faster. */
 function missing({ adapter, features }: Gpu): string[] {
   return [
-    adapter.software ? 'a GPU: this adapter computes on the CPU. With a GPU in the machine, install its vendor\'s driver with Vulkan' : '',
-    features.has('shader-f16') ? '' : 'shader-f16: --precision f16 is not to be had on this adapter',
+    adapter.software ? 'a GPU: this device computes on the CPU. With a GPU in the machine, install its vendor\'s driver with Vulkan' : '',
+    features.has('shader-f16') ? '' : 'shader-f16: --precision f16 is not to be had on this device',
     features.has('subgroups') ? '' : 'subgroups: the portable kernels run instead',
     features.has('timestamp-query') ? '' : 'timestamp-query: profiles time whole submissions instead of kernels',
   ].filter((sentence) => sentence !== '');

@@ -10,7 +10,7 @@ import type { Tensor } from './tensor.ts';
 /** Work below this share of a plan is not worth the measuring. */
 const leastShare = 0.01;
 
-/** Operations of one timing: some milliseconds on a GPU, a tenth of a second at most on a software adapter. */
+/** Operations of one timing: some milliseconds on a GPU, a tenth of a second at most on a software device. */
 const timedOperations = { gpu: 20e9, software: 0.1e9 } as const;
 
 /** A form that takes so many times the best one's time at first sight is not timed again. */

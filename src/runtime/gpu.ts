@@ -9,7 +9,7 @@ export interface AdapterDescription {
   readonly architecture: string;
   readonly device: string;
   readonly description: string;
-  /** The adapter computes on the CPU (lavapipe, SwiftShader). */
+  /** The device computes on the CPU (lavapipe, SwiftShader). */
   readonly software: boolean;
   /** Lanes of a subgroup, where the device has subgroups and all have one width. */
   readonly subgroupSize: number | undefined;

@@ -4,7 +4,7 @@
  */
 import type { Command } from './command.ts';
 
-/** A first submission takes a second or less, on a software adapter and on a slow GPU. */
+/** A first submission takes a second or less, on a software device and on a slow GPU. */
 const firstOperations = { software: 10e9, gpu: 200e9 } as const;
 
 /** What later ones are meant to take. */

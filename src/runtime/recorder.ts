@@ -8,7 +8,7 @@ import { bindingAlignmentBytes, sizeOf, tensorBytes, type Tensor } from './tenso
 /** What recording has to know of the device. */
 export interface RecordingTarget {
   readonly precision: Precision;
-  /** The adapter computes on the CPU: one SIMD register is a workgroup's best width. */
+  /** The device computes on the CPU: one SIMD register is a workgroup's best width. */
   readonly software: boolean;
   readonly bindingBytes: number;
 }

@@ -43,7 +43,7 @@ interface TuningOptions {
 const budgetMilliseconds = 3000;
 
 /**
- * Forms that are worth a timing. A software adapter compiles those that synchronise through workgroup memory for seconds
+ * Forms that are worth a timing. A software device compiles those that synchronise through workgroup memory for seconds
  * each, and then runs them several times slower: the budget goes to the others.
  */
 function contendersOf(gpu: Gpu, job: Job): Form[] {

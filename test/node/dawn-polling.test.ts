@@ -3,7 +3,7 @@ import { openGpu } from '../../src/node/gpu/open-gpu.ts';
 
 afterEach(() => vi.unstubAllGlobals());
 
-/** Ends in some hundred milliseconds on a software adapter. */
+/** Ends in some hundred milliseconds on a software device. */
 const long = `
 @group(0) @binding(0) var<storage, read_write> sums: array<f32>;
 @compute @workgroup_size(64) fn main(@builtin(global_invocation_id) id: vec3u) {

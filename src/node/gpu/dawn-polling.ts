@@ -1,7 +1,7 @@
 /**
  * Leaves the processor to others while the GPU works. As long as a promise of Dawn's binding is pending, the binding looks for
  * finished work in every turn of the event loop, by setImmediate, and so takes a whole core: half of a small machine whose
- * adapter is software. It reads `setImmediate` from the global object each time; a timer stands there while the binding's own
+ * device is software. It reads `setImmediate` from the global object each time; a timer stands there while the binding's own
  * code runs, and at no other time.
  */
 import { setImmediate, setTimeout } from 'node:timers';

@@ -13,7 +13,7 @@ const remedy = 'install the GPU vendor\'s driver with Vulkan, or Mesa\'s softwar
 let instance: GPU | undefined;
 
 /**
- * Takes the machine's own GPU where there is one, else its software adapter.
+ * Takes the machine's own GPU where there is one, else its software device.
  * @throws AdapterError where WebGPU finds neither
  */
 export async function openGpu({ tune = true, report }: OpenOptions = {}): Promise<TunableGpu> {
