@@ -1,15 +1,20 @@
 import { defineConfig } from 'vitest/config';
+import { RoomOrder } from './test/setup/room-order.ts';
 
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    globalSetup: ['test/setup/setup.ts'],
+    globalSetup: ['test/setup/install.ts'],
+    reporters: ['default', './test/setup/summary.ts'],
+    tags: [{ name: 'thorough', description: 'left out of npm test: whole networks in each set of forms, endurance, long compiling' }],
     // A software driver compiles a whole training step in minutes, the first time; nothing is timed by this.
     testTimeout: 900_000,
     hookTimeout: 120_000,
     execArgv: ['--expose-gc'], // memory is judged by what lasts, not by how late the rest is collected
-    // A software adapter uses every core by itself, and each process opens a device of its own.
+    // A software device uses every core by itself. Files of one worker share a device, and with it compiled pipelines.
     pool: 'forks',
+    isolate: false,
     maxWorkers: 2,
+    sequence: { sequencer: RoomOrder },
   },
 });

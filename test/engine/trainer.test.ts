@@ -1,12 +1,11 @@
 /** The trainer against the reference's five losses, and what a resumed run has to keep to the bit. */
 import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { parseSafetensors } from '../../src/formats/safetensors.ts';
 import { configs } from '../../src/model/config.ts';
 import { syntheticTarget, syntheticWeights } from '../../src/model/synthetic.ts';
-import { openGpu } from '../../src/node/gpu/open-gpu.ts';
-import type { Gpu } from '../../src/runtime/gpu.ts';
 import { Trainer, type Example } from '../../src/engine/trainer.ts';
+import { sharedGpu } from '../setup/device.ts';
 
 const goldens = parseSafetensors(readFileSync(new URL('../goldens/tiny.safetensors', import.meta.url)), 'tiny');
 const config = configs.tiny!;
@@ -15,11 +14,7 @@ const rate = 4e-4;
 const target = syntheticTarget(32);
 const example: Example = { volume: { data: goldens.read('volume'), shape: [32, 32, 32] }, points: [[10, 12, 20], [25, 3, 7]], target };
 
-let gpu: Gpu;
-beforeAll(async () => {
-  gpu = await openGpu({ tune: false });
-});
-afterAll(() => gpu.close());
+const gpu = await sharedGpu();
 
 async function losses(trainer: Trainer, steps: number): Promise<number[]> {
   const results = await Promise.all(Array.from({ length: steps }, () => trainer.step(example, rate)));

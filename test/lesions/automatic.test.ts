@@ -1,17 +1,12 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { configs } from '../../src/model/config.ts';
-import { openGpu } from '../../src/node/gpu/open-gpu.ts';
-import type { Gpu } from '../../src/runtime/gpu.ts';
 import { createTensor, destroyTensor, writeTensor } from '../../src/runtime/tensor.ts';
 import { blendWindows, windowStarts, windowWeights } from '../../src/lesions/automatic.ts';
 import { componentsOf } from '../../src/lesions/components.ts';
 import type { Sam3D } from '../../src/engine/sam3d.ts';
+import { sharedGpu } from '../setup/device.ts';
 
-let gpu: Gpu;
-beforeAll(async () => {
-  gpu = await openGpu({ tune: false });
-});
-afterAll(() => gpu.close());
+const gpu = await sharedGpu();
 
 test('windows cover an axis, the last one flush with its end; a short axis is padded', () => {
   expect(windowStarts(256, 256, 0.5)).toEqual([0]);

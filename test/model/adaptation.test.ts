@@ -1,17 +1,16 @@
 /** The other adaptations against the paper's, which is held against the reference: each is it with some weights fixed. */
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { randomOf } from '../../src/model/random.ts';
 import type { TensorFile } from '../../src/formats/safetensors.ts';
 import { isTrainable, type Adaptation } from '../../src/model/adaptation.ts';
 import { configOf, configs, parameterShapes, type Config } from '../../src/model/config.ts';
 import { completedWeights } from '../../src/model/initial-weights.ts';
 import { syntheticTarget, syntheticVolume, syntheticWeights } from '../../src/model/synthetic.ts';
-import { openGpu } from '../../src/node/gpu/open-gpu.ts';
-import type { Gpu } from '../../src/runtime/gpu.ts';
 import { sizeOf } from '../../src/runtime/tensor.ts';
 import { Sam3D } from '../../src/engine/sam3d.ts';
 import { Trainer } from '../../src/engine/trainer.ts';
 import { distance } from '../ops/harness.ts';
+import { sharedGpu } from '../setup/device.ts';
 
 const volume = { data: syntheticVolume(32), shape: [32, 32, 32] as const };
 const target = syntheticTarget(32);
@@ -19,11 +18,7 @@ const points = [[10, 12, 20]] as const;
 const of = (adaptation: Adaptation): Config => ({ ...configs.tiny!, adaptation });
 const spatial = syntheticWeights(of('spatial'));
 
-let gpu: Gpu;
-beforeAll(async () => {
-  gpu = await openGpu({ tune: false });
-});
-afterAll(() => gpu.close());
+const gpu = await sharedGpu();
 
 /** The synthetic tensors that a configuration has, some of them made otherwise. */
 function weightsOf(adaptation: Adaptation, change: (name: string, size: number) => Float32Array | undefined = () => undefined): TensorFile {

@@ -1,23 +1,18 @@
 /** The whole network against the reference's intermediates and logits, in every way that this device can run it. */
 import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { parseSafetensors } from '../../src/formats/safetensors.ts';
 import { configNamed, configOf } from '../../src/model/config.ts';
 import { syntheticVolume, syntheticWeights } from '../../src/model/synthetic.ts';
-import { openGpu } from '../../src/node/gpu/open-gpu.ts';
-import type { Gpu } from '../../src/runtime/gpu.ts';
 import { Sam3D } from '../../src/engine/sam3d.ts';
 import type { Point } from '../../src/engine/inputs.ts';
 import { distance } from '../ops/harness.ts';
 import { adapters, isMissing, precisionsOf } from './adapters.ts';
+import { sharedGpu } from '../setup/device.ts';
 
 const bounds = { f32: 1e-5, f16: 1e-2 } as const;
 
-let gpu: Gpu;
-beforeAll(async () => {
-  gpu = await openGpu({ tune: false });
-});
-afterAll(() => gpu.close());
+const gpu = await sharedGpu();
 
 for (const file of ['tiny', 'odd']) {
   const goldens = parseSafetensors(readFileSync(new URL(`../goldens/${file}.safetensors`, import.meta.url)), file);

@@ -1,16 +1,15 @@
 /** Every gradient of two small networks against the reference's, in every way that this device can run it. */
 import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { parseSafetensors } from '../../src/formats/safetensors.ts';
 import { configNamed, parameterShapes } from '../../src/model/config.ts';
 import { isTrainable } from '../../src/model/adaptation.ts';
 import { syntheticTarget, syntheticWeights } from '../../src/model/synthetic.ts';
-import { openGpu } from '../../src/node/gpu/open-gpu.ts';
-import type { Gpu } from '../../src/runtime/gpu.ts';
 import { Sam3D } from '../../src/engine/sam3d.ts';
 import type { Point } from '../../src/engine/inputs.ts';
 import { distance } from '../ops/harness.ts';
 import { adapters, isMissing, precisionsOf } from './adapters.ts';
+import { sharedGpu } from '../setup/device.ts';
 
 /**
  * Half precision rounds sums to 11 bits, some of which then change sign before a ReLU and switch whole terms of a gradient
@@ -21,11 +20,7 @@ const bounds = { f32: { gradient: 1e-4, loss: 1e-6 }, f16: { gradient: 0.15, los
 /** Tensors whose norm is below this are differences of rounding; they are compared absolutely. */
 const vanishing = { f32: 1e-8, f16: 1e-4 } as const;
 
-let gpu: Gpu;
-beforeAll(async () => {
-  gpu = await openGpu({ tune: false });
-});
-afterAll(() => gpu.close());
+const gpu = await sharedGpu();
 
 for (const file of ['tiny', 'odd']) {
   const goldens = parseSafetensors(readFileSync(new URL(`../goldens/${file}.safetensors`, import.meta.url)), file);

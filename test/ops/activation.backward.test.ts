@@ -1,7 +1,6 @@
 import { activate } from '../../src/ops/activation.ts';
 import { activations } from './activation.statement.ts';
 import { gradientSuite } from './gradients.ts';
-import { random } from './harness.ts';
 
 const cases = [
   { name: 'ReLU, odd', count: 148, activation: 'relu' },
@@ -9,8 +8,8 @@ const cases = [
   { name: 'GELU, one vec4', count: 4, activation: 'gelu' },
 ] as const;
 
-gradientSuite('activate', cases, ({ count, activation }, precision) => {
-  const x = random(precision, count).values;
+gradientSuite('activate', cases, ({ count, activation }, draw) => {
+  const x = draw(count).values;
   x.forEach((value, i) => { x[i] = 4 * value; });
   return {
     inputs: { x: { values: x, shape: [count] } },
@@ -19,8 +18,8 @@ gradientSuite('activate', cases, ({ count, activation }, precision) => {
   };
 });
 
-gradientSuite('activate with a residual', cases, ({ count, activation }, precision) => ({
-  inputs: { x: { values: random(precision, count).values, shape: [count] }, residual: { values: random(precision, count).values, shape: [count] } },
+gradientSuite('activate with a residual', cases, ({ count, activation }, draw) => ({
+  inputs: { x: { values: draw(count).values, shape: [count] }, residual: { values: draw(count).values, shape: [count] } },
   statement: ({ x, residual }) => x.map((value, i) => activations[activation](value) + residual[i]!),
   record: (r, t) => activate(r, t.x, activation, { residual: t.residual }),
   once: true,

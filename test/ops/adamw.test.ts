@@ -2,7 +2,7 @@ import { expect } from 'vitest';
 import { adamw } from '../../src/ops/adamw.ts';
 import { convert } from '../../src/ops/conversion.ts';
 import { gradientNorm } from '../../src/ops/gradient-norm.ts';
-import { expectClose, opSuite, random, runOp } from './harness.ts';
+import { expectClose, opSuite, runOp } from './harness.ts';
 
 const cases = [
   { name: 'round', sizes: [256, 64, 128], steps: 0, scale: 1, decay: 0 },
@@ -11,8 +11,8 @@ const cases = [
 ];
 
 /** torch.nn.utils.clip_grad_norm_ and torch.optim.AdamW, in float64. */
-opSuite('gradientNorm, adamw, convert', cases, async (gpu, target, { sizes, steps, scale, decay }) => {
-  const floats = (size: number, factor: number) => ({ element: 'f32' as const, shape: [size], values: random('f32', size).values.map((value) => factor * value) });
+opSuite('gradientNorm, adamw, convert', cases, async (gpu, target, { sizes, steps, scale, decay }, draw) => {
+  const floats = (size: number, factor: number) => ({ element: 'f32' as const, shape: [size], values: draw.floats(size).values.map((value) => factor * value) });
   const [own, second, third] = sizes.map((size) => floats(size, scale * 0.3)) as [ReturnType<typeof floats>, ReturnType<typeof floats>, ReturnType<typeof floats>];
   const [weight, first] = [floats(sizes[0]!, 1), floats(sizes[0]!, 0.01)];
   const squares = { ...floats(sizes[0]!, 1), values: floats(sizes[0]!, 1).values.map((value) => 0.001 * value * value) };

@@ -1,5 +1,5 @@
 import { sumActivationChunks, sumChunks } from '../../src/ops/chunk-sums.ts';
-import { expectClose, opSuite, random, runOp } from './harness.ts';
+import { expectClose, opSuite, runOp } from './harness.ts';
 
 const cases = [
   { name: 'round', chunks: 16, size: 256, accumulate: false },
@@ -7,9 +7,9 @@ const cases = [
   { name: 'one chunk of one vec4', chunks: 1, size: 4, accumulate: false },
 ];
 
-opSuite('sumChunks, sumActivationChunks', cases, async (gpu, target, { chunks, size, accumulate }) => {
-  const partials = { ...random('f32', chunks, size), element: 'f32' as const };
-  const [parameter, activation] = [{ ...random('f32', size), element: 'f32' as const }, random(target.precision, size)];
+opSuite('sumChunks, sumActivationChunks', cases, async (gpu, target, { chunks, size, accumulate }, draw) => {
+  const partials = draw.floats(chunks, size);
+  const [parameter, activation] = [draw.floats(size), draw(size)];
   const expected = (before: Float32Array) => Float64Array.from(before, (value, i) => {
     let sum = accumulate ? value : 0;
     for (let q = 0; q < chunks; q++) {

@@ -1,5 +1,5 @@
 import { columnSums } from '../../src/ops/column-sums.ts';
-import { expectClose, opSuite, random, runOp } from './harness.ts';
+import { expectClose, opSuite, runOp } from './harness.ts';
 
 const cases = [
   { name: 'round', rowCount: 1024, width: 64 },
@@ -7,8 +7,8 @@ const cases = [
   { name: 'one row', rowCount: 1, width: 4 },
 ];
 
-opSuite('columnSums', cases, async (gpu, target, { rowCount, width }) => {
-  const dy = random(target.precision, rowCount, width);
+opSuite('columnSums', cases, async (gpu, target, { rowCount, width }, draw) => {
+  const dy = draw(rowCount, width);
   const found = await runOp(gpu, target, { dy }, (r, t) => {
     const into = r.tensor('f32', [width]);
     columnSums(r, t.dy, { into, accumulate: false });

@@ -1,5 +1,5 @@
 import { concatenation } from '../../src/ops/concatenation.ts';
-import { expectClose, opSuite, random, runOp } from './harness.ts';
+import { expectClose, opSuite, runOp } from './harness.ts';
 import { gradientSuite } from './gradients.ts';
 
 const cases = [
@@ -8,16 +8,16 @@ const cases = [
   { name: 'one row each', first: 1, second: 1, width: 4 },
 ];
 
-opSuite('concatenation', cases, async (gpu, target, { first, second, width }) => {
-  const [a, b] = [random(target.precision, first, width), random(target.precision, second, width)];
+opSuite('concatenation', cases, async (gpu, target, { first, second, width }, draw) => {
+  const [a, b] = [draw(first, width), draw(second, width)];
   const found = await runOp(gpu, target, { a, b }, (r, t) => concatenation(r, [t.a, t.b]));
   expectClose(found, [...a.values, ...b.values], target.precision);
 });
 
-gradientSuite('concatenation', cases, ({ first, second, width }, precision) => ({
+gradientSuite('concatenation', cases, ({ first, second, width }, draw) => ({
   inputs: {
-    a: { values: random(precision, first, width).values, shape: [first, width], trained: true },
-    b: { values: random(precision, second, width).values, shape: [second, width] },
+    a: { values: draw(first, width).values, shape: [first, width], trained: true },
+    b: { values: draw(second, width).values, shape: [second, width] },
   },
   statement: ({ a, b }) => [...a, ...b],
   record: (r, t) => concatenation(r, [t.a, t.b]),

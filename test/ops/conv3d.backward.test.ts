@@ -3,7 +3,6 @@ import { channelsOf, packWeight } from '../../src/ops/channels.ts';
 import { conv3d } from '../../src/ops/conv3d.ts';
 import { convolve } from './convolution.statement.ts';
 import { gradientSuite } from './gradients.ts';
-import { random } from './harness.ts';
 
 const cases = [
   { name: 'round', side: 4, inWidth: 16, outWidth: 32 },
@@ -12,11 +11,11 @@ const cases = [
   { name: 'several chunks of tokens', side: 13, inWidth: 4, outWidth: 4 },
 ];
 
-gradientSuite('conv3d', cases, ({ side, inWidth, outWidth }, precision) => ({
+gradientSuite('conv3d', cases, ({ side, inWidth, outWidth }, draw) => ({
   inputs: {
-    x: { values: random(precision, side ** 3, inWidth).values, shape: [side, side, side, inWidth] },
+    x: { values: draw(side ** 3, inWidth).values, shape: [side, side, side, inWidth] },
     weight: {
-      values: random(precision, outWidth, inWidth, 27).values, shape: [27, inWidth, outWidth], trained: true,
+      values: draw(outWidth, inWidth, 27).values, shape: [27, inWidth, outWidth], trained: true,
       pack: (values) => packWeight(values, channelsOf(outWidth), channelsOf(inWidth)),
     },
   },

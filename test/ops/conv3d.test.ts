@@ -1,7 +1,7 @@
 import { conv3dForms } from '../../src/kernels/generated.ts';
 import { channelsOf, packWeight } from '../../src/ops/channels.ts';
 import { conv3d } from '../../src/ops/conv3d.ts';
-import { expectClose, opSuite, random, runOp } from './harness.ts';
+import { expectClose, opSuite, runOp } from './harness.ts';
 
 const cases = [
   { name: 'round', shape: [8, 8, 8, 16], outWidth: 32 },
@@ -17,9 +17,9 @@ function compared(count: number): number[] {
   return Array.from({ length: Math.ceil(count / step) }, (_, i) => i * step);
 }
 
-opSuite('conv3d', cases, async (gpu, target, { shape, outWidth }) => {
+opSuite('conv3d', cases, async (gpu, target, { shape, outWidth }, draw) => {
   const [height, gridWidth, depth, inWidth] = shape;
-  const [x, torchWeight] = [random(target.precision, ...shape), random(target.precision, outWidth, inWidth, 27)];
+  const [x, torchWeight] = [draw(...shape), draw(outWidth, inWidth, 27)];
   const weight = { ...torchWeight, shape: [27, inWidth, outWidth], values: packWeight(torchWeight.values, channelsOf(outWidth), channelsOf(inWidth)) };
   const found = await runOp(gpu, target, { x, weight }, (r, t) => conv3d(r, t.x, t.weight));
   const places = compared(found.length);

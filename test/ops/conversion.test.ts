@@ -1,10 +1,10 @@
 import { convert } from '../../src/ops/conversion.ts';
-import { expectClose, opSuite, random, runOp } from './harness.ts';
+import { expectClose, opSuite, runOp } from './harness.ts';
 
 const cases = [{ name: 'round', size: 256 }, { name: 'odd', size: 4 * 333 }, { name: 'one vec4', size: 4 }];
 
-opSuite('convert', cases, async (gpu, target, { size }) => {
-  const x = { ...random('f32', size), element: 'f32' as const };
+opSuite('convert', cases, async (gpu, target, { size }, draw) => {
+  const x = draw.floats(size);
   const found = await runOp(gpu, target, { x }, (r, t) => {
     const y = r.tensor('stored', [size]);
     convert(r, t.x, y);

@@ -1,7 +1,6 @@
 import { channelsOf } from '../../src/ops/channels.ts';
 import { depthwiseConv3d, packDepthwiseWeight } from '../../src/ops/depthwise-conv3d.ts';
 import { gradientSuite } from './gradients.ts';
-import { random } from './harness.ts';
 
 const cases = [
   { name: 'round', shape: [4, 4, 4, 8] },
@@ -10,13 +9,13 @@ const cases = [
   { name: 'several chunks of rows', shape: [9, 15, 2, 4] },
 ] as const;
 
-gradientSuite('depthwiseConv3d', cases, ({ shape }, precision) => {
+gradientSuite('depthwiseConv3d', cases, ({ shape }, draw) => {
   const [height, gridWidth, depth, width] = shape;
   return {
     inputs: {
-      x: { values: random(precision, ...shape).values, shape },
-      weight: { values: random(precision, width, 27).values, shape: [27, width], pack: (values) => packDepthwiseWeight(values, channelsOf(width)), trained: true },
-      bias: { values: random(precision, width).values, shape: [width], trained: true },
+      x: { values: draw(...shape).values, shape },
+      weight: { values: draw(width, 27).values, shape: [27, width], pack: (values) => packDepthwiseWeight(values, channelsOf(width)), trained: true },
+      bias: { values: draw(width).values, shape: [width], trained: true },
     },
     statement: ({ x, weight, bias }) => {
       const at = (h: number, w: number, d: number, c: number) =>

@@ -1,6 +1,6 @@
 import { channelsOf } from '../../src/ops/channels.ts';
 import { depthwiseConv3d, packDepthwiseWeight } from '../../src/ops/depthwise-conv3d.ts';
-import { expectClose, opSuite, random, runOp } from './harness.ts';
+import { expectClose, opSuite, runOp } from './harness.ts';
 
 const cases = [
   { name: 'round', shape: [8, 8, 8, 16] },
@@ -9,9 +9,9 @@ const cases = [
   { name: 'more runs than a workgroup', shape: [2, 40, 33, 20] },
 ] as const;
 
-opSuite('depthwiseConv3d', cases, async (gpu, target, { shape }) => {
+opSuite('depthwiseConv3d', cases, async (gpu, target, { shape }, draw) => {
   const [height, gridWidth, depth, width] = shape;
-  const [x, torchWeight, bias] = [random(target.precision, ...shape), random(target.precision, width, 27), random(target.precision, width)];
+  const [x, torchWeight, bias] = [draw(...shape), draw(width, 27), draw(width)];
   const weight = { ...torchWeight, shape: [27, width], values: packDepthwiseWeight(torchWeight.values, channelsOf(width)) };
   const found = await runOp(gpu, target, { x, weight, bias }, (r, t) => depthwiseConv3d(r, t.x, t));
   const at = (h: number, w: number, d: number, c: number) =>

@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import { diceCrossEntropy, diceCrossEntropyGradient } from '../../src/ops/dice-cross-entropy.ts';
-import { expectClose, opSuite, random, runOp } from './harness.ts';
+import { expectClose, opSuite, runOp } from './harness.ts';
 
 const cases = [
   { name: 'round', classes: 2, voxels: 4096 },
@@ -33,10 +33,10 @@ function statement(logits: Float32Array, labels: Float32Array, classes: number, 
   return { loss: 0.5 * (1 - above / below) + (0.5 * crossEntropy) / voxels, gradient };
 }
 
-opSuite('diceCrossEntropy', cases, async (gpu, target, { classes, voxels }) => {
-  const logits = { ...random('f32', classes, voxels), element: 'f32' as const };
+opSuite('diceCrossEntropy', cases, async (gpu, target, { classes, voxels }, draw) => {
+  const logits = draw.floats(classes, voxels);
   logits.values.forEach((value, i) => { logits.values[i] = 6 * value; });
-  const labels = { element: 'f32' as const, shape: [voxels], values: Float32Array.from({ length: voxels }, () => Number(Math.random() < 0.3)) };
+  const labels = { element: 'f32' as const, shape: [voxels], values: Float32Array.from({ length: voxels }, () => Number(draw.next() < 0.3)) };
   const scale = { element: 'f32' as const, shape: [1], values: Float32Array.of(64) };
   const expected = statement(logits.values, labels.values, classes, 64);
   const totals = await runOp(gpu, target, { logits, labels }, (r, t) => {

@@ -4,7 +4,6 @@ import { enlargedConvolution, mixingSlices, packMixingWeight } from '../../src/o
 import { linear } from '../../src/ops/linear.ts';
 import { convolve, enlarged } from './convolution.statement.ts';
 import { gradientSuite } from './gradients.ts';
-import { random } from './harness.ts';
 
 const cases = [
   { name: 'round, in two slices of columns', grid: 4, inner: 4, outer: 8, slices: 2 },
@@ -12,17 +11,17 @@ const cases = [
   { name: 'one token', grid: 1, inner: 4, outer: 4, slices: 1 },
 ];
 
-gradientSuite('enlargedConvolution', cases, ({ grid, inner, outer, slices }, precision) => {
+gradientSuite('enlargedConvolution', cases, ({ grid, inner, outer, slices }, draw) => {
   const side = 2 * grid;
   const columns = mixingSlices(1, outer, 1, (27 * outer) / slices);
-  const weight = random(precision, outer, inner, 27).values;
+  const weight = draw(outer, inner, 27).values;
   const frozen = (slice: (typeof columns)[number]) => packMixingWeight(weight, channelsOf(outer), channelsOf(inner), slice);
-  const volume = random('f32', side ** 3).values;
+  const volume = draw.floats(side ** 3).values;
   return {
     inputs: {
-      x: { values: random(precision, grid ** 3, inner).values, shape: [grid, grid, grid, inner] },
-      base: { values: random(precision, side ** 3, outer).values, shape: [side, side, side, outer] },
-      volumeWeight: { values: random(precision, outer, 27).values, shape: [27, outer], pack: (values) => packDepthwiseWeight(values, channelsOf(outer)), trained: true },
+      x: { values: draw(grid ** 3, inner).values, shape: [grid, grid, grid, inner] },
+      base: { values: draw(side ** 3, outer).values, shape: [side, side, side, outer] },
+      volumeWeight: { values: draw(outer, 27).values, shape: [27, outer], pack: (values) => packDepthwiseWeight(values, channelsOf(outer)), trained: true },
     },
     statement: ({ x, base, volumeWeight }) => {
       const y = Float64Array.from(base);

@@ -3,7 +3,7 @@ import { packDepthwiseWeight } from '../../src/ops/depthwise-conv3d.ts';
 import { enlargedConvolution, mixingSlices, packMixingWeight } from '../../src/ops/enlarged-convolution.ts';
 import { linear } from '../../src/ops/linear.ts';
 import { convolve, enlarged } from './convolution.statement.ts';
-import { expectClose, opSuite, random, runOp } from './harness.ts';
+import { expectClose, opSuite, runOp } from './harness.ts';
 
 const cases = [
   { name: 'round, in two slices of columns', grid: 4, inner: 8, outer: 16, slices: 2, volume: true },
@@ -11,11 +11,11 @@ const cases = [
   { name: 'one token', grid: 1, inner: 4, outer: 4, slices: 1, volume: false },
 ];
 
-opSuite('enlargedConvolution', cases, async (gpu, target, { grid, inner, outer, slices, volume }) => {
+opSuite('enlargedConvolution', cases, async (gpu, target, { grid, inner, outer, slices, volume }, draw) => {
   const { precision } = target;
   const side = 2 * grid;
-  const [x, weight, base, volumeWeight] = [random(precision, grid, grid, grid, inner), random(precision, outer, inner, 27), random(precision, side, side, side, outer), random(precision, outer, 27)];
-  const values = random('f32', 1, side, side, side);
+  const [x, weight, base, volumeWeight] = [draw(grid, grid, grid, inner), draw(outer, inner, 27), draw(side, side, side, outer), draw(outer, 27)];
+  const values = draw.floats(1, side, side, side);
   const columns = mixingSlices(1, outer, 1, (27 * outer) / slices);
   const mixing = columns.map((slice) => ({ ...weight, shape: [inner, 27 * slice.count], values: packMixingWeight(weight.values, channelsOf(outer), channelsOf(inner), slice) }));
   const inputs = {

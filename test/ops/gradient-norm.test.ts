@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import { gradientNorm } from '../../src/ops/gradient-norm.ts';
-import { opSuite, random, runOp } from './harness.ts';
+import { opSuite, runOp } from './harness.ts';
 
 const cases = [
   { name: 'round', sizes: [[4096], [256, 64], [128]], scale: 1, dynamic: false, bad: false },
@@ -8,8 +8,8 @@ const cases = [
   { name: 'a gradient that is not finite', sizes: [[44], [4], [20]], scale: 512, dynamic: true, bad: true },
 ];
 
-opSuite('gradientNorm', cases, async (gpu, target, { sizes, scale, dynamic, bad }) => {
-  const inputs = Object.fromEntries(sizes.flat().map((size, i) => [`g${i}`, { element: 'f32' as const, shape: [size], values: random('f32', size).values }]));
+opSuite('gradientNorm', cases, async (gpu, target, { sizes, scale, dynamic, bad }, draw) => {
+  const inputs = Object.fromEntries(sizes.flat().map((size, i) => [`g${i}`, { element: 'f32' as const, shape: [size], values: draw.floats(size).values }]));
   if (bad) {
     inputs.g1!.values[2] = NaN;
   }

@@ -1,13 +1,14 @@
 /** Runs one op forward and backward on the device and compares with derivatives of its float64 statement. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Kernel, Precision } from '../../src/kernels/kernel.ts';
-import { openGpu } from '../../src/node/gpu/open-gpu.ts';
-import type { Gpu } from '../../src/runtime/gpu.ts';
 import { finishTunedPlan, type TunableGpu } from '../../src/runtime/tuner.ts';
 import type { Recorder, RecordingTarget } from '../../src/runtime/recorder.ts';
 import { createTapedRecorder } from '../../src/runtime/tape.ts';
 import { destroyTensor, readTensor, uploadTensor, type Tensor } from '../../src/runtime/tensor.ts';
-import { random, waysOf, withForm, type Input } from './harness.ts';
+import { sharedGpu } from '../setup/device.ts';
+import { drawFor, type Draw, type Input } from './draw.ts';
+import { isThorough, type OpCase } from './harness.ts';
+import { waysOf, withForm } from './ways.ts';
 
 /** An input as mathematics has it, and how it lies on the device. */
 export interface GradientInput {
@@ -91,17 +92,17 @@ interface Derivative {
 }
 
 /** A random dy, and derivatives of sum(dy * statement) at some places of each input, by central differences; none where one of them lies on a kink, such as ReLU's. */
-function derivatives<Names extends string>(precision: Precision, { inputs, statement, samples = defaultSamples }: GradientCheck<Names>) {
+function derivatives<Names extends string>({ inputs, statement, samples = defaultSamples }: GradientCheck<Names>, draw: Draw) {
   const names = Object.keys(inputs) as Names[];
   const values = Object.fromEntries(names.map((name) => [name, Float64Array.from(inputs[name].values)])) as Record<Names, Float64Array>;
   const y = statement(values);
-  const dy = random(precision, y.length).values;
+  const dy = draw(y.length).values;
   const weighted = (results: ArrayLike<number>) => dy.reduce((sum, share, i) => sum + share * results[i]!, 0);
   const here = weighted(y);
   let smooth = true;
   const expected = Object.fromEntries(names.map((name) => {
     const own = values[name];
-    const places = own.length <= samples ? [...own.keys()] : Array.from({ length: samples }, () => Math.floor(Math.random() * own.length));
+    const places = own.length <= samples ? [...own.keys()] : Array.from({ length: samples }, () => Math.floor(draw.next() * own.length));
     return [name, places.map((place) => {
       const value = own[place]!;
       own[place] = value + step;
@@ -116,11 +117,17 @@ function derivatives<Names extends string>(precision: Precision, { inputs, state
   return smooth ? { dy, expected } : undefined;
 }
 
-/** Fresh inputs at which the op has derivatives, with these and their dy. */
-function draw<Names extends string>(precision: Precision, make: () => GradientCheck<Names>) {
+interface Drawn<Names extends string> {
+  readonly given: GradientCheck<Names>;
+  readonly dy: Float32Array;
+  readonly expected: Record<Names, Derivative[]>;
+}
+
+/** Inputs at which the op has derivatives, with these and their dy. */
+function drawSmooth<Names extends string>(make: (draw: Draw) => GradientCheck<Names>, draw: Draw): Drawn<Names> {
   for (let draws = 0; draws < mostDraws; draws++) {
-    const given = make();
-    const drawn = derivatives(precision, given);
+    const given = make(draw);
+    const drawn = derivatives(given, draw);
     if (drawn) {
       return { given, ...drawn };
     }
@@ -129,8 +136,7 @@ function draw<Names extends string>(precision: Precision, make: () => GradientCh
 }
 
 /** Compares the device's gradients with derivatives of the statement. */
-async function check<Names extends string>(gpu: TunableGpu, target: RecordingTarget, make: () => GradientCheck<Names>): Promise<void> {
-  const { given, dy, expected } = draw(target.precision, make);
+async function check<Names extends string>(gpu: TunableGpu, target: RecordingTarget, { given, dy, expected }: Drawn<Names>): Promise<void> {
   const { inputs, packOutput = asIs, once, bounds } = given;
   const found = await deviceGradients(gpu, target, given, packOutput(dy));
   for (const name of Object.keys(inputs) as Names[]) {
@@ -148,25 +154,28 @@ async function check<Names extends string>(gpu: TunableGpu, target: RecordingTar
   }
 }
 
-/** A suite of gradient checks, by case and way. @param make fresh random inputs for a case @param variants forms of the op's kernels */
-export function gradientSuite<Case extends { name: string }, Names extends string>(op: string, cases: readonly Case[], make: (size: Case, precision: Precision) => GradientCheck<Names>, variants: readonly Kernel[] = []): void {
+/** A suite of gradient checks, by case and way. @param make a case's inputs @param kernels forms of the op's kernels */
+export function gradientSuite<Case extends OpCase, Names extends string>(op: string, cases: readonly Case[], make: (size: Case, draw: Draw) => GradientCheck<Names>, kernels: readonly Kernel[] = []): void {
   describe(`${op}, backward`, () => {
-    let gpu: Gpu;
-    beforeAll(async () => {
-      gpu = await openGpu({ tune: false });
-    });
-    afterAll(() => gpu.close());
+    const drawn = new Map<string, Drawn<Names>>();
+    /** What is drawn for a case is worked out once for all forms. */
+    const drawnFor = (size: Case, precision: Precision): Drawn<Names> => {
+      const key = `${op}, backward, ${size.name}`;
+      const found = drawn.get(`${key} ${precision}`) ?? drawSmooth((draw) => make(size, draw), drawFor(key, precision));
+      drawn.set(`${key} ${precision}`, found);
+      return found;
+    };
     // In half precision the plain form, and those that have no other: gradients take minutes to compile on a software driver.
-    const ways = waysOf(variants);
+    const ways = waysOf(kernels);
     const inFull = ways.flatMap(({ target, form }) => (target.precision === 'f32' ? [form] : []));
     for (const way of ways.filter(({ target, form }) => target.precision === 'f32' || !form || !inFull.includes(form))) {
       for (const size of cases) {
-        test(`${size.name}: ${way.name}`, async (context) => {
-          const view = withForm(gpu, way, variants);
-          if (!view) {
+        test(`${size.name}: ${way.name}`, { tags: isThorough(way, size, cases) ? ['thorough'] : [] }, async (context) => {
+          const gpu = withForm(await sharedGpu(), way, kernels);
+          if (!gpu) {
             return context.skip(`this device cannot run ${way.name}`);
           }
-          await check(view, way.target, () => make(size, way.target.precision));
+          await check(gpu, way.target, drawnFor(size, way.target.precision));
         });
       }
     }

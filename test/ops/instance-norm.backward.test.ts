@@ -1,6 +1,5 @@
 import { instanceNormRelu } from '../../src/ops/instance-norm.ts';
 import { gradientSuite } from './gradients.ts';
-import { random } from './harness.ts';
 
 const cases = [
   { name: 'round', shape: [4, 4, 4, 16] },
@@ -8,10 +7,10 @@ const cases = [
   { name: 'several chunks', shape: [11, 13, 5, 4] },
 ] as const;
 
-gradientSuite('instanceNormRelu', cases, ({ shape }, precision) => {
+gradientSuite('instanceNormRelu', cases, ({ shape }, draw) => {
   const width = shape[3];
   return {
-    inputs: { x: { values: random(precision, ...shape).values, shape } },
+    inputs: { x: { values: draw(...shape).values, shape } },
     statement: ({ x }) => {
       const tokens = x.length / width;
       const y = new Float64Array(x.length);

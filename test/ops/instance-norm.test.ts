@@ -1,5 +1,5 @@
 import { instanceNormRelu } from '../../src/ops/instance-norm.ts';
-import { expectClose, opSuite, random, runOp } from './harness.ts';
+import { expectClose, opSuite, runOp } from './harness.ts';
 
 const cases = [
   { name: 'round', shape: [8, 8, 8, 16], offset: 0 },
@@ -9,9 +9,9 @@ const cases = [
   { name: 'a mean far from zero', shape: [9, 9, 9, 4], offset: 16 },
 ] as const;
 
-opSuite('instanceNormRelu', cases, async (gpu, target, { shape, offset }) => {
+opSuite('instanceNormRelu', cases, async (gpu, target, { shape, offset }, draw) => {
   const width = shape[3];
-  const x = random(target.precision, ...shape);
+  const x = draw(...shape);
   x.values.forEach((value, i) => { x.values[i] = Math.round(value * 32) / 32 + offset; });
   const found = await runOp(gpu, target, { x }, (r, t) => instanceNormRelu(r, t.x));
   const tokens = x.values.length / width;

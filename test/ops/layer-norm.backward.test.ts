@@ -1,7 +1,6 @@
 import { channelsOf, padChannels } from '../../src/ops/channels.ts';
 import { layerNorm } from '../../src/ops/layer-norm.ts';
 import { gradientSuite } from './gradients.ts';
-import { random } from './harness.ts';
 
 const cases = [
   { name: 'round', tokens: 64, channels: 64 },
@@ -9,14 +8,14 @@ const cases = [
   { name: 'one token', tokens: 1, channels: 4 },
 ];
 
-gradientSuite('layerNorm', cases, ({ tokens, channels }, precision) => {
+gradientSuite('layerNorm', cases, ({ tokens, channels }, draw) => {
   const padded = channelsOf(channels);
   const pack = (values: Float32Array) => padChannels(values, padded);
   return {
     inputs: {
-      x: { values: random(precision, tokens, channels).values, shape: [tokens, padded.width], pack },
-      weight: { values: random(precision, channels).values, shape: [padded.width], pack, trained: true },
-      bias: { values: random(precision, channels).values, shape: [padded.width], pack, trained: true },
+      x: { values: draw(tokens, channels).values, shape: [tokens, padded.width], pack },
+      weight: { values: draw(channels).values, shape: [padded.width], pack, trained: true },
+      bias: { values: draw(channels).values, shape: [padded.width], pack, trained: true },
     },
     statement: ({ x, weight, bias }) => x.map((value, i) => {
       const row = x.subarray(i - (i % channels), i - (i % channels) + channels);

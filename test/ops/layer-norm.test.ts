@@ -1,7 +1,7 @@
 import { channelsOf, padChannels } from '../../src/ops/channels.ts';
 import { layerNorm } from '../../src/ops/layer-norm.ts';
 import { layerNormStatement } from './layer-norm.statement.ts';
-import { expectClose, opSuite, random, runOp } from './harness.ts';
+import { expectClose, opSuite, runOp } from './harness.ts';
 
 const cases = [
   { name: 'round', tokens: 64, channels: 64, offset: 0, residual: false },
@@ -11,10 +11,10 @@ const cases = [
   { name: 'more tokens than an axis has workgroups', tokens: 70001, channels: 4, offset: 0, residual: false },
 ];
 
-opSuite('layerNorm', cases, async (gpu, target, { tokens, channels, offset, residual }) => {
+opSuite('layerNorm', cases, async (gpu, target, { tokens, channels, offset, residual }, draw) => {
   const epsilon = 1e-6;
   const padded = channelsOf(channels);
-  const [x, weight, bias, added] = [random(target.precision, tokens, channels), random(target.precision, channels), random(target.precision, channels), random(target.precision, tokens, channels)];
+  const [x, weight, bias, added] = [draw(tokens, channels), draw(channels), draw(channels), draw(tokens, channels)];
   x.values.forEach((v, i) => { x.values[i] = Math.fround(v * 0.5) + offset; });
   if (target.precision === 'f16') {
     x.values.forEach((v, i) => { x.values[i] = Math.round(v * 16) / 16; });

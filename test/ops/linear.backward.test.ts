@@ -3,7 +3,6 @@ import { channelsOf, packWeight } from '../../src/ops/channels.ts';
 import { linear } from '../../src/ops/linear.ts';
 import { activations } from './activation.statement.ts';
 import { gradientSuite } from './gradients.ts';
-import { random } from './harness.ts';
 
 const cases = [
   { name: 'round', tokens: 64, inWidth: 64, outWidth: 128, activation: 'none' },
@@ -25,24 +24,24 @@ function statement(x: Float64Array, weight: Float64Array, bias: Float64Array, in
   });
 }
 
-gradientSuite('linear', cases, ({ tokens, inWidth, outWidth, activation }, precision) => ({
+gradientSuite('linear', cases, ({ tokens, inWidth, outWidth, activation }, draw) => ({
   inputs: {
-    x: { values: random(precision, tokens, inWidth).values, shape: [tokens, inWidth] },
-    weight: { values: random(precision, outWidth, inWidth).values, shape: [inWidth, outWidth], pack: (values) => packWeight(values, channelsOf(outWidth), channelsOf(inWidth)), trained: true },
-    bias: { values: random(precision, outWidth).values, shape: [outWidth], trained: true },
+    x: { values: draw(tokens, inWidth).values, shape: [tokens, inWidth] },
+    weight: { values: draw(outWidth, inWidth).values, shape: [inWidth, outWidth], pack: (values) => packWeight(values, channelsOf(outWidth), channelsOf(inWidth)), trained: true },
+    bias: { values: draw(outWidth).values, shape: [outWidth], trained: true },
   },
   statement: ({ x, weight, bias }) => statement(x, weight, bias, inWidth, activation),
   record: (r, t) => linear(r, t.x, t, activation === 'none' ? {} : { activation }),
   samples: tokens > 1000 ? 8 : 30,
 }), weightGradientForms);
 
-gradientSuite('linear with a residual, without a bias', cases, ({ inWidth, outWidth, activation }, precision) => {
+gradientSuite('linear with a residual, without a bias', cases, ({ inWidth, outWidth, activation }, draw) => {
   const tokens = 9;
   return {
     inputs: {
-      x: { values: random(precision, tokens, inWidth).values, shape: [tokens, inWidth] },
-      residual: { values: random(precision, tokens, outWidth).values, shape: [tokens, outWidth] },
-      weight: { values: random(precision, outWidth, inWidth).values, shape: [inWidth, outWidth], pack: (values) => packWeight(values, channelsOf(outWidth), channelsOf(inWidth)), trained: true },
+      x: { values: draw(tokens, inWidth).values, shape: [tokens, inWidth] },
+      residual: { values: draw(tokens, outWidth).values, shape: [tokens, outWidth] },
+      weight: { values: draw(outWidth, inWidth).values, shape: [inWidth, outWidth], pack: (values) => packWeight(values, channelsOf(outWidth), channelsOf(inWidth)), trained: true },
     },
     statement: ({ x, residual, weight }) => statement(x, weight, new Float64Array(outWidth), inWidth, activation).map((value, i) => value + residual[i]!),
     record: (r, t) => linear(r, t.x, { weight: t.weight }, { residual: t.residual, activation: activation === 'none' ? undefined : activation }),

@@ -2,7 +2,7 @@ import { linearForms } from '../../src/kernels/generated.ts';
 import { linear } from '../../src/ops/linear.ts';
 import { activations } from './activation.statement.ts';
 import { layerNormStatement } from './layer-norm.statement.ts';
-import { expectClose, opSuite, random, runOp } from './harness.ts';
+import { expectClose, opSuite, runOp } from './harness.ts';
 
 const cases = [
   { name: 'round', tokens: 64, inWidth: 64, outWidth: 128, activation: 'none', bias: true, residual: false },
@@ -14,15 +14,15 @@ const cases = [
   { name: 'more tiles than an axis has workgroups', tokens: 16 * 65535 + 5, inWidth: 4, outWidth: 4, activation: 'none', bias: false, residual: false },
 ] as const;
 
-opSuite('linear', cases, async (gpu, target, size) => {
+opSuite('linear', cases, async (gpu, target, size, draw) => {
   const { tokens, inWidth, outWidth } = size;
   const scale = 'scale' in size ? size.scale : 1;
-  const x = random(target.precision, tokens, inWidth);
+  const x = draw(tokens, inWidth);
   const channels = 'channels' in size ? size.channels : inWidth;
   x.values.forEach((v, i) => { x.values[i] = i % inWidth < channels ? v * scale : 0; });
-  const [normWeight, normBias] = [random(target.precision, inWidth), random(target.precision, inWidth)];
+  const [normWeight, normBias] = [draw(inWidth), draw(inWidth)];
   [normWeight, normBias].forEach(({ values }) => values.fill(0, channels));
-  const inputs = { normWeight, normBias, x, weight: random(target.precision, inWidth, outWidth), bias: random(target.precision, outWidth), residual: random(target.precision, tokens, outWidth) };
+  const inputs = { normWeight, normBias, x, weight: draw(inWidth, outWidth), bias: draw(outWidth), residual: draw(tokens, outWidth) };
   const found = await runOp(gpu, target, inputs, (r, t) => linear(r, t.x, { weight: t.weight, bias: size.bias ? t.bias : undefined }, {
     norm: 'norm' in size ? { weights: { weight: t.normWeight, bias: t.normBias, channels }, epsilon: 1e-6 } : undefined,
     ...(size.activation !== 'none' && { activation: size.activation }), residual: size.residual ? t.residual : undefined,

@@ -3,7 +3,6 @@ import { linear } from '../../src/ops/linear.ts';
 import { foldPatchWeight, patchEmbedding, pooledPosition, sliceFolding } from '../../src/ops/patch-embedding.ts';
 import { slicesOf } from '../../src/ops/slices.ts';
 import { gradientSuite } from './gradients.ts';
-import { random } from './harness.ts';
 import { patchEmbeddingStatement } from './patch-embedding.statement.ts';
 
 const cases = [
@@ -12,20 +11,20 @@ const cases = [
   { name: 'one token', grid: 1, voxels: 4, patch: 8, channels: 4, rowsAtOnce: 1 },
 ];
 
-gradientSuite('patchEmbedding', cases, ({ grid, voxels, patch, channels, rowsAtOnce }, precision) => {
+gradientSuite('patchEmbedding', cases, ({ grid, voxels, patch, channels, rowsAtOnce }, draw) => {
   const crop = grid * voxels;
   const taps = voxels + 2;
   const padded = channelsOf(channels, 1, 128); // whole rows begin at multiples of 256 bytes
   const slices = channelsOf(patch);
   const pack = (values: Float32Array) => padChannels(values, padded);
   const constant = (shape: number[], values: Float32Array) => ({ element: 'stored' as const, shape, values });
-  const volume = random(precision, crop, crop, crop).values;
-  const frozen = { patch: random('f32', channels, 3, patch, patch).values, patchBias: random('f32', channels).values, position: random('f32', 2 * grid, 2 * grid, channels).values };
+  const volume = draw(crop, crop, crop).values;
+  const frozen = { patch: draw.floats(channels, 3, patch, patch).values, patchBias: draw.floats(channels).values, position: draw.floats(2 * grid, 2 * grid, channels).values };
   return {
     inputs: {
-      slice: { values: random(precision, channels, patch).values, shape: [slices.width, padded.width], pack: (values) => packWeight(values, padded, slices), trained: true },
-      sliceBias: { values: random(precision, channels).values, shape: [padded.width], pack, trained: true },
-      depth: { values: random(precision, grid, channels).values, shape: [grid, padded.width], pack, trained: true },
+      slice: { values: draw(channels, patch).values, shape: [slices.width, padded.width], pack: (values) => packWeight(values, padded, slices), trained: true },
+      sliceBias: { values: draw(channels).values, shape: [padded.width], pack, trained: true },
+      depth: { values: draw(grid, channels).values, shape: [grid, padded.width], pack, trained: true },
     },
     constants: {
       volume: constant([crop, crop, crop], volume), patch: constant([taps ** 2 + 1, padded.width], pack(foldPatchWeight(frozen.patch, frozen.patchBias, patch, voxels))),

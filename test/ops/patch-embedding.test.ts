@@ -4,7 +4,7 @@ import { linear } from '../../src/ops/linear.ts';
 import { foldPatchWeight, patchEmbedding, pooledPosition, sliceFolding } from '../../src/ops/patch-embedding.ts';
 import { slicesOf } from '../../src/ops/slices.ts';
 import { sizeOf } from '../../src/runtime/tensor.ts';
-import { expectClose, opSuite, random, runOp } from './harness.ts';
+import { expectClose, opSuite, runOp } from './harness.ts';
 import { patchEmbeddingStatement } from './patch-embedding.statement.ts';
 
 const cases = [
@@ -14,11 +14,11 @@ const cases = [
   { name: 'no enlargement', grid: 5, voxels: 2, patch: 2, channels: 4, rowsAtOnce: 5 },
 ];
 
-opSuite('patchEmbedding', cases, async (gpu, target, { grid, voxels, patch, channels, rowsAtOnce }) => {
+opSuite('patchEmbedding', cases, async (gpu, target, { grid, voxels, patch, channels, rowsAtOnce }, draw) => {
   const crop = grid * voxels;
   const taps = voxels + 2;
-  const volume = random(target.precision, crop, crop, crop);
-  const raw = (...shape: number[]) => random('f32', ...shape).values;
+  const volume = draw(crop, crop, crop);
+  const raw = (...shape: number[]) => draw.floats(...shape).values;
   const w = { patch: raw(channels, 3, patch, patch), patchBias: raw(channels), slice: raw(channels, patch), sliceBias: raw(channels), position: raw(2 * grid, 2 * grid, channels), depth: raw(grid, channels) };
   const padded = channelsOf(channels, 1, 128); // whole rows begin at multiples of 256 bytes
   const slices = channelsOf(patch);

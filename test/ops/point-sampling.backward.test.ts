@@ -1,6 +1,5 @@
 import { pointSampling } from '../../src/ops/point-sampling.ts';
 import { gradientSuite } from './gradients.ts';
-import { random } from './harness.ts';
 
 const cases = [
   { name: 'round', grid: 8, crop: 32, width: 4, points: [[10, 12, 20], [25, 3, 7]] },
@@ -8,8 +7,8 @@ const cases = [
   { name: 'one token', grid: 1, crop: 4, width: 4, points: [[1, 2, 3]] },
 ];
 
-gradientSuite('pointSampling', cases, ({ grid, crop, width, points }, precision) => ({
-  inputs: { feature: { values: random(precision, grid ** 3, width).values, shape: [grid, grid, grid, width] } },
+gradientSuite('pointSampling', cases, ({ grid, crop, width, points }, draw) => ({
+  inputs: { feature: { values: draw(grid ** 3, width).values, shape: [grid, grid, grid, width] } },
   constants: { points: { element: 'f32', shape: [points.length, 3], values: new Float32Array(points.flat()) } },
   statement: ({ feature }) => points.flatMap(([d, h, w]) => {
     const at = [h!, w!, d!].map((voxel) => ((voxel + 0.5) * grid) / crop - 0.5);

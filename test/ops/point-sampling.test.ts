@@ -1,5 +1,5 @@
 import { pointSampling } from '../../src/ops/point-sampling.ts';
-import { expectClose, opSuite, random, runOp } from './harness.ts';
+import { expectClose, opSuite, runOp } from './harness.ts';
 
 const cases = [
   { name: 'round', grid: 8, crop: 32, width: 16, points: [[10, 12, 20], [25, 3, 7]] },
@@ -8,8 +8,8 @@ const cases = [
   { name: 'many points', grid: 3, crop: 6, width: 8, points: Array.from({ length: 100 }, (_, i) => [i % 6, (i * 5) % 6, (i * 7) % 6]) },
 ];
 
-opSuite('pointSampling', cases, async (gpu, target, { grid, crop, width, points }) => {
-  const feature = random(target.precision, grid, grid, grid, width);
+opSuite('pointSampling', cases, async (gpu, target, { grid, crop, width, points }, draw) => {
+  const feature = draw(grid, grid, grid, width);
   const input = { element: 'f32', shape: [points.length, 3], values: new Float32Array(points.flat()) } as const;
   const found = await runOp(gpu, target, { feature, points: input }, (r, t) => pointSampling(r, t.feature, t.points, crop));
   const expected = points.flatMap(([d, h, w]) => {

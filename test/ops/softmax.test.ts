@@ -1,5 +1,5 @@
 import { softmax } from '../../src/ops/softmax.ts';
-import { expectClose, opSuite, random, runOp } from './harness.ts';
+import { expectClose, opSuite, runOp } from './harness.ts';
 
 const cases = [
   { name: 'round', classes: 2, voxels: 512 },
@@ -8,8 +8,8 @@ const cases = [
   { name: 'more workgroups than an axis has', classes: 1, voxels: 64 * 65535 + 7 },
 ];
 
-opSuite('softmax', cases, async (gpu, target, { classes, voxels }) => {
-  const x = { ...random('f32', classes, voxels), element: 'f32' as const };
+opSuite('softmax', cases, async (gpu, target, { classes, voxels }, draw) => {
+  const x = draw.floats(classes, voxels);
   x.values.forEach((value, i) => { x.values[i] = 50 * value; });
   const found = await runOp(gpu, target, { x }, (r, t) => softmax(r, t.x));
   const expected = new Float64Array(classes * voxels);

@@ -1,7 +1,6 @@
 import { channelsOf, padChannels } from '../../src/ops/channels.ts';
 import { tokenAttention } from '../../src/ops/token-attention.ts';
 import { gradientSuite } from './gradients.ts';
-import { random } from './harness.ts';
 
 const cases = [
   { name: 'round', queries: 64, keys: 16, heads: 4, headWidth: 16 },
@@ -9,11 +8,11 @@ const cases = [
   { name: 'one token', queries: 1, keys: 1, heads: 1, headWidth: 4 },
 ];
 
-gradientSuite('tokenAttention', cases, ({ queries, keys, heads, headWidth }, precision) => {
+gradientSuite('tokenAttention', cases, ({ queries, keys, heads, headWidth }, draw) => {
   const width = heads * headWidth;
   const channels = channelsOf(width, heads, 8);
   const pack = (values: Float32Array) => padChannels(values, channels);
-  const input = (tokens: number, scale: number) => ({ values: random(precision, tokens, width).values.map((value) => scale * value), shape: [tokens, channels.width], pack });
+  const input = (tokens: number, scale: number) => ({ values: draw(tokens, width).values.map((value) => scale * value), shape: [tokens, channels.width], pack });
   return {
     inputs: { q: input(queries, 4), k: input(keys, 1), v: input(keys, 1) },
     statement: ({ q, k, v }) => {

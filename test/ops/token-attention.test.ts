@@ -1,6 +1,6 @@
 import { channelsOf, padChannels } from '../../src/ops/channels.ts';
 import { tokenAttention } from '../../src/ops/token-attention.ts';
-import { expectClose, opSuite, random, runOp } from './harness.ts';
+import { expectClose, opSuite, runOp } from './harness.ts';
 
 const cases = [
   { name: 'round', queries: 64, keys: 16, heads: 4, headWidth: 16 },
@@ -10,11 +10,11 @@ const cases = [
   { name: 'more workgroups than an axis has', queries: 32 * 65535 + 9, keys: 1, heads: 1, headWidth: 4 },
 ];
 
-opSuite('tokenAttention', cases, async (gpu, target, { queries, keys, heads, headWidth }) => {
+opSuite('tokenAttention', cases, async (gpu, target, { queries, keys, heads, headWidth }, draw) => {
   const width = heads * headWidth;
   const channels = channelsOf(width, heads, 8);
-  const pad = (input: ReturnType<typeof random>) => ({ ...input, shape: [input.shape[0]!, channels.width], values: padChannels(input.values, channels) });
-  const [q, k, v] = [random(target.precision, queries, width), random(target.precision, keys, width), random(target.precision, keys, width)];
+  const pad = (input: ReturnType<typeof draw>) => ({ ...input, shape: [input.shape[0]!, channels.width], values: padChannels(input.values, channels) });
+  const [q, k, v] = [draw(queries, width), draw(keys, width), draw(keys, width)];
   q.values.forEach((value, i) => { q.values[i] = 4 * value; });
   const found = await runOp(gpu, target, { q: pad(q), k: pad(k), v: pad(v) }, (r, t) => tokenAttention(r, t.q, t.k, t.v, channels));
   const expected = new Float32Array(queries * width);

@@ -1,5 +1,5 @@
 import { adjointTaps, transposed } from '../../src/ops/transposition.ts';
-import { expectClose, opSuite, random, runOp } from './harness.ts';
+import { expectClose, opSuite, runOp } from './harness.ts';
 
 const cases = [
   { name: 'round', taps: 27, inner: 16, outer: 32 },
@@ -7,8 +7,8 @@ const cases = [
   { name: 'one vec4', taps: 1, inner: 4, outer: 4 },
 ];
 
-opSuite('transposed, adjointTaps', cases, async (gpu, target, { taps, inner, outer }) => {
-  const [flat, tapped] = [random(target.precision, inner, outer), random(target.precision, taps, inner, outer)];
+opSuite('transposed, adjointTaps', cases, async (gpu, target, { taps, inner, outer }, draw) => {
+  const [flat, tapped] = [draw(inner, outer), draw(taps, inner, outer)];
   const exchanged = (values: Float32Array, count: number) => Float32Array.from(values, (_, i) => {
     const [tap, n, k] = [Math.floor(i / (inner * outer)), Math.floor(i / inner) % outer, i % inner];
     return values[((count - 1 - tap) * inner + k) * outer + n]!;

@@ -1,6 +1,5 @@
 import { trilinearResampling, type ResampledAxis } from '../../src/ops/trilinear-resampling.ts';
 import { gradientSuite } from './gradients.ts';
-import { random } from './harness.ts';
 
 const cases = [
   { name: 'enlarged twofold, corners aligned', from: [4, 4, 4], to: [8, 8, 8], channels: 2, width: 4, aligned: true },
@@ -15,11 +14,11 @@ function share(output: number, index: number, { inSide, outSide }: ResampledAxis
   return Math.max(0, 1 - Math.abs(at - index));
 }
 
-gradientSuite('trilinearResampling', cases, ({ from, to, channels, width, aligned }, precision) => {
+gradientSuite('trilinearResampling', cases, ({ from, to, channels, width, aligned }, draw) => {
   const strides = [from[1] * from[2] * width, from[2] * width, width];
   const axes = [2, 0, 1].map((axis, n) => ({ inSide: from[axis]!, outSide: to[n]!, stride: strides[axis]! })) as [ResampledAxis, ResampledAxis, ResampledAxis];
   return {
-    inputs: { x: { values: random(precision, ...from, width).values, shape: [...from, width] } },
+    inputs: { x: { values: draw(...from, width).values, shape: [...from, width] } },
     statement: ({ x }) => Float64Array.from({ length: channels * to[0] * to[1] * to[2] }, (_, i) => {
       const place = [Math.floor(i / (to[1] * to[2])) % to[0], Math.floor(i / to[2]) % to[1], i % to[2]];
       const n = Math.floor(i / (to[0] * to[1] * to[2]));

@@ -1,6 +1,6 @@
 import { weightGradientForms } from '../../src/kernels/generated.ts';
 import { linearWeightGradient } from '../../src/ops/weight-gradient.ts';
-import { expectClose, opSuite, random, runOp } from './harness.ts';
+import { expectClose, opSuite, runOp } from './harness.ts';
 
 const cases = [
   { name: 'round', tokens: 4096, inWidth: 64, outWidth: 128 },
@@ -9,8 +9,8 @@ const cases = [
 ];
 
 // The convolution's form is held against derivatives in conv3d.backward.test.ts.
-opSuite('linearWeightGradient', cases, async (gpu, target, { tokens, inWidth, outWidth }) => {
-  const [x, dy] = [random(target.precision, tokens, inWidth), random(target.precision, tokens, outWidth)];
+opSuite('linearWeightGradient', cases, async (gpu, target, { tokens, inWidth, outWidth }, draw) => {
+  const [x, dy] = [draw(tokens, inWidth), draw(tokens, outWidth)];
   const found = await runOp(gpu, target, { x, dy }, (r, t) => {
     const into = r.tensor('f32', [inWidth, outWidth]);
     linearWeightGradient(r, t.x, t.dy, { into, accumulate: false });

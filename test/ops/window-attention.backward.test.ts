@@ -2,7 +2,6 @@ import { windowAttentionBackwardQueryForms } from '../../src/kernels/generated.t
 import { channelsOf, padChannels } from '../../src/ops/channels.ts';
 import { windowAttention } from '../../src/ops/window-attention.ts';
 import { gradientSuite } from './gradients.ts';
-import { random } from './harness.ts';
 import { windowAttentionStatement } from './window-attention.statement.ts';
 
 const cases = [
@@ -16,17 +15,17 @@ const cases = [
 ];
 
 // The kernels of queries and keys have the same forms, and take the same one.
-gradientSuite('windowAttention', cases, (size, precision) => {
+gradientSuite('windowAttention', cases, (size, draw) => {
   const { grid, window, shift, heads, headWidth, bands, firstRow = 0, samples = 12 } = size;
   const [one, all, head] = [channelsOf(heads * headWidth, heads), channelsOf(3 * heads * headWidth, 3 * heads, 8), channelsOf(headWidth)];
   const tokens = bands * window * grid * grid;
   const side = 2 * window - 1;
   const outWidth = one.width + 4;
-  const plane = random(precision, 2 * side, headWidth).values;
+  const plane = draw(2 * side, headWidth).values;
   return {
     inputs: {
-      qkv: { values: random(precision, tokens, 3 * heads * headWidth).values, shape: [bands * window, grid, grid, all.width], pack: (values) => padChannels(values, all) },
-      depth: { values: random(precision, side, headWidth).values, shape: [side, head.width], pack: (values) => padChannels(values, head) },
+      qkv: { values: draw(tokens, 3 * heads * headWidth).values, shape: [bands * window, grid, grid, all.width], pack: (values) => padChannels(values, all) },
+      depth: { values: draw(side, headWidth).values, shape: [side, head.width], pack: (values) => padChannels(values, head) },
     },
     constants: { plane: { element: 'stored', shape: [2, side, head.width], values: padChannels(plane, head) } },
     statement: ({ qkv, depth }) => windowAttentionStatement(qkv, [...plane, ...depth], size, firstRow),

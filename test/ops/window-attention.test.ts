@@ -2,7 +2,7 @@ import { windowAttentionForms } from '../../src/kernels/generated.ts';
 import { expect, test } from 'vitest';
 import { channelsOf, padChannels, unpadChannels } from '../../src/ops/channels.ts';
 import { resizedTable, windowAttention, windowBands } from '../../src/ops/window-attention.ts';
-import { expectClose, opSuite, random, runOp } from './harness.ts';
+import { expectClose, opSuite, runOp } from './harness.ts';
 import { windowAttentionStatement } from './window-attention.statement.ts';
 
 const cases = [
@@ -17,15 +17,15 @@ const cases = [
   { name: 'a wide head', grid: 4, window: 2, shift: 1, heads: 1, headWidth: 128, bands: 2 },
 ];
 
-opSuite('windowAttention', cases, async (gpu, target, c) => {
+opSuite('windowAttention', cases, async (gpu, target, c, draw) => {
   const { grid, window, shift, heads, headWidth, bands } = c;
   const firstRow = 'firstRow' in c ? c.firstRow! : 0;
   const one = channelsOf(heads * headWidth, heads);
   const all = channelsOf(3 * heads * headWidth, 3 * heads, 8);
   const head = channelsOf(headWidth);
-  const qkv = random(target.precision, bands * window, grid, grid, 3 * heads * headWidth);
+  const qkv = draw(bands * window, grid, grid, 3 * heads * headWidth);
   qkv.values.forEach((v, i) => { qkv.values[i] = 2 * v; });
-  const tables = random(target.precision, 3, 2 * window - 1, headWidth);
+  const tables = draw(3, 2 * window - 1, headWidth);
   const pad = (input: typeof qkv, channels: typeof one) => ({ ...input, shape: [...input.shape.slice(0, -1), channels.width], values: padChannels(input.values, channels) });
   const outWidth = one.width + 4;
   const [plane, depth] = [{ ...tables, shape: [2, 2 * window - 1, headWidth], values: tables.values.subarray(0, 2 * (2 * window - 1) * headWidth) },

@@ -1,5 +1,5 @@
 import { windowBlending } from '../../src/ops/window-blending.ts';
-import { expectClose, opSuite, random, runOp } from './harness.ts';
+import { expectClose, opSuite, runOp } from './harness.ts';
 
 const cases = [
   { name: 'within the volume', side: 8, volume: [16, 12, 20], place: [4, 2, 8] },
@@ -9,8 +9,8 @@ const cases = [
   { name: 'more workgroups than an axis has', side: 162, volume: [3, 170, 165], place: [-80, 5, 1] },
 ];
 
-opSuite('windowBlending', cases, async (gpu, target, { side, volume: [depth, height, width], place }) => {
-  const floats = (...shape: number[]) => ({ ...random('f32', ...shape), element: 'f32' as const });
+opSuite('windowBlending', cases, async (gpu, target, { side, volume: [depth, height, width], place }, draw) => {
+  const floats = (...shape: number[]) => (draw.floats(...shape));
   const [values, weights, volume] = [floats(side, side, side), floats(3, side), floats(depth!, height!, width!)];
   const whole = { element: 'u32' as const, shape: [4], values: Uint32Array.from([...place, 0]) as unknown as Float32Array };
   const found = await runOp(gpu, target, { values, weights, volume, whole }, (r, t) => {

@@ -1,20 +1,16 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { linear } from '../../src/ops/linear.ts';
 import { openGpu } from '../../src/node/gpu/open-gpu.ts';
 import { DeviceLostError, GpuError } from '../../src/runtime/errors.ts';
-import type { Gpu } from '../../src/runtime/gpu.ts';
 import { finishPlan } from '../../src/runtime/plan.ts';
 import { profile } from '../../src/runtime/profiler.ts';
 import { createRecorder } from '../../src/runtime/recorder.ts';
 import { createTensor, readTensor, uploadTensor, type Tensor } from '../../src/runtime/tensor.ts';
+import { sharedGpu } from '../setup/device.ts';
 
 const target = { precision: 'f32', software: true, bindingBytes: 2 ** 27 } as const;
 
-let gpu: Gpu;
-beforeAll(async () => {
-  gpu = await openGpu({ tune: false });
-});
-afterAll(() => gpu.close());
+const gpu = await sharedGpu();
 
 function doubling(times: number) {
   const r = createRecorder(target);

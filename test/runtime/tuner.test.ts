@@ -1,18 +1,13 @@
 /** Forms are timed once a device, remembered, and computed with. */
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { linearForms } from '../../src/kernels/generated.ts';
 import { formsOf, safeForm, type Traits } from '../../src/kernels/forms.ts';
-import { openGpu } from '../../src/node/gpu/open-gpu.ts';
 import { linear } from '../../src/ops/linear.ts';
-import type { Gpu } from '../../src/runtime/gpu.ts';
 import { createRecorder, targetOf } from '../../src/runtime/recorder.ts';
 import { createTuning, finishTunedPlan, type TunableGpu, type TuningStore } from '../../src/runtime/tuner.ts';
+import { sharedGpu } from '../setup/device.ts';
 
-let gpu: Gpu;
-beforeAll(async () => {
-  gpu = await openGpu({ tune: false });
-});
-afterAll(() => gpu.close());
+const gpu = await sharedGpu();
 
 function memoryStore(): TuningStore & { writes: number; saved: Map<string, Readonly<Record<string, string>>> } {
   const saved = new Map<string, Readonly<Record<string, string>>>();

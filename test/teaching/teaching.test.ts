@@ -1,16 +1,15 @@
 /** A few steps on one case, with the tiny network. */
 import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { parseNifti } from '../../src/formats/nifti.ts';
 import { withTensors } from '../../src/formats/safetensors.ts';
 import { configs } from '../../src/model/config.ts';
 import { syntheticWeights } from '../../src/model/synthetic.ts';
-import { openGpu } from '../../src/node/gpu/open-gpu.ts';
-import type { Gpu } from '../../src/runtime/gpu.ts';
 import { presets } from '../../src/volume/preset.ts';
 import { Sam3D } from '../../src/engine/sam3d.ts';
 import { segmentImage } from '../../src/lesions/segment.ts';
 import { teach } from '../../src/teaching/teaching.ts';
+import { sharedGpu } from '../setup/device.ts';
 
 const image = parseNifti(readFileSync('weights/demo/phantom_ct.nii.gz'));
 const kits = presets.kits!;
@@ -18,11 +17,7 @@ const mask = Uint8Array.from(parseNifti(readFileSync('weights/demo/phantom_label
 const weights = syntheticWeights(configs.tiny!);
 const options = { steps: 12, learningRate: 4e-3 };
 
-let gpu: Gpu;
-beforeAll(async () => {
-  gpu = await openGpu({ tune: false });
-});
-afterAll(() => gpu.close());
+const gpu = await sharedGpu();
 
 const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
