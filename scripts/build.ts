@@ -17,7 +17,7 @@ const minifiedKernels: Plugin = {
 };
 
 const shared = { bundle: true, format: 'esm', target: 'es2022', sourcemap: true, logLevel: 'warning' } as const;
-await build({ ...shared, entryPoints: { node: 'src/node.ts', cli: 'src/cli/main.ts', 'example-worker': 'src/node/workers/example-worker.ts', 'itk-worker': 'src/node/workers/itk-worker.ts', 'case-worker': 'src/node/workers/case-worker.ts' }, outdir: 'dist', splitting: true, chunkNames: 'shared-[hash]', platform: 'node', external: [...Object.keys(dependencies), ...Object.keys(optionalDependencies)] });
+await build({ ...shared, entryPoints: { node: 'src/node.ts', cli: 'src/cli/main.ts', command: 'src/cli/command.ts', 'example-worker': 'src/node/workers/example-worker.ts', 'itk-worker': 'src/node/workers/itk-worker.ts', 'case-worker': 'src/node/workers/case-worker.ts' }, outdir: 'dist', splitting: true, chunkNames: 'shared-[hash]', platform: 'node', external: [...Object.keys(dependencies), ...Object.keys(optionalDependencies)] });
 
 const inPages: BuildOptions = { ...shared, platform: 'browser', minify: true, plugins: [minifiedKernels] };
 await build({ ...inPages, entryPoints: { browser: 'src/browser.ts', core: 'src/core.ts' }, outdir: 'dist' });

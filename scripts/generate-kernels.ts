@@ -22,7 +22,7 @@ function bindingsOf(file: string, entry: FunctionInfo, halfEntry: FunctionInfo):
     const half = scalar(halfEntry.resources[i]!.type);
     const element = full === 'f32' && half === 'f16' ? 'stored' : full;
     if (!['stored', 'f32', 'u32'].includes(element)) {
-      throw new Error(`kernels/${file}: binding ${resource.name} holds ${element}; accepted are stored, f32 and u32`);
+      throw new Error(`kernels/${file}: binding ${resource.name} holds ${element}; expected stored, f32 or u32`);
     }
     return { name: resource.name, index: resource.binding, element: element as Element, written: resource.access === 'read_write' };
   });
@@ -42,7 +42,7 @@ function needsOf(file: string, source: string): Needs {
   const extensions = [...source.matchAll(/^enable (\w+);/gm)].map(([, name]) => name!);
   const features = extensions.filter((name) => name !== 'f16').map((name) => {
     if (!featureOf[name]) {
-      throw new Error(`kernels/${file}: enable ${name}; accepted are f16, ${Object.keys(featureOf).join(', ')}`);
+      throw new Error(`kernels/${file}: enable ${name}; expected f16, ${Object.keys(featureOf).join(', ')}`);
     }
     return featureOf[name];
   });
@@ -63,7 +63,7 @@ function tileOf(file: string, source: string): { tile: Tile; settings: Record<st
   const settings = tuned[2]!.split(', ').map((values) => Object.fromEntries(values.split(' x ').map((value, i) => [names[i]!, Number(value)])));
   const overrides = declared.filter(([, kind]) => kind === 'override').map(([, , name]) => name);
   if (names.some((name) => !overrides.includes(name)) || settings.some((values) => Object.values(values).length !== names.length || !Object.values(values).every(Number.isInteger))) {
-    throw new Error(`kernels/${file}: "${tuned[0]}"; accepted are whole numbers for overrides of the tile, which are ${overrides.join(', ')}`);
+    throw new Error(`kernels/${file}: "${tuned[0]}"; expected whole numbers for overrides of the tile, which are ${overrides.join(', ')}`);
   }
   return { tile, settings };
 }

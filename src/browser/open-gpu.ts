@@ -13,7 +13,7 @@ const pageTuningStore: TuningStore = {
 /** @throws AdapterError where the browser has no WebGPU, or no adapter for it */
 export async function openGpu({ tune = true, report }: OpenOptions = {}): Promise<TunableGpu> {
   if (!navigator.gpu) {
-    throw new AdapterError('this browser has no WebGPU; accepted are current Chrome, Edge, Safari and Firefox, over https or from localhost');
+    throw new AdapterError('this browser has no WebGPU; expected a current Chrome, Edge, Safari or Firefox, over https or from localhost');
   }
   return openDevice(navigator.gpu, tune ? createTuning({ store: pageTuningStore, report }) : undefined);
 }

@@ -51,7 +51,7 @@ async function batch(given: BatchArguments): Promise<void> {
 function parseShard(text: string): BatchArguments['shard'] {
   const [, index, count] = /^(\d+)\/(\d+)$/.exec(text)?.map(Number) ?? [];
   if (index === undefined || count === undefined || index >= count) {
-    throw new InvalidArgumentError('accepted is i/n with i from 0 to n - 1, such as 0/4');
+    throw new InvalidArgumentError('expected i/n with i from 0 to n - 1, such as 0/4');
   }
   return { index, count };
 }

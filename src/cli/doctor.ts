@@ -1,4 +1,5 @@
 /** `volsam doctor`: what this machine has, what volsam will use of it, how fast it is, and what is missing. */
+import type { Command } from 'commander';
 import { openGpu } from '../node/gpu/open-gpu.ts';
 import type { Gpu } from '../runtime/gpu.ts';
 import { targetOf } from '../runtime/recorder.ts';
@@ -14,7 +15,7 @@ function missing({ adapter, features }: Gpu): string[] {
   ].filter((sentence) => sentence !== '');
 }
 
-export async function doctor({ json }: { json?: boolean }): Promise<void> {
+async function doctor({ json }: { json?: boolean }): Promise<void> {
   const gpu = await openGpu({ tune: false });
   const target = targetOf(gpu, 'f32');
   const ceilings = await measureCeilings(gpu, 'f32');
@@ -43,11 +44,18 @@ export async function doctor({ json }: { json?: boolean }): Promise<void> {
   const { adapter, uses } = report;
   const line = (name: string, value: string) => console.log(`${name.padEnd(10)}${value}`);
   line('adapter', `${adapter.vendor} ${adapter.architecture} ${adapter.device}${report.software ? ' (computes on the CPU)' : ''}`);
-  line('driver', report.driver || 'not told');
+  line('driver', report.driver || 'unknown');
   line('features', report.features.join(', '));
   line('limits', Object.entries(report.limits).map(([name, value]) => `${name} ${value}`).join(', '));
   line('uses', `${uses.kernels} kernels, ${uses.precisions.join(' and ')}, bindings up to ${uses.bindingBytes / 2 ** 20} MiB, profiles by ${uses.profiler}`);
   line('GEMM', `${report.gemmGflops} GFLOP/s in f32`);
   line('copy', `${report.copyGBps} GB/s read and written`);
   line('missing', report.missing.join('\n          ') || 'nothing');
+}
+
+export function addDoctor(program: Command): void {
+  program.command('doctor')
+    .description('what volsam finds on this machine, how fast it is, and what is missing')
+    .option('--json', 'one JSON object')
+    .action(doctor);
 }

@@ -75,10 +75,10 @@ async function scored(cases: readonly DatasetCase[], preset: Preset, given: Eval
 async function evaluate(given: EvaluateArguments): Promise<void> {
   const { data, split, weights, predictions, clicks, tolerance, out } = given;
   if ((weights === undefined) === (predictions === undefined)) {
-    throw new InputError('evaluate: accepted is one of --weights and --predictions');
+    throw new InputError('evaluate: expected --weights or --predictions');
   }
   if (given.robustness > 0 && weights === undefined) {
-    throw new InputError('evaluate: --robustness draws other clicks for a model; accepted is with --weights');
+    throw new InputError('evaluate: --robustness draws other clicks for a model; it goes with --weights');
   }
   const [dataset, preset] = [await readDataset(data, given.seed), await presetNamed(given.preset)];
   const cases = dataset[split];
@@ -116,7 +116,7 @@ async function readEvaluation(path: string): Promise<Evaluation> {
       throw error;
     }
   }
-  throw new InputError(`${path}: no evaluation; accepted is an evaluation.json of volsam evaluate`);
+  throw new InputError(`${path}: no evaluation; expected an evaluation.json of volsam evaluate`);
 }
 
 async function compareFiles(a: string, b: string, { output }: { output: string }): Promise<void> {
@@ -131,7 +131,7 @@ async function compareFiles(a: string, b: string, { output }: { output: string }
 
 function parseSplit(text: string): Split {
   if (!(splits as readonly string[]).includes(text)) {
-    throw new InvalidArgumentError(`accepted are ${splits.join(', ')}`);
+    throw new InvalidArgumentError(`expected ${splits.join(', ')}`);
   }
   return text as Split;
 }

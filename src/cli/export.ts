@@ -41,7 +41,7 @@ async function exportWeights(given: ExportArguments): Promise<void> {
     return exportTorch(given);
   }
   if (path === undefined) {
-    throw new InputError('export: accepted is a run\'s --checkpoint; with --torch, or a whole model\'s --weights');
+    throw new InputError('export: expected a run\'s --checkpoint; with --torch, or a whole model\'s --weights');
   }
   const checkpoint = await readCheckpoint(path);
   const whole = weights !== undefined || randomEncoder === true;
@@ -56,7 +56,7 @@ async function exportWeights(given: ExportArguments): Promise<void> {
 function parseType(text: string): FloatType {
   const type = text.toUpperCase();
   if (type !== 'F32' && type !== 'F16' && type !== 'BF16') {
-    throw new InvalidArgumentError('accepted are f32, f16 and bf16');
+    throw new InvalidArgumentError('expected f32, f16 or bf16');
   }
   return type;
 }

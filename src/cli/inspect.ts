@@ -74,7 +74,7 @@ async function inspectCases(data: string, preset: Preset, crop: number): Promise
 
 async function inspect(file: string | undefined, { data, preset, crop, json }: InspectOptions): Promise<void> {
   if ((file === undefined) === (data === undefined) || (data !== undefined) !== (preset !== undefined)) {
-    throw new InputError('inspect: accepted is a weights file, or --data and --preset');
+    throw new InputError('inspect: expected a weights file, or --data and --preset');
   }
   if (file !== undefined) {
     const found = await inspection(file);

@@ -12,7 +12,7 @@ export async function presetNamed(name: string): Promise<Preset> {
 
 export function parsePrecision(text: string): Precision {
   if (text !== 'f32' && text !== 'f16') {
-    throw new InvalidArgumentError('accepted are f32 and f16');
+    throw new InvalidArgumentError('expected f32 or f16');
   }
   return text;
 }
@@ -22,7 +22,7 @@ export function numberFrom(low: number, whole: boolean): (text: string) => numbe
   return (text) => {
     const value = Number(text);
     if (text.trim() === '' || !Number.isFinite(value) || value < low || (whole && !Number.isInteger(value))) {
-      throw new InvalidArgumentError(`accepted is a ${whole ? 'whole ' : ''}number from ${low} on`);
+      throw new InvalidArgumentError(`expected a ${whole ? 'whole ' : ''}number from ${low} on`);
     }
     return value;
   };

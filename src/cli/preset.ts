@@ -17,7 +17,7 @@ async function makePreset({ data, label, output }: { data: string; label?: numbe
     console.error(`${cases.length}  ${one.name}: ${cases.at(-1)!.intensities.length} foreground voxels, stored as ${cases.at(-1)!.orientation}`);
   }
   if (!cases.some(({ intensities }) => intensities.length > 0)) {
-    throw new InputError(`${data}: no training case has foreground; accepted are labels above 0`);
+    throw new InputError(`${data}: no training case has foreground; expected labels above 0`);
   }
   const fingerprint = combined(cases);
   const preset = presetOf(fingerprint, basename(output).replace(/\.json$/, ''), label ?? fingerprint.highestLabel);

@@ -66,7 +66,7 @@ function createDialogue(session: Session, volume: VolumeFile) {
       case 'click': {
         const click = rest.map(Number);
         if (click.length !== 3 || !click.every(Number.isFinite)) {
-          throw new InputError(`click ${rest.join(' ')}; accepted is click i j k`);
+          throw new InputError(`click ${rest.join(' ')}; expected click i j k`);
         }
         return refine([...clicks, click]);
       }

@@ -46,7 +46,7 @@ interface Summary {
 
 async function clicksOf({ click, clicks, world = false }: SegmentOptions): Promise<ClicksFile> {
   if ((click === undefined) === (clicks === undefined)) {
-    throw new InputError('segment: accepted is one of --click and --clicks');
+    throw new InputError('segment: expected --click or --clicks');
   }
   return clicks === undefined ? { space: world ? 'ras' : 'voxel', lesions: [click!] } : parseClicks(new TextDecoder().decode(await readBytes(clicks)), clicks);
 }
@@ -91,7 +91,7 @@ export function describeSummary({ voxels, millilitres, lesions, seconds, device,
 function parseClick(text: string, before: number[][] = []): number[][] {
   const click = text.split(',').map(Number);
   if (click.length !== 3 || !click.every(Number.isFinite) || text.split(',').some((part) => part.trim() === '')) {
-    throw new InvalidArgumentError('three numbers separated by commas, such as 120,88,40');
+    throw new InvalidArgumentError('expected three numbers separated by commas, such as 120,88,40');
   }
   return [...before, click];
 }

@@ -50,7 +50,7 @@ async function optionsOf(given: TrainArguments): Promise<TrainingOptions> {
   const { weights, config, preset, data, out, seed } = given;
   const file = weights === undefined ? undefined : await readWeights(weights);
   if (!file && config === undefined) {
-    throw new InputError('--weights is missing: accepted is a converted SAM checkpoint or a model; without one, --config gives the sizes of a random encoder, for experiments');
+    throw new InputError('--weights is missing: expected a converted SAM checkpoint or a model; without one, --config gives the sizes of a random encoder, for experiments');
   }
   const sizes = file && config === undefined ? partialConfigOf(file) : configNamed(config!.endsWith('.json') ? new TextDecoder().decode(await readBytes(config!)) : config!);
   const { adaptation = sizes.adaptation, loraRank = sizes.loraRank } = given;
@@ -118,14 +118,14 @@ async function train(given: TrainArguments): Promise<void> {
 
 function parseAdaptation(text: string): Adaptation {
   if (!(adaptations as readonly string[]).includes(text)) {
-    throw new InvalidArgumentError(`accepted are ${adaptations.join(', ')}`);
+    throw new InvalidArgumentError(`expected ${adaptations.join(', ')}`);
   }
   return text as Adaptation;
 }
 
 function parseRecipe(text: string): string {
   if (text !== 'paper') {
-    throw new InvalidArgumentError('accepted is paper');
+    throw new InvalidArgumentError('expected paper');
   }
   return text;
 }

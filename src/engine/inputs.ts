@@ -27,20 +27,20 @@ export type Point = readonly [d: number, h: number, w: number];
 /** @throws InputError where the volume is not a cube of `crop` finite voxels */
 export function checkVolume({ data, shape }: VolumeInput, crop: number): void {
   if (!Array.isArray(shape) || shape.length !== 3 || shape.some((side) => side !== crop)) {
-    throw new InputError(`volume: shape [${shape}]; accepted is [${crop},${crop},${crop}]`);
+    throw new InputError(`volume: shape [${shape}]; expected [${crop},${crop},${crop}]`);
   }
   if (isBuffer(data)) {
     if (data.size < 4 * crop ** 3) {
-      throw new InputError(`volume: a buffer of ${data.size} bytes; accepted are ${4 * crop ** 3}, ${crop ** 3} values of f32`);
+      throw new InputError(`volume: a buffer of ${data.size} bytes; expected ${4 * crop ** 3}, ${crop ** 3} values of f32`);
     }
     return;
   }
   if (!(data instanceof Float32Array) || data.length !== crop ** 3) {
-    throw new InputError(`volume: ${(data as Float32Array | undefined)?.length} values; accepted is a Float32Array of ${crop ** 3}, or a GPUBuffer`);
+    throw new InputError(`volume: ${(data as Float32Array | undefined)?.length} values; expected a Float32Array of ${crop ** 3}, or a GPUBuffer`);
   }
   const bad = data.findIndex((value) => !Number.isFinite(value));
   if (bad >= 0) {
-    throw new InputError(`volume: voxel ${bad} is ${data[bad]}; accepted are finite values`);
+    throw new InputError(`volume: voxel ${bad} is ${data[bad]}; expected finite values`);
   }
 }
 
@@ -50,11 +50,11 @@ export function checkPoints(points: readonly Point[] | null, crop: number): void
     return;
   }
   if (!Array.isArray(points) || points.length === 0) {
-    throw new InputError('points: none given; accepted is a list of [d, h, w], or null for the automatic variant');
+    throw new InputError('points: none given; expected a list of [d, h, w], or null for the automatic variant');
   }
   points.forEach((point, index) => {
     if (!Array.isArray(point) || point.length !== 3 || !point.every((at) => Number.isFinite(at) && at >= 0 && at <= crop - 1)) {
-      throw new InputError(`points: point ${index} is [${point}]; accepted are three coordinates from 0 to ${crop - 1}`);
+      throw new InputError(`points: point ${index} is [${point}]; expected three coordinates from 0 to ${crop - 1}`);
     }
   });
 }
@@ -62,20 +62,20 @@ export function checkPoints(points: readonly Point[] | null, crop: number): void
 /** @throws InputError where the target is not a cube of `crop` zeros and ones */
 export function checkTarget(target: Uint8Array, crop: number): void {
   if (!(target instanceof Uint8Array) || target.length !== crop ** 3) {
-    throw new InputError(`target: ${target?.length} values; accepted is a Uint8Array of ${crop ** 3}`);
+    throw new InputError(`target: ${target?.length} values; expected a Uint8Array of ${crop ** 3}`);
   }
   const bad = target.findIndex((value) => value > 1);
   if (bad >= 0) {
-    throw new InputError(`target: voxel ${bad} is ${target[bad]}; accepted are 0 and 1`);
+    throw new InputError(`target: voxel ${bad} is ${target[bad]}; expected 0 or 1`);
   }
 }
 
 /** @throws InputError where the precision is unknown, or f16 is asked of a device without shader-f16 */
 export function checkPrecision(gpu: Gpu, precision: Precision): void {
   if (precision !== 'f32' && precision !== 'f16') {
-    throw new InputError(`precision ${JSON.stringify(precision)}; accepted are 'f32' and 'f16'`);
+    throw new InputError(`precision ${JSON.stringify(precision)}; expected 'f32' or 'f16'`);
   }
   if (precision === 'f16' && !gpu.features.has('shader-f16')) {
-    throw new InputError(`precision f16: ${gpu.adapter.name} has no shader-f16; accepted here is f32`);
+    throw new InputError(`precision f16: ${gpu.adapter.name} has no shader-f16; f32 works`);
   }
 }

@@ -230,7 +230,7 @@ export class Sam3D {
   async #decodeInto<T>(embedding: Embedding, points: readonly Point[] | null, options: PredictOptions, read: () => Promise<T>): Promise<T> {
     checkPoints(points, this.config.crop);
     if (embedding.feature.bytes !== this.#slots.feature.bytes || embedding.shared.bytes !== this.#slots.shared.bytes) {
-      throw new InputError('embedding: made by a model of another configuration or precision; accepted is one of this model\'s own');
+      throw new InputError('embedding: made by a model of another configuration or precision; expected one of this model\'s own');
     }
     return this.#inTurn(async () => {
       await this.#copyAll([[embedding.feature, this.#slots.feature], [embedding.shared, this.#slots.shared]]);

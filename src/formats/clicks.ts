@@ -24,13 +24,13 @@ interface Markup {
 function fromMarkups(markups: readonly Markup[], file: string): ClicksFile {
   const lesions = markups.flatMap(({ coordinateSystem = 'LPS', controlPoints = [] }, list) => {
     if (coordinateSystem !== 'LPS' && coordinateSystem !== 'RAS') {
-      throw new InputError(`${file}: coordinateSystem is ${JSON.stringify(coordinateSystem)}; accepted are LPS and RAS`);
+      throw new InputError(`${file}: coordinateSystem is ${JSON.stringify(coordinateSystem)}; expected LPS or RAS`);
     }
     const side = coordinateSystem === 'LPS' ? -1 : 1;
     const byLabel = new Map<string, number[][]>();
     controlPoints.forEach(({ label, position }, index) => {
       if (!isClick(position)) {
-        throw new InputError(`${file}: control point ${index + 1} of list ${list + 1} has position ${JSON.stringify(position)}; accepted are three numbers`);
+        throw new InputError(`${file}: control point ${index + 1} of list ${list + 1} has position ${JSON.stringify(position)}; expected three numbers`);
       }
       const key = label ?? String(index);
       byLabel.set(key, [...(byLabel.get(key) ?? []), [side * position[0]!, side * position[1]!, position[2]!]]);
@@ -63,7 +63,7 @@ export function parseClicks(text: string, file: string): ClicksFile {
     return fromMarkups(markups as Markup[], file);
   }
   if (!Array.isArray(lesions) || lesions.length === 0 || !lesions.every(isClicks) || (space !== 'voxel' && space !== 'ras')) {
-    throw new InputError(`${file}: no clicks; accepted are {"space": "voxel" or "ras", "lesions": [[[i, j, k], …], …]}, a list of [i, j, k], and 3D Slicer's .mrk.json`);
+    throw new InputError(`${file}: no clicks; expected {"space": "voxel" or "ras", "lesions": [[[i, j, k], …], …]}, a list of [i, j, k], and 3D Slicer's .mrk.json`);
   }
   return { space, lesions };
 }

@@ -38,7 +38,7 @@ export function checkedSeries(unsorted: readonly DicomFile[], file: string): Dic
   const same = (a: Vector, b: Vector) => a.every((value, i) => Math.abs(value - b[i]!) < 1e-3);
   const other = unsorted.find((slice) => slice.rows !== first.rows || slice.columns !== first.columns || !same(slice.along.flat(), first.along.flat()) || !same(slice.spacing, first.spacing));
   if (other) {
-    throw new InputError(`${file}: ${nameOf(other)} has another size, direction or spacing than ${nameOf(first)}; accepted is a stack of equal slices`);
+    throw new InputError(`${file}: ${nameOf(other)} has another size, direction or spacing than ${nameOf(first)}; expected a stack of equal slices`);
   }
   const slices = [...unsorted].sort((a, b) => dot(a.position, normal) - dot(b.position, normal));
   const heights = slices.map(({ position }) => dot(position, normal));
@@ -46,12 +46,12 @@ export function checkedSeries(unsorted: readonly DicomFile[], file: string): Dic
   const usual = [...steps].sort((a, b) => a - b)[Math.floor(steps.length / 2)] ?? first.thickness;
   const uneven = steps.findIndex((step) => Math.abs(step - usual) > 0.05 * usual + 1e-3);
   if (usual < 1e-3) {
-    throw new InputError(`${file}: several slices lie at ${heights[0]!.toFixed(2)} mm; accepted is one volume, not several phases of it`);
+    throw new InputError(`${file}: several slices lie at ${heights[0]!.toFixed(2)} mm; expected one volume, not several phases of it`);
   }
   if (uneven >= 0) {
     const gap = Math.round(steps[uneven]! / usual) - 1;
     const where = `between ${heights[uneven]!.toFixed(2)} and ${heights[uneven + 1]!.toFixed(2)} mm`;
-    throw new InputError(`${file}: ${gap > 0 ? `${gap} slices are missing ${where}` : `slices are unevenly spaced ${where}`}, where others are ${usual.toFixed(2)} mm apart; accepted is an even stack`);
+    throw new InputError(`${file}: ${gap > 0 ? `${gap} slices are missing ${where}` : `slices are unevenly spaced ${where}`}, where others are ${usual.toFixed(2)} mm apart; expected an even stack`);
   }
   const way = slices.length > 1 ? less(slices.at(-1)!.position, slices[0]!.position) : normal;
   const tiltDegrees = (Math.acos(Math.min(1, dot(way, normal) / Math.hypot(...way))) * 180) / Math.PI;
@@ -83,7 +83,7 @@ function affineOf(slices: readonly DicomFile[]): Affine {
 export function seriesImage({ slices }: DicomSeries, values: ArrayLike<number | bigint> | null, file: string): NiftiImage {
   const [{ columns, rows }] = slices as [DicomFile, ...DicomFile[]];
   if (values?.length !== columns * rows * slices.length) {
-    throw new InputError(`${file}: ${values?.length ?? 0} values for ${columns} x ${rows} x ${slices.length} voxels; accepted is one scalar volume`);
+    throw new InputError(`${file}: ${values?.length ?? 0} values for ${columns} x ${rows} x ${slices.length} voxels; expected one scalar volume`);
   }
   return createNifti([columns, rows, slices.length], affineOf(slices), Float32Array.from(values, Number));
 }

@@ -59,7 +59,7 @@ export function parseSlice(bytes: Uint8Array, file: string): DicomSlice | undefi
   const [position, orientation, spacing] = [numbers(data, 'x00200032', 3), numbers(data, 'x00200037', 6), numbers(data, 'x00280030', 2)];
   const frames = Number(data.string('x00280008') ?? 1);
   if (frames > 1) {
-    throw new InputError(`${file}: holds ${frames} frames; accepted are series with a file for each slice`);
+    throw new InputError(`${file}: holds ${frames} frames; expected series with a file for each slice`);
   }
   if (!position || !orientation || !spacing) {
     throw new InputError(`${file}: its header does not say where the slice lies (position, orientation, pixel spacing)`);

@@ -7,7 +7,7 @@ import { createNifti, type Affine, type NiftiImage } from './nifti.ts';
 export function fromItk({ imageType, size, direction, spacing, origin, data }: Image, file: string): NiftiImage {
   const dims = [size[0]!, size[1]!, size[2] ?? 0] as [number, number, number];
   if (size.length !== 3 || imageType.components !== 1 || !data) {
-    throw new InputError(`${file}: ${size.join(' x ')} voxels of ${imageType.components} components; accepted is one three-dimensional scalar volume`);
+    throw new InputError(`${file}: ${size.join(' x ')} voxels of ${imageType.components} components; expected one three-dimensional scalar volume`);
   }
   const side = (row: number) => (row < 2 ? -1 : 1);
   const affine: Affine = [0, 1, 2].map((row) => [...[0, 1, 2].map((column) => side(row) * Number(direction[3 * row + column]) * spacing[column]!), side(row) * origin[row]!]).concat([[0, 0, 0, 1]]);

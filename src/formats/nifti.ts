@@ -103,7 +103,7 @@ export function stridesOf(dims: NiftiImage['dims']): readonly [number, number, n
 function dimsOf(file: string, dims: readonly number[]): [number, number, number] {
   const [count, ...sides] = dims as [number, ...number[]];
   if (count < 3 || sides.slice(3, count).some((side) => side > 1) || sides.slice(0, 3).some((side) => side < 1)) {
-    throw new InputError(`${file}: dimensions ${sides.slice(0, count).join(' x ')}; accepted is one three-dimensional volume`);
+    throw new InputError(`${file}: dimensions ${sides.slice(0, count).join(' x ')}; expected one three-dimensional volume`);
   }
   return [sides[0]!, sides[1]!, sides[2]!];
 }
@@ -128,11 +128,11 @@ export function parseNifti(bytes: Uint8Array, file = 'NIfTI file', voxels?: Uint
   const head = unpacked(bytes, file);
   const parsed = reader.isNIFTI(head, voxels !== undefined) ? reader.readHeader(head, voxels !== undefined) : null;
   if (!parsed || parsed.magic.startsWith('ni') !== (voxels !== undefined)) {
-    throw new InputError(`${file}: no NIfTI file; accepted are .nii and .nii.gz of NIfTI-1 and NIfTI-2, and .hdr with its .img beside it`);
+    throw new InputError(`${file}: no NIfTI file; expected .nii and .nii.gz of NIfTI-1 and NIfTI-2, and .hdr with its .img beside it`);
   }
   const type = types[parsed.datatypeCode];
   if (!type) {
-    throw new InputError(`${file}: data type ${parsed.getDatatypeCodeString(parsed.datatypeCode)}; accepted are integers and floats of one channel`);
+    throw new InputError(`${file}: data type ${parsed.getDatatypeCodeString(parsed.datatypeCode)}; expected integers and floats of one channel`);
   }
   const data = voxels ? unpacked(voxels, file) : head;
   const dims = dimsOf(file, parsed.dims);

@@ -41,10 +41,10 @@ function checkedEntry(file: string, name: string, value: unknown, dataBytes: num
   const { dtype, shape, data_offsets: offsets } = (value ?? {}) as Partial<Entry>;
   const what = `${file}: tensor ${name}`;
   if (typeof dtype !== 'string' || !(dtype in typeBytes)) {
-    throw new InputError(`${what} has type ${JSON.stringify(dtype)}; accepted are ${Object.keys(typeBytes).join(', ')}`);
+    throw new InputError(`${what} has type ${JSON.stringify(dtype)}; expected ${Object.keys(typeBytes).join(', ')}`);
   }
   if (!Array.isArray(shape) || !shape.every(isCount)) {
-    throw new InputError(`${what} has shape ${JSON.stringify(shape)}; accepted is a list of non-negative integers`);
+    throw new InputError(`${what} has shape ${JSON.stringify(shape)}; expected a list of non-negative integers`);
   }
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isCount) || offsets[0]! > offsets[1]! || offsets[1]! > dataBytes) {
     throw new InputError(`${what} lies at bytes ${JSON.stringify(offsets)}; the file holds ${dataBytes} bytes of tensors`);
@@ -119,7 +119,7 @@ export function parseSafetensors(bytes: ByteSource, file = 'safetensors'): Tenso
       }
       const values = floatsOf(bytes.subarray(dataAt + entry.data_offsets[0], dataAt + entry.data_offsets[1]), entry.dtype);
       if (!values) {
-        throw new InputError(`${file}: tensor ${name} has type ${entry.dtype}; accepted are F32, F16 and BF16`);
+        throw new InputError(`${file}: tensor ${name} has type ${entry.dtype}; expected F32, F16 or BF16`);
       }
       return values;
     },

@@ -65,5 +65,5 @@ export function namedTensors(checkpoint: TorchValue, file: string): NamedTensors
       return imageEncoder(entries);
     }
   }
-  throw new InputError(`${file}: accepted are checkpoints of the adapted network (with encoder_dict, feature_dict and decoder_dict) and SAM's own (with image_encoder.)`);
+  throw new InputError(`${file}: expected checkpoints of the adapted network (with encoder_dict, feature_dict and decoder_dict) and SAM's own (with image_encoder.)`);
 }

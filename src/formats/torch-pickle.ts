@@ -76,7 +76,7 @@ function storageOf(id: unknown): Storage {
  */
 export function readTorchPickle(bytes: Uint8Array, file: string): TorchValue {
   if (bytes.length > maxPickleBytes) {
-    throw new InputError(`${file}: a pickle of ${bytes.length} bytes; accepted are up to ${maxPickleBytes}`);
+    throw new InputError(`${file}: a pickle of ${bytes.length} bytes; expected up to ${maxPickleBytes}`);
   }
   const names = allowedNames();
   const parser = new Parser({
@@ -95,7 +95,7 @@ export function readTorchPickle(bytes: Uint8Array, file: string): TorchValue {
   try {
     return parser.parse<TorchValue>(bytes);
   } catch (error) {
-    throw new InputError(`${file}: its pickle is refused: ${(error as Error).message}; accepted are tensors in dicts and lists, as torch.save writes a state_dict`);
+    throw new InputError(`${file}: its pickle is refused: ${(error as Error).message}; expected tensors in dicts and lists, as torch.save writes a state_dict`);
   }
 }
 

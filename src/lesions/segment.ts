@@ -83,7 +83,7 @@ function addLesion({ mask, probability }: Pick<LesionsSegmentation, 'mask' | 'pr
  */
 export async function segmentLesions(sam: Sam3D, image: NiftiImage, lesions: readonly Clicks[], preset: Preset, options: SegmentImageOptions = {}): Promise<LesionsSegmentation> {
   if (lesions.length < 1 || lesions.length > mostLesions) {
-    throw new InputError(`lesions: ${lesions.length} are given; accepted are 1 to ${mostLesions}, since a label is a byte`);
+    throw new InputError(`lesions: ${lesions.length} are given; expected 1 to ${mostLesions}, since a label is a byte`);
   }
   const voxels = image.dims[0] * image.dims[1] * image.dims[2];
   const found = { mask: new Uint8Array(voxels), probability: new Float32Array(voxels) };

@@ -138,7 +138,7 @@ export function createSession(options: SessionOptions): Session {
     async segment(clicks, given = {}) {
       const work = loaded;
       if (!work || clicks.length === 0) {
-        throw new InputError(work ? 'clicks: none given; accepted is at least one' : 'no image is loaded');
+        throw new InputError(work ? 'clicks: none given; expected at least one' : 'no image is loaded');
       }
       const started = performance.now();
       const crops = byCrop(work, clicks, side);

@@ -152,7 +152,7 @@ function fromMetadata(text: string): Partial<Config> {
   }
   const fields = parsedObject(text);
   if (!fields) {
-    throw new InputError(`weights: metadata config is ${JSON.stringify(text)}; accepted are ${Object.keys(configs).join(', ')} or a JSON object`);
+    throw new InputError(`weights: metadata config is ${JSON.stringify(text)}; expected ${Object.keys(configs).join(', ')} or a JSON object`);
   }
   return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase()), value]));
 }
@@ -193,9 +193,9 @@ function fromShapes(shapes: TensorFile['shapes']): Partial<Config> {
   return Object.fromEntries(Object.entries(found).filter(([, value]) => value));
 }
 
-function check(condition: boolean, found: string, accepted: string): void {
+function check(condition: boolean, found: string, expected: string): void {
   if (!condition) {
-    throw new InputError(`config: ${found}; accepted is ${accepted}`);
+    throw new InputError(`config: ${found}; expected ${expected}`);
   }
 }
 

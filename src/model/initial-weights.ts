@@ -59,7 +59,7 @@ export function completedWeights(file: TensorFile | undefined, config: Config, s
   const shapes = parameterShapes(config);
   const missing = [...shapes.keys()].filter((name) => isOfSam(name) && !file?.shapes.has(name));
   if (file && missing.length > 0) {
-    throw new InputError(`weights: ${missing.length} tensors of the frozen encoder are missing (${missing.slice(0, 5).join(', ')}); accepted is a whole SAM encoder`);
+    throw new InputError(`weights: ${missing.length} tensors of the frozen encoder are missing (${missing.slice(0, 5).join(', ')}); expected a whole SAM encoder`);
   }
   for (const [name, shape] of file?.shapes ?? []) {
     const expected = shapes.get(name);

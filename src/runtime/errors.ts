@@ -3,7 +3,7 @@ export class VolsamError extends Error {
   override readonly name: string = 'VolsamError';
 }
 
-/** An argument or file is not what is accepted; nothing was sent to the GPU. */
+/** An argument or file is not what is expected; nothing was sent to the GPU. */
 export class InputError extends VolsamError {
   override readonly name = 'InputError';
 }

@@ -60,7 +60,7 @@ export interface UseDeviceOptions {
  */
 export function useDevice(device: GPUDevice, { info = device.adapterInfo, tuning }: UseDeviceOptions = {}): TunableGpu {
   if (!info) {
-    throw new AdapterError('the device does not tell its adapter\'s info; give it as an option: useDevice(device, { info: adapter.info })');
+    throw new AdapterError('the device does not know its adapter\'s info; pass it as an option: useDevice(device, { info: adapter.info })');
   }
   return { ...gpuOn(device, describe({ info, features: device.features }), false), tuning };
 }

@@ -79,7 +79,7 @@ export interface Comparison {
 /** @throws InputError where the two have no case in common, or met other clicks */
 export function compare(first: Evaluation, second: Evaluation, metric: Metric): Comparison {
   if (first.clicks !== second.clicks && first.clicks > 0 && second.clicks > 0) {
-    throw new InputError(`compare: ${first.clicks} clicks against ${second.clicks}; accepted are evaluations with the same clicks`);
+    throw new InputError(`compare: ${first.clicks} clicks against ${second.clicks}; expected evaluations with the same clicks`);
   }
   const others = new Map(second.cases.map((scores) => [scores.case, scores]));
   const differences = first.cases.flatMap((scores) => {

@@ -35,7 +35,7 @@ export interface Taught {
  */
 export async function teach(gpu: Gpu, weights: TensorFile, image: NiftiImage, mask: Uint8Array, preset: Preset, { steps, learningRate = 4e-4, seed = '0', report, signal }: TeachingOptions): Promise<Taught> {
   if (mask.length !== image.values.length || !mask.includes(1)) {
-    throw new InputError(mask.length === image.values.length ? 'mask: empty; accepted is one with a lesion' : `mask: ${mask.length} voxels for an image of ${image.values.length}`);
+    throw new InputError(mask.length === image.values.length ? 'mask: empty; expected one with a lesion' : `mask: ${mask.length} voxels for an image of ${image.values.length}`);
   }
   const label = { ...image, values: Float32Array.from(mask, (value) => value * preset.label) };
   const whole = resampleCase(image, label, preset);
@@ -46,7 +46,7 @@ export async function teach(gpu: Gpu, weights: TensorFile, image: NiftiImage, ma
     for (let step = 0; step < steps && !signal?.aborted; step++) {
       const example = drawExample(whole, voxels, trainer.config.crop, defaultRecipe, randomOf(`${seed}/teaching/${step}`));
       if (!example) {
-        throw new InputError('mask: its lesion vanishes at the preset\'s spacing; accepted is a larger one');
+        throw new InputError('mask: its lesion vanishes at the preset\'s spacing; expected a larger one');
       }
       const { loss } = await trainer.step(example, learningRate);
       if (!Number.isFinite(loss)) {

@@ -32,7 +32,7 @@ export interface Crop {
 export function checkClicks({ dims }: NiftiImage, clicks: readonly (readonly number[])[]): void {
   const outside = clicks.find((click) => click.length !== 3 || !click.every((at, axis) => at >= -0.5 && at <= dims[axis]! - 0.5));
   if (outside) {
-    throw new InputError(`click ${outside.join(',')} lies outside the image; accepted are indices from 0,0,0 to ${dims.map((side) => side - 1).join(',')}`);
+    throw new InputError(`click ${outside.join(',')} lies outside the image; expected indices from 0,0,0 to ${dims.map((side) => side - 1).join(',')}`);
   }
 }
 

@@ -39,9 +39,9 @@ export function parsePreset(json: string, file: string): Preset {
   } catch (error) {
     throw new InputError(`${file}: no JSON (${(error as Error).message})`);
   }
-  const check = (field: keyof Preset, holds: boolean, accepted: string) => {
+  const check = (field: keyof Preset, holds: boolean, expected: string) => {
     if (!holds) {
-      throw new InputError(`${file}: ${field} is ${JSON.stringify(value[field])}; accepted is ${accepted}`);
+      throw new InputError(`${file}: ${field} is ${JSON.stringify(value[field])}; expected ${expected}`);
     }
   };
   const { clip, mean, std, spacing, axes, label, orientation } = value;

@@ -83,7 +83,7 @@ export interface ResampledCase {
  */
 export function resampleCase(image: NiftiImage, label: NiftiImage, preset: Preset): ResampledCase {
   if (image.dims.join() !== label.dims.join()) {
-    throw new InputError(`image of ${image.dims.join(' x ')} voxels with a label of ${label.dims.join(' x ')}; accepted is one grid`);
+    throw new InputError(`image of ${image.dims.join(' x ')} voxels with a label of ${label.dims.join(' x ')}; expected one grid`);
   }
   const axes = resampledAxes(image, preset);
   const neighbours = axes.map((axis) => fileNeighbours(axis, 0, axis.resampledVoxels)) as [Neighbours, Neighbours, Neighbours];

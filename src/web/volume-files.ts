@@ -13,7 +13,7 @@ export interface DroppedVolume {
   readonly notes: readonly string[];
 }
 
-const accepted = 'accepted are NIfTI (.nii, .nii.gz, .hdr with .img), NRRD (.nrrd), MetaImage (.mha) and the slices of a DICOM series, together';
+const formats = 'NIfTI (.nii, .nii.gz, .hdr with .img), NRRD (.nrrd), MetaImage (.mha) or all slices of a DICOM series';
 
 async function bytesOf(file: Blob): Promise<Uint8Array> {
   return new Uint8Array(await file.arrayBuffer());
@@ -49,19 +49,19 @@ async function seriesOf(files: readonly File[]): Promise<DroppedVolume> {
   }
   const series = new Set(slices.map((slice) => slice.series));
   if (series.size !== 1) {
-    throw new InputError(`${files.length} DICOM files of ${series.size} series; accepted is one series at a time`);
+    throw new InputError(`${files.length} DICOM files of ${series.size} series; expected one series at a time`);
   }
   const checked = checkedSeries(slices, 'these files');
   const { data } = await byItk('these files', async () => (await itk()).readSeries(checked.slices.map(({ path }) => byName.get(path)!)));
   return asNifti(seriesImage(checked, data as ArrayLike<number | bigint> | null, 'these files'), 'series', [checked.summary, ...checked.warnings]);
 }
 
-/** @throws InputError where the files are no volume of an accepted format */
+/** @throws InputError where the files are no volume */
 export async function readVolumeFiles(files: readonly File[]): Promise<DroppedVolume> {
   const [first] = files;
   const named = (ending: RegExp) => files.find(({ name }) => ending.test(name));
   if (!first) {
-    throw new InputError(`no file; ${accepted}`);
+    throw new InputError(`no file; expected ${formats}`);
   }
   const [header, voxels] = [named(/\.hdr(\.gz)?$/i), named(/\.img(\.gz)?$/i)];
   if (header && voxels) {
@@ -71,7 +71,7 @@ export async function readVolumeFiles(files: readonly File[]): Promise<DroppedVo
     return seriesOf(files);
   }
   if (files.length > 1) {
-    throw new InputError(`${files.map(({ name }) => name).join(', ')}: no single volume; ${accepted}`);
+    throw new InputError(`${files.map(({ name }) => name).join(', ')}: no single volume; expected ${formats}`);
   }
   if (/\.nrrd$/i.test(first.name)) {
     return asNifti(fromItk(await byItk(first.name, async () => (await itk()).readNrrd(first)), first.name), first.name, []);

@@ -86,7 +86,7 @@ test('what is wrong with a table of clicks is said by its row', () => {
     writeFileSync(at('bad.csv'), csv);
     return spawnSync(process.execPath, [...args('none').map((arg) => (arg === at('clicks.csv') ? at('bad.csv') : arg))], { encoding: 'utf8' }).stderr;
   };
-  expect(bad('case,i,j,k\ncase00,1,x,3')).toMatch(/bad.csv: row 2 has j "x"; accepted is a number/);
-  expect(bad('case,a,b\ncase00,1,2')).toMatch(/columns case, a, b; accepted are case, i, j, k/);
+  expect(bad('case,i,j,k\ncase00,1,x,3')).toMatch(/bad.csv: row 2 has j "x"; expected a number/);
+  expect(bad('case,a,b\ncase00,1,2')).toMatch(/columns case, a, b; expected case, i, j, k/);
   expect(bad('case,i,j,k\nother,1,2,3')).toMatch(/names case other; the 22 cases of/);
 });

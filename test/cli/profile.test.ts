@@ -51,7 +51,7 @@ test('a sweep over one kernel\'s forms', () => {
   expect(stdout).toMatch(/linear 64 x 192 f32 +linear.registers 8x64/);
 });
 
-test('what is refused says what is accepted', () => {
+test('what is refused says what is expected', () => {
   for (const [args, message] of [
     [['--kernel', 'gemm'], /--kernel gemm: nothing of that name runs here; there are .*linear/],
     [['--sweep'], /--sweep goes with --kernel/],

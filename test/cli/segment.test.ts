@@ -89,13 +89,13 @@ test('what is wrong with a command is said in one line, and nothing is written',
   const cases: [string[], RegExp][] = [
     [replaced('--image', at('missing.nii')), /^volsam: .*missing.nii: cannot be read \(ENOENT\)$/m],
     [replaced('--image', at('cut.nii.gz')), /cut.nii.gz: (the gzip stream is broken or cut short|cut short)/],
-    [replaced('--image', weights), /demo_phantom.safetensors: no volume; accepted are NIfTI/],
-    [replaced('--click', '500,0,0'), /click 500,0,0 lies outside the image; accepted are indices from 0,0,0 to \d+,\d+,\d+/],
+    [replaced('--image', weights), /demo_phantom.safetensors: no volume; expected NIfTI/],
+    [replaced('--click', '500,0,0'), /click 500,0,0 lies outside the image; expected indices from 0,0,0 to \d+,\d+,\d+/],
     [replaced('--click', '1,2'), /three numbers separated by commas/],
     [replaced('--preset', 'brain'), /brain: cannot be read/],
-    [replaced('-o', at('mask.png')), /mask.png: accepted names end in .nii, .nii.gz or .nrrd/],
+    [replaced('-o', at('mask.png')), /mask.png: expected a name that ends in .nii, .nii.gz or .nrrd/],
     [[...whole, '--weights', image], /phantom_ct.nii.gz: the header (claims|is no JSON object)/],
-    [[...whole, '--precision', 'f8'], /accepted are f32 and f16/],
+    [[...whole, '--precision', 'f8'], /expected f32 or f16/],
   ];
   for (const [args, message] of cases) {
     const { status, stderr } = segment(...args);

@@ -113,7 +113,7 @@ test('evaluate scores masks of another tool, and says what is wrong with them', 
   expect(perfect.stdout).toMatch(/^Dice +1\.0000/m);
   rmSync(at('masks', 'test1.nii.gz'));
   expect(volsam(...args, '--prediction-label', '2').stderr).toMatch(/test1.nii.gz: there is no such mask/);
-  expect(volsam('evaluate', '--data', at('dataset.json'), '--preset', 'kits', '--out', at('none')).stderr).toMatch(/accepted is one of --weights and --predictions/);
+  expect(volsam('evaluate', '--data', at('dataset.json'), '--preset', 'kits', '--out', at('none')).stderr).toMatch(/expected --weights or --predictions/);
 });
 
 test('a run that is killed at any moment leaves its last checkpoint whole', async () => {
@@ -151,9 +151,9 @@ test('a loss that is not a number stops the run, by step and case', () => {
 
 test('what is wrong with the options is said in one line', () => {
   const cases: [string[], RegExp][] = [
-    [['train', '--data', at('dataset.json'), '--preset', 'kits', '--out', at('x')], /--weights is missing: accepted is/],
-    [training('x', '--epochs', '0'), /accepted is a whole number from 1 on/],
-    [training('x', '--prompt-recipe', 'mine'), /accepted is paper/],
+    [['train', '--data', at('dataset.json'), '--preset', 'kits', '--out', at('x')], /--weights is missing: expected/],
+    [training('x', '--epochs', '0'), /expected a whole number from 1 on/],
+    [training('x', '--prompt-recipe', 'mine'), /expected paper/],
     [training('x', '--preset', 'colon'), /no voxel has the preset's label 1; a case to train on needs a lesion/],
     [['export', '--checkpoint', at('trained.safetensors'), '-o', at('y')], /trained.safetensors: no checkpoint of a training run/],
   ];

@@ -77,7 +77,7 @@ test('several models share a device; what one frees is its own, and the device s
 test('what is wrong with a buffer is said by name', async () => {
   using gpu = useDevice(device);
   using sam = await Sam3D.create(gpu, weights);
-  await expect(async () => sam.predict({ data: hostBuffer(new Float32Array(64)), shape: [32, 32, 32] }, points)).rejects.toThrow(/volume: a buffer of 256 bytes; accepted are 131072, 32768 values of f32/);
+  await expect(async () => sam.predict({ data: hostBuffer(new Float32Array(64)), shape: [32, 32, 32] }, points)).rejects.toThrow(/volume: a buffer of 256 bytes; expected 131072, 32768 values of f32/);
   await expect(sam.predict({ data: hostBuffer(volume.data, GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST), shape: [32, 32, 32] }, points)).rejects.toThrow(/the volume's buffer: .*[Uu]sage/s);
   expect((await sam.predict(volume, points)).logits.every(Number.isFinite)).toBe(true);
 });

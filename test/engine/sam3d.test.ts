@@ -88,16 +88,16 @@ test('bad inputs are refused by the argument\'s name, before any GPU work', asyn
     expect(error).toBeInstanceOf(InputError);
     expect((error as Error).message).toMatch(message);
   };
-  await refused(() => sam.predict({ data: new Float32Array(8), shape: [2, 2, 2] }, points), /volume: shape \[2,2,2\]; accepted is \[32,32,32\]/);
+  await refused(() => sam.predict({ data: new Float32Array(8), shape: [2, 2, 2] }, points), /volume: shape \[2,2,2\]; expected \[32,32,32\]/);
   await refused(() => sam.predict({ data: new Float32Array(8), shape: [32, 32, 32] }, points), /volume: 8 values/);
   const broken = volume.data.slice();
   broken[77] = NaN;
   await refused(() => sam.embed({ ...volume, data: broken }), /volume: voxel 77 is NaN/);
   await refused(() => sam.predict(volume, []), /points: none given/);
-  await refused(() => sam.predict(volume, [[0, 0, 32]]), /points: point 0 is \[0,0,32\]; accepted are three coordinates from 0 to 31/);
+  await refused(() => sam.predict(volume, [[0, 0, 32]]), /points: point 0 is \[0,0,32\]; expected three coordinates from 0 to 31/);
   await refused(() => sam.predict(volume, [[1, 2, 3], [0, NaN, 1]]), /point 1 is \[0,NaN,1\]/);
-  await refused(() => Sam3D.create(gpu, syntheticWeights(config), { precision: 'f64' as never }), /precision "f64"; accepted are 'f32' and 'f16'/);
-  await refused(() => Sam3D.create({ ...gpu, features: new Set() }, syntheticWeights(config), { precision: 'f16' }), /has no shader-f16; accepted here is f32/);
+  await refused(() => Sam3D.create(gpu, syntheticWeights(config), { precision: 'f64' as never }), /precision "f64"; expected 'f32' or 'f16'/);
+  await refused(() => Sam3D.create({ ...gpu, features: new Set() }, syntheticWeights(config), { precision: 'f16' }), /has no shader-f16; f32 works/);
   await expect(sam.taps(volume, points, ['blocks.9'])).rejects.toThrow(/no intermediate is named blocks.9; there are tokens, blocks.0.adapter/);
 });
 

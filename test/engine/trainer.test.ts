@@ -57,7 +57,7 @@ test('plans for several numbers of clicks share one arena; other numbers are ref
   expect(gpu.memory.currentBytes - alone).toBeLessThan(0.05 * (alone - empty));
   await several.step({ ...example, points: [[10, 12, 20]] }, rate);
   await expect(several.step({ ...example, points: [[1, 1, 1], [1, 1, 1], [1, 1, 1], [1, 1, 1]] }, rate)).rejects.toThrow('points: 4 clicks; this trainer was made for 1, 2, 3');
-  await expect(several.step({ ...example, target: target.map((v) => v * 2) }, rate)).rejects.toThrow(/target: voxel \d+ is 2; accepted are 0 and 1/);
+  await expect(several.step({ ...example, target: target.map((v) => v * 2) }, rate)).rejects.toThrow(/target: voxel \d+ is 2; expected 0 or 1/);
   several.dispose();
   expect(gpu.memory.currentBytes).toBe(empty);
 });

@@ -12,8 +12,8 @@ test('a list of clicks, lesions in voxels or millimetres, and Slicer\'s markups'
 
 test('what is no file of clicks is refused by name', () => {
   expect(() => parseClicks('no', 'a.json')).toThrow(/a.json: no JSON/);
-  expect(() => parseClicks('{"lesions": [[[1, 2]]]}', 'a.json')).toThrow(/a.json: no clicks; accepted are/);
-  expect(() => parseClicks('{"markups": [{"coordinateSystem": "IJK", "controlPoints": []}]}', 'a.json')).toThrow(/coordinateSystem is "IJK"; accepted are LPS and RAS/);
+  expect(() => parseClicks('{"lesions": [[[1, 2]]]}', 'a.json')).toThrow(/a.json: no clicks; expected/);
+  expect(() => parseClicks('{"markups": [{"coordinateSystem": "IJK", "controlPoints": []}]}', 'a.json')).toThrow(/coordinateSystem is "IJK"; expected LPS or RAS/);
   expect(() => parseClicks('{"markups": [{"controlPoints": [{"position": [1]}]}]}', 'a.json')).toThrow(/control point 1 of list 1 has position \[1\]/);
   expect(() => parseClicks('{"markups": []}', 'a.json')).toThrow(/holds no control point/);
 });

@@ -105,11 +105,11 @@ function smallFile(change: (view: DataView) => void = () => undefined): Uint8Arr
 test('a file that is no single scalar volume is refused by its name', () => {
   const whole = smallFile();
   const cases: [Uint8Array, RegExp][] = [
-    [new Uint8Array(400), /ct: no NIfTI file; accepted are .nii and .nii.gz/],
+    [new Uint8Array(400), /ct: no NIfTI file; expected .nii and .nii.gz/],
     [whole.subarray(0, 356), /ct: cut short: 2 x 2 x 2 voxels need 360 bytes, the file has 356/],
     [gzipSync(whole).subarray(0, 60), /ct: the gzip stream is broken or cut short/],
-    [smallFile((view) => view.setInt16(70, 128, true)), /ct: data type RGB; accepted are integers and floats of one channel/],
-    [smallFile((view) => [4, 2, 2, 2, 3].forEach((side, i) => view.setInt16(40 + 2 * i, side, true))), /ct: dimensions 2 x 2 x 2 x 3; accepted is one three-dimensional volume/],
+    [smallFile((view) => view.setInt16(70, 128, true)), /ct: data type RGB; expected integers and floats of one channel/],
+    [smallFile((view) => [4, 2, 2, 2, 3].forEach((side, i) => view.setInt16(40 + 2 * i, side, true))), /ct: dimensions 2 x 2 x 2 x 3; expected one three-dimensional volume/],
   ];
   for (const [bytes, message] of cases) {
     expect(() => parseNifti(bytes, 'ct')).toThrow(InputError);

@@ -46,7 +46,7 @@ test('a header that does not agree with its file is refused by the file\'s and t
     [withHeader({ a: f32([1], [8, 4]) }, 8), /tensor a lies at bytes \[8,4\]/],
     [withHeader({ a: f32([1e30], [0, 4]) }, 8), /tensor a has shape \[1e\+30\]/],
     [withHeader({ a: f32([-1], [0, 4]) }, 8), /tensor a has shape \[-1\]/],
-    [withHeader({ a: f32([1], [0, 4], 'Q4') }, 8), /tensor a has type "Q4"; accepted are F64, F32/],
+    [withHeader({ a: f32([1], [0, 4], 'Q4') }, 8), /tensor a has type "Q4"; expected F64, F32/],
     [withHeader({ a: f32([2], [0, 8]), b: f32([2], [4, 12]) }, 12), /tensors a and b overlap/],
     [withHeader({ a: null }, 0), /tensor a has type undefined/],
   ];
@@ -59,5 +59,5 @@ test('a header that does not agree with its file is refused by the file\'s and t
 test('reading what is not there, or is no float, is refused', () => {
   const file = parseSafetensors(withHeader({ n: { dtype: 'I32', shape: [1], data_offsets: [0, 4] } }, 4), 'w');
   expect(() => file.read('m')).toThrow(/w: no tensor is named m/);
-  expect(() => file.read('n')).toThrow(/tensor n has type I32; accepted are F32, F16 and BF16/);
+  expect(() => file.read('n')).toThrow(/tensor n has type I32; expected F32, F16 or BF16/);
 });

@@ -84,6 +84,6 @@ test('lesions get a label each; a voxel that two claim is the likelier one\'s', 
 
 test('no lesion, or more than a byte has labels for, is refused', async () => {
   const image = imageOf(() => false);
-  await expect(segmentLesions(modelThatSees().sam, image, [], preset)).rejects.toThrow(/lesions: 0 are given; accepted are 1 to 255/);
+  await expect(segmentLesions(modelThatSees().sam, image, [], preset)).rejects.toThrow(/lesions: 0 are given; expected 1 to 255/);
   await expect(segmentLesions(modelThatSees().sam, image, Array.from({ length: 256 }, () => [[1, 1, 1]]), preset)).rejects.toThrow(/lesions: 256 are given/);
 });

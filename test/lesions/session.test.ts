@@ -97,6 +97,6 @@ test('bad clicks and a missing image are refused', async () => {
   session = createSession({ open, weights });
   await expect(session.segment([click])).rejects.toThrow('no image is loaded');
   session.load(image, kits);
-  await expect(session.segment([])).rejects.toThrow('accepted is at least one');
+  await expect(session.segment([])).rejects.toThrow('expected at least one');
   await expect(session.segment([[-5, 0, 0]])).rejects.toThrow('lies outside the image');
 });

@@ -17,18 +17,18 @@ test('what shapes do not tell comes from the metadata, by name or as JSON', () =
   expect(configOf(fileOf(configs.tiny!, { config: 'tiny' }))).toEqual(configs.tiny);
   expect(configNamed('{"embed": 96, "global_blocks": [3], "local_window": 7}')).toEqual({ ...configs.vit_b, embed: 96, globalBlocks: [3], localWindow: 7 });
   for (const text of ['vit_x', 'constructor', '3', '[]']) {
-    expect(() => configNamed(text)).toThrow(`metadata config is "${text}"; accepted are vit_b, vit_l, vit_h, tiny or a JSON object`);
+    expect(() => configNamed(text)).toThrow(`metadata config is "${text}"; expected vit_b, vit_l, vit_h, tiny or a JSON object`);
   }
 });
 
 test('sizes that do not fit together are refused by name', () => {
   const refused: [Partial<Config>, RegExp][] = [
-    [{ grid: 30, crop: 120 }, /grid 30 with window 8; accepted is a grid that the window divides/],
+    [{ grid: 30, crop: 120 }, /grid 30 with window 8; expected a grid that the window divides/],
     [{ heads: 7 }, /embed 768 with heads 7/],
-    [{ depth: 10 }, /depth 10; accepted is a multiple of 4/],
+    [{ depth: 10 }, /depth 10; expected a multiple of 4/],
     [{ crop: 100 }, /crop 100 with grid 32/],
     [{ promptHeads: 3 }, /neck 256 with promptHeads 3/],
-    [{ mlp: 0 }, /mlp is 0; accepted is a positive integer/],
+    [{ mlp: 0 }, /mlp is 0; expected a positive integer/],
   ];
   for (const [change, message] of refused) {
     const config = { ...configs.vit_b!, ...change };

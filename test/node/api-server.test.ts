@@ -55,9 +55,9 @@ test('the OpenAPI document describes every route', async () => {
 
 test('what is wrong with a request is said', async () => {
   const said = async (response: Promise<Response>) => [(await response).status, ((await (await response).json()) as { message: string }).message] as const;
-  expect(await said(ask('/openapi.json', 'GET', undefined, {}))).toEqual([401, 'the token is missing or wrong; accepted is the header Authorization: Bearer TOKEN']);
+  expect(await said(ask('/openapi.json', 'GET', undefined, {}))).toEqual([401, 'the token is missing or wrong; expected the header Authorization: Bearer TOKEN']);
   expect(await said(ask('/v1/images?name=ct.nii.gz', 'POST', phantom.subarray(0, 4000)))).toEqual([400, expect.stringMatching(/^ct.nii.gz: .*(cut short|broken)/)]);
-  expect(await said(ask('/v1/images?name=ct.txt', 'POST', phantom))).toEqual([400, expect.stringMatching(/^ct.txt: no volume; accepted are NIfTI/)]);
+  expect(await said(ask('/v1/images?name=ct.txt', 'POST', phantom))).toEqual([400, expect.stringMatching(/^ct.txt: no volume; expected NIfTI/)]);
   expect(await said(ask('/v1/images/none/lesions', 'POST', { clicks: [[1, 2, 3]] }))).toEqual([404, 'no image none; it may have made room for others']);
   const { id } = await (await ask('/v1/images?name=ct.nii.gz', 'POST', phantom)).json() as { id: string };
   expect(await said(ask(`/v1/images/${id}/lesions`, 'POST', { clicks: [[1, 2]] }))).toEqual([400, expect.stringMatching(/clicks\/0 must NOT have fewer than 3 items/)]);

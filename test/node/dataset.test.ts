@@ -41,9 +41,9 @@ test('a CSV of two columns, with a heading or without', async () => {
 test('what is wrong with a dataset is said by name', async () => {
   const cases: [string, string, RegExp][] = [
     ['broken.json', '{', /broken.json: no JSON/],
-    ['list.json', '{"training": 3}', /list.json: training is 3; accepted is a list/],
-    ['entry.json', '{"training": [{"image": "x"}]}', /entry.json: training holds {"image":"x"}; accepted are/],
-    ['three.csv', 'a.nii,b.nii,c.nii\n', /three.csv: row 1 has 3 columns; accepted are two/],
+    ['list.json', '{"training": 3}', /list.json: training is 3; expected a list/],
+    ['entry.json', '{"training": [{"image": "x"}]}', /entry.json: training holds {"image":"x"}; expected/],
+    ['three.csv', 'a.nii,b.nii,c.nii\n', /three.csv: row 1 has 3 columns; expected two/],
   ];
   for (const [name, text, message] of cases) {
     await expect(readDataset(written(name, text))).rejects.toThrow(message);

@@ -149,7 +149,7 @@ print(json.dumps({'same': bool((found == mask).all()), 'label': seg.SegmentSeque
     await expect(readVolume(changedSeries('gap', 'd = None if n in (20, 21) else d'))).rejects.toThrow(/2 slices are missing between -?[\d.]+ and -?[\d.]+ mm, where others are 1\.31 mm apart/);
     await expect(readVolume(changedSeries('two', 'd.SeriesInstanceUID = d.SeriesInstanceUID + str(n % 2)'))).rejects.toThrow(/holds 2 series: CT of 37 slices \(.*0000\.dcm\), CT of 36 slices/);
     await expect(readVolume(changedSeries('phases', 'd.ImagePositionPatient = [0, 0, n // 2]; d.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]'))).rejects.toThrow(/several slices lie at|unevenly spaced/);
-    await expect(readVolume(changedSeries('frames', 'd.NumberOfFrames = 4'))).rejects.toThrow(/0000\.dcm: holds 4 frames; accepted are series with a file for each slice/);
+    await expect(readVolume(changedSeries('frames', 'd.NumberOfFrames = 4'))).rejects.toThrow(/0000\.dcm: holds 4 frames; expected series with a file for each slice/);
     const tilted = await readVolume(changedSeries('tilted', 'd.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]; d.ImagePositionPatient = [0, 0.4 * n, 2 * n]'));
     expect(tilted.notes[1]).toMatch(/the gantry was tilted by 11\.3 degrees/);
     [[-1.097294, 0, 0, 0], [0, -1.097294, -0.4, 0], [0, 0, 2, 0]].flat().forEach((value, i) => expect(tilted.image.affine.flat()[i]).toBeCloseTo(value, 5));
@@ -160,7 +160,7 @@ test('what is no volume is refused by name', async () => {
   writeFileSync(at('text.txt'), 'no volume');
   writeFileSync(at('broken.nrrd'), 'NRRD0004\ntype: short\n');
   mkdirSync(at('empty'));
-  await expect(readVolume(at('text.txt'))).rejects.toThrow(/text\.txt: no volume; accepted are NIfTI .* and a folder with a DICOM series/);
+  await expect(readVolume(at('text.txt'))).rejects.toThrow(/text\.txt: no volume; expected NIfTI .* and a folder with a DICOM series/);
   await expect(readVolume(at('broken.nrrd'))).rejects.toThrow(/broken\.nrrd: /);
   await expect(readVolume(at('empty'))).rejects.toThrow(/empty: no DICOM slice in this folder/);
   await expect(readVolume(at('none.mha'))).rejects.toThrow(/none\.mha: cannot be read \(ENOENT\)/);

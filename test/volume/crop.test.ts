@@ -123,7 +123,7 @@ test('worldToVoxel inverts an oblique affine', () => {
 
 test('clicks outside the image or too far apart are refused', () => {
   const image = imageOf([40, 40, 40], [1, 1, 1]);
-  expect(() => cropRound(image, [[40, 0, 0]], presets.kits!, 16)).toThrow(/click 40,0,0 lies outside the image; accepted are indices from 0,0,0 to 39,39,39/);
+  expect(() => cropRound(image, [[40, 0, 0]], presets.kits!, 16)).toThrow(/click 40,0,0 lies outside the image; expected indices from 0,0,0 to 39,39,39/);
   expect(() => cropRound(image, [[0, 0, 0], [39, 0, 0]], presets.kits!, 16)).toThrow(/too far apart: the crop is 16 x 16 x 16 mm/);
 });
 
@@ -131,7 +131,7 @@ test('a preset file is refused by the field\'s name', () => {
   const good = { clip: [-100, 300], mean: 50, std: 40, spacing: [1, 1, 2], axes: [2, 1, 0], label: 1, orientation: 'LPS' };
   expect(parsePreset(JSON.stringify(good), 'mine.json')).toEqual({ ...good, name: 'mine.json' });
   const refused: [object, RegExp][] = [
-    [{ ...good, clip: [300, -100] }, /mine.json: clip is \[300,-100\]/], [{ ...good, std: 0 }, /std is 0; accepted is a positive number/],
+    [{ ...good, clip: [300, -100] }, /mine.json: clip is \[300,-100\]/], [{ ...good, std: 0 }, /std is 0; expected a positive number/],
     [{ ...good, axes: [0, 1, 1] }, /axes is \[0,1,1\]/], [{ ...good, orientation: 'RLS' }, /orientation is "RLS"/], [{ ...good, spacing: [1, 1] }, /spacing is \[1,1\]/],
   ];
   refused.forEach(([value, message]) => expect(() => parsePreset(JSON.stringify(value), 'mine.json')).toThrow(message));

@@ -41,7 +41,7 @@ function imagesOf(json: string, file: string): string[] {
   return entries.map((entry) => {
     const image = typeof entry === 'string' ? entry : (entry as { image?: unknown } | null)?.image;
     if (typeof image !== 'string') {
-      throw new InputError(`${file}: holds ${JSON.stringify(entry).slice(0, 60)}; accepted are paths of images, and {"image": "…"}`);
+      throw new InputError(`${file}: holds ${JSON.stringify(entry).slice(0, 60)}; expected paths of images, and {"image": "…"}`);
     }
     return under(dirname(file), image);
   });
@@ -53,7 +53,7 @@ function numbersOf(row: Row, columns: readonly string[], file: string, index: nu
   return columns.map((column) => {
     const value = Number(row[column]);
     if (row[column]?.trim() === '' || !Number.isFinite(value)) {
-      throw new InputError(`${file}: row ${index + 2} has ${column} ${JSON.stringify(row[column])}; accepted is a number`);
+      throw new InputError(`${file}: row ${index + 2} has ${column} ${JSON.stringify(row[column])}; expected a number`);
     }
     return value;
   });
@@ -74,7 +74,7 @@ function clicksByCase(csv: string, file: string): Map<string, ClicksFile> {
   const has = (...columns: string[]) => rows.length > 0 && columns.every((column) => column in rows[0]!);
   const columns = has('i', 'j', 'k') ? ['i', 'j', 'k'] : ['x', 'y', 'z'];
   if (!has('case', ...columns)) {
-    throw new InputError(`${file}: columns ${Object.keys(rows[0] ?? {}).join(', ') || 'none'}; accepted are case, i, j, k (voxels) or case, x, y, z (millimetres in RAS), and lesion`);
+    throw new InputError(`${file}: columns ${Object.keys(rows[0] ?? {}).join(', ') || 'none'}; expected case, i, j, k (voxels) or case, x, y, z (millimetres in RAS), and lesion`);
   }
   const lesions = new Map<string, Map<string, number[][]>>();
   rows.forEach((row, index) => {
@@ -92,7 +92,7 @@ function clicksByCase(csv: string, file: string): Map<string, ClicksFile> {
  */
 export async function readCohort(data: string, clicksFile: string): Promise<CohortCase[]> {
   const found = await stat(data).catch(() => {
-    throw new InputError(`${data}: cannot be read; accepted are a folder of volumes and a dataset.json`);
+    throw new InputError(`${data}: cannot be read; expected a folder of volumes or a dataset.json`);
   });
   const images = found.isDirectory() ? await imagesIn(data) : imagesOf(await text(data), data);
   const clicks = clicksByCase(await text(clicksFile), clicksFile);
@@ -103,7 +103,7 @@ export async function readCohort(data: string, clicksFile: string): Promise<Coho
     throw new InputError(`${clicksFile}: names case ${unknown}; the ${cases.length} cases of ${data} are ${[...names].slice(0, 3).join(', ')}…`);
   }
   if (names.size < cases.length) {
-    throw new InputError(`${data}: two images have one name, ${cases.find(({ name }, i) => cases.findIndex((other) => other.name === name) !== i)!.name}; accepted are names that differ`);
+    throw new InputError(`${data}: two images have one name, ${cases.find(({ name }, i) => cases.findIndex((other) => other.name === name) !== i)!.name}; expected names that differ`);
   }
   return cases;
 }

@@ -50,11 +50,11 @@ function casesOf(file: string, folder: string, split: string, value: unknown): D
     return [];
   }
   if (!Array.isArray(value)) {
-    throw new InputError(`${file}: ${split} is ${JSON.stringify(value).slice(0, 60)}; accepted is a list of {"image", "label"}`);
+    throw new InputError(`${file}: ${split} is ${JSON.stringify(value).slice(0, 60)}; expected a list of {"image", "label"}`);
   }
   return value.filter((entry) => typeof entry !== 'string').map((entry: unknown) => {
     if (!isEntry(entry)) {
-      throw new InputError(`${file}: ${split} holds ${JSON.stringify(entry).slice(0, 60)}; accepted are {"image": "…", "label": "…"}`);
+      throw new InputError(`${file}: ${split} holds ${JSON.stringify(entry).slice(0, 60)}; expected {"image": "…", "label": "…"}`);
     }
     return caseOf(folder, entry);
   });
@@ -81,7 +81,7 @@ function fromCsv(text: string, file: string): Record<Split, DatasetCase[]> {
   }
   const cases = rows.filter(([image], i) => i > 0 || caseName(image ?? '') !== basename(image ?? '')).map((row, i) => {
     if (row.length !== 2) {
-      throw new InputError(`${file}: row ${i + 1} has ${row.length} columns; accepted are two, image and label`);
+      throw new InputError(`${file}: row ${i + 1} has ${row.length} columns; expected two, image and label`);
     }
     return caseOf(dirname(file), { image: row[0]!, label: row[1]! });
   });

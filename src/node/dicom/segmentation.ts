@@ -42,7 +42,7 @@ function segmentationDescription(result: DicomResult): object {
 /** @throws InputError where DICOM cannot say the result */
 export function checkResult({ mask, series }: DicomResult, path: string): void {
   if (series.tiltDegrees > 0.1) {
-    throw new InputError(`${path}: the series' gantry was tilted by ${series.tiltDegrees.toFixed(1)} degrees, which DICOM results of volsam cannot say; write .nii.gz or .nrrd`);
+    throw new InputError(`${path}: the series' gantry was tilted by ${series.tiltDegrees.toFixed(1)} degrees, which volsam's DICOM results cannot express; write .nii.gz or .nrrd`);
   }
   if (!mask.some((value) => value > 0)) {
     throw new InputError(`${path}: the mask is empty, and DICOM has no empty segmentation; write .nii.gz or .nrrd`);

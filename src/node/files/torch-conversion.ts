@@ -33,7 +33,7 @@ function headerOf(file: TorchFile, metadata: Readonly<Record<string, string>>): 
   const entries = [...file.shapes].map(([name, shape]) => {
     const dtype = file.dtypeOf(name);
     if (!floatTypes.includes(dtype)) {
-      throw new InputError(`tensor ${name} has type ${dtype}; accepted are ${floatTypes.join(', ')}`);
+      throw new InputError(`tensor ${name} has type ${dtype}; expected ${floatTypes.join(', ')}`);
     }
     return { name, dtype, shape };
   });

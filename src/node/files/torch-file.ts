@@ -40,7 +40,7 @@ async function partsOf(descriptor: number, path: string): Promise<Map<string, St
     const archive = await fromFdPromise(descriptor, { autoClose: false });
     for await (const entry of archive.eachEntry()) {
       if (entry.compressionMethod !== 0) {
-        throw new InputError(`entry ${entry.fileName} is compressed; accepted are files as torch.save writes them`);
+        throw new InputError(`entry ${entry.fileName} is compressed; expected files as torch.save writes them`);
       }
       const { fileDataStart } = await archive.readLocalFileHeaderPromise(entry, { minimal: true });
       parts.set(entry.fileName.replace(/^[^/]*\//, ''), { first: fileDataStart, bytes: entry.uncompressedSize });
@@ -114,7 +114,7 @@ export async function openTorch(path: string): Promise<TorchFile> {
   const parts = await partsOf(descriptor, path);
   const pickle = parts.get('data.pkl');
   if (!pickle || pickle.bytes > fstatSync(descriptor).size) {
-    throw new InputError(`${path}: a zip archive without data.pkl; accepted are files as torch.save writes them`);
+    throw new InputError(`${path}: a zip archive without data.pkl; expected files as torch.save writes them`);
   }
   const { tensors, unused, kind, config } = namedTensors(readTorchPickle(readPart(descriptor, pickle.first, pickle.bytes), path), path);
   const places = new Map([...tensors].map(([name, tensor]) => {
@@ -145,7 +145,7 @@ export async function openTorch(path: string): Promise<TorchFile> {
     read(name) {
       const values = floatsOf(bytesOf(name), tensorNamed(name).dtype);
       if (!values) {
-        throw new InputError(`${path}: tensor ${name} has type ${tensorNamed(name).dtype}; accepted are F32, F16 and BF16`);
+        throw new InputError(`${path}: tensor ${name} has type ${tensorNamed(name).dtype}; expected F32, F16 or BF16`);
       }
       return values;
     },

@@ -21,11 +21,11 @@ export interface VolumeFile {
   readonly series?: DicomSeries;
 }
 
-const accepted = 'accepted are NIfTI (.nii, .nii.gz, .hdr with .img), NRRD (.nrrd, .nhdr), MetaImage (.mha, .mhd) and a folder with a DICOM series';
+const formats = 'NIfTI (.nii, .nii.gz, .hdr with .img), NRRD (.nrrd, .nhdr), MetaImage (.mha, .mhd) or a folder with a DICOM series';
 
 type Format = 'nifti' | 'nifti pair' | 'itk' | 'dicom';
 
-/** @throws InputError where there is no such file or folder, or it is of no accepted format */
+/** @throws InputError where there is no such file or folder, or it is of no format that volsam reads */
 async function formatOf(path: string): Promise<Format> {
   const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
     throw new InputError(`${path}: cannot be read (${error.code ?? error.message})`);
@@ -45,7 +45,7 @@ async function formatOf(path: string): Promise<Format> {
   if (isDicom(await headOf(path))) {
     return 'dicom';
   }
-  throw new InputError(`${path}: no volume; ${accepted}`);
+  throw new InputError(`${path}: no volume; expected ${formats}`);
 }
 
 /** The header and the voxels of a NIfTI pair, whichever of the two was named. */
@@ -78,7 +78,7 @@ export async function volumeHash(path: string): Promise<string> {
 /**
  * Reads a volume. Its axes are those of the file; a DICOM series' slices go by position, towards the head, the left or
  * the back.
- * @throws InputError where it cannot be read, is of no accepted format, or holds no single scalar volume
+ * @throws InputError where it cannot be read, is of no format that volsam reads, or holds no single scalar volume
  */
 export async function readVolume(path: string): Promise<VolumeFile> {
   const format = await formatOf(path);
@@ -110,7 +110,7 @@ export async function readNifti(path: string): Promise<NiftiImage> {
 /** @throws InputError where it ends otherwise than `writeVolume` takes it */
 export function checkVolumeName(path: string): void {
   if (!/\.(nii(\.gz)?|nrrd)$/.test(path)) {
-    throw new InputError(`${path}: accepted names end in .nii, .nii.gz or .nrrd`);
+    throw new InputError(`${path}: expected a name that ends in .nii, .nii.gz or .nrrd`);
   }
 }
 

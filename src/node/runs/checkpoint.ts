@@ -47,7 +47,7 @@ export async function readCheckpoint(path: string): Promise<Checkpoint> {
   const file = parseSafetensors(await readBytes(path), path);
   const { config, preset, schedule, progress } = file.metadata;
   if (!config || !preset || !schedule || !progress || !file.shapes.has(stateName)) {
-    throw new InputError(`${path}: no checkpoint of a training run; accepted are last.safetensors and best.safetensors in its folder`);
+    throw new InputError(`${path}: no checkpoint of a training run; expected last.safetensors or best.safetensors in its folder`);
   }
   const under = (prefix: string) => new Map([...file.shapes.keys()].filter((name) => name.startsWith(prefix)).map((name) => [name.slice(prefix.length), file.read(name)]));
   return {

@@ -35,7 +35,7 @@ export function filePredictor(folder: string, label: number): Predictor {
   return async ({ name }, image, truth) => {
     const path = ['.nii.gz', '.nii', '.nrrd', '.mha'].map((ending) => `${name}${ending}`).map((file) => join(folder, file)).find((file) => existsSync(file));
     if (!path) {
-      throw new InputError(`${join(folder, name)}.nii.gz: there is no such mask; accepted are masks under the images' names`);
+      throw new InputError(`${join(folder, name)}.nii.gz: there is no such mask; expected masks under the images' names`);
     }
     const { dims, values } = (await readVolume(path)).image;
     if (dims.join() !== image.dims.join()) {

@@ -43,5 +43,5 @@ export async function readRecord(path: string): Promise<SessionRecord> {
       throw error;
     }
   }
-  throw new InputError(`${path}: no session of volsam; accepted is the .session.json beside a mask`);
+  throw new InputError(`${path}: no record of a mask; expected the .session.json beside one`);
 }

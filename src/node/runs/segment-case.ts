@@ -26,7 +26,7 @@ export interface Outputs {
   readonly identified?: boolean;
 }
 
-/** @throws InputError by the first name that has an ending which is not accepted, or that the input cannot give */
+/** @throws InputError by the first name that has an ending which is not expected, or that the input cannot give */
 export function checkOutputs({ output, probability, statistics, contours }: Outputs, volume?: VolumeFile): void {
   const dicom = [output, contours].find((path) => path?.endsWith('.dcm'));
   if (dicom !== undefined && volume && !volume.series) {
@@ -34,10 +34,10 @@ export function checkOutputs({ output, probability, statistics, contours }: Outp
   }
   [output.endsWith('.dcm') ? undefined : output, probability].forEach((path) => path !== undefined && checkVolumeName(path));
   if (statistics !== undefined && !/\.(json|csv)$/.test(statistics)) {
-    throw new InputError(`${statistics}: accepted names end in .json or .csv`);
+    throw new InputError(`${statistics}: expected a name that ends in .json or .csv`);
   }
   if (contours !== undefined && !contours.endsWith('.dcm')) {
-    throw new InputError(`${contours}: accepted names end in .dcm`);
+    throw new InputError(`${contours}: expected a name that ends in .dcm`);
   }
 }
 

@@ -93,7 +93,7 @@ function addRoutes(app: FastifyInstance, { session, preset }: ApiOptions): void 
     },
   }, async ({ body, query }) => {
     if (!Buffer.isBuffer(body) || body.length === 0) {
-      throw new InputError('the request has no body; accepted is a volume\'s file');
+      throw new InputError('the request has no body; expected a volume\'s file');
     }
     const volume = await readUpload(body, (query as { name: string }).name);
     const id = randomUUID();
@@ -154,7 +154,7 @@ export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
   });
   app.addHook('onRequest', async ({ headers }, reply) => {
     if (options.token !== undefined && !isToken(headers.authorization, options.token)) {
-      return reply.code(401).send({ message: 'the token is missing or wrong; accepted is the header Authorization: Bearer TOKEN' });
+      return reply.code(401).send({ message: 'the token is missing or wrong; expected the header Authorization: Bearer TOKEN' });
     }
   });
   addRoutes(app, options);
