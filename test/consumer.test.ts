@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { build as bundle } from 'esbuild';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { demo } from './setup/demo.ts';
 import { build as viteBuild } from 'vite';
 import { commands } from './runtimes/runtimes.ts';
 
@@ -39,6 +40,7 @@ test('the README\'s example compiles in strict mode and runs', () => {
   writeFileSync(at('core.mts'), `
 import { bufferOf, keepModel, openDevice, parseSafetensors, Sam3D, Trainer, useDevice, type Gpu, type Point, type Volume } from 'volsam/core';
 import * as browser from 'volsam/browser';
+import { demo } from './setup/demo.ts';
 export async function lesion(device: GPUDevice, bytes: Uint8Array, volume: Volume, points: readonly Point[]): Promise<number> {
   using gpu: Gpu = useDevice(device);
   using sam = await Sam3D.create(gpu, parseSafetensors(bytes), { precision: 'f16' });
@@ -54,7 +56,7 @@ export const all = [browser.parseNifti, keepModel, openDevice, Trainer];
   }));
   run(process.execPath, [resolve('node_modules/typescript/bin/tsc'), '--project', 'tsconfig.json']);
   writeFileSync(at('example.mjs'), example);
-  expect(run(process.execPath, ['example.mjs', resolve('weights/demo/phantom_ct.nii.gz'), resolve('weights/demo/demo_phantom.safetensors'), '51,45,41', 'mask.nii.gz'])).toMatch(/^5\.\d\d ml\n524288 logits\n$/);
+  expect(run(process.execPath, ['example.mjs', resolve(demo.imagePath), resolve(demo.weightsPath), '51,45,41', 'mask.nii.gz'])).toMatch(/^5\.\d\d ml\n524288 logits\n$/);
 });
 
 test('no public type is any', () => {

@@ -4,10 +4,11 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
+import { demo } from './setup/demo.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'volsam-examples-'));
 afterAll(() => rmSync(folder, { recursive: true }));
-const weights = 'weights/demo/demo_phantom.safetensors';
+const weights = demo.weightsPath;
 
 function run(name: string, ...args: string[]): string {
   const { status, stdout, stderr } = spawnSync(process.execPath, [`examples/${name}`, ...args], { encoding: 'utf8' });
@@ -16,7 +17,7 @@ function run(name: string, ...args: string[]): string {
 }
 
 test('Node: a file, a click, a mask; at most 20 lines, which the README shows', () => {
-  expect(run('node.mjs', 'weights/demo/phantom_ct.nii.gz', weights, '51,45,41', join(folder, 'mask.nii.gz'))).toMatch(/^5\.\d\d ml\n524288 logits\n$/);
+  expect(run('node.mjs', demo.imagePath, weights, '51,45,41', join(folder, 'mask.nii.gz'))).toMatch(/^5\.\d\d ml\n524288 logits\n$/);
   const text = readFileSync('examples/node.mjs', 'utf8').trim();
   expect(text.split('\n').length).toBeLessThanOrEqual(20);
   expect(readFileSync('README.md', 'utf8')).toContain(text);

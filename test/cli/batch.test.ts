@@ -1,23 +1,23 @@
 /** `volsam batch` by running it, killing it and running it again. */
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
+import { testFolder } from '../setup/folder.ts';
+import { randomFor } from '../setup/seed.ts';
+import { volsam } from '../setup/volsam.ts';
 import { uniform } from '../../src/model/random.ts';
 import { createNifti, formatNifti } from '../../src/formats/nifti.ts';
 import { formatSafetensors } from '../../src/formats/safetensors.ts';
 import { configs } from '../../src/model/config.ts';
 import { syntheticWeights } from '../../src/model/synthetic.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'volsam-batch-'));
-afterAll(() => rmSync(folder, { recursive: true }));
-const at = (name: string) => join(folder, name);
+const at = testFolder('batch');
 const caseCount = 20;
 const names = Array.from({ length: caseCount }, (_, i) => `case${String(i).padStart(2, '0')}`);
-const args = (out: string, ...more: string[]) => ['dist/cli.js', 'batch', '--data', at('data'), '--clicks', at('clicks.csv'), '--weights', at('tiny.safetensors'), '--preset', 'kits', '--no-tune', '--out', at(out), ...more];
-const run = (out: string, ...more: string[]) => spawnSync(process.execPath, args(out, ...more), { encoding: 'utf8' });
+const args = (out: string, ...more: string[]) => ['batch', '--data', at('data'), '--clicks', at('clicks.csv'), '--weights', at('tiny.safetensors'), '--preset', 'kits', '--no-tune', '--out', at(out), ...more];
+const run = (out: string, ...more: string[]) => volsam(...args(out, ...more));
 
 function hashes(out: string): Record<string, string> {
   return Object.fromEntries(readdirSync(at(out)).sort().map((file) => [file, createHash('sha256').update(readFileSync(join(at(out), file))).digest('hex')]));
@@ -39,7 +39,7 @@ beforeAll(() => {
 });
 
 test('a run that is killed at a random moment and started again ends with the files of one that was not', async () => {
-  const whole = run('whole');
+  const whole = await run('whole');
   expect(whole.stderr).toMatch(/broken: failed \(.*broken.nii.gz: .*(cut short|broken)/);
   expect(whole.stderr).toMatch(/silent: failed \(the table of clicks has none for this case\)/);
   expect(whole.stdout).toMatch(/22 cases: 20 done, 0 were done before, 2 failed/);
@@ -47,30 +47,31 @@ test('a run that is killed at a random moment and started again ends with the fi
   const expected = hashes('whole');
   expect(Object.keys(expected).length).toBe(3 * caseCount + 2 + 2);
 
-  const killed = spawn(process.execPath, args('killed'), { stdio: 'ignore' });
-  const wanted = 1 + Math.floor(Math.random() * (caseCount - 2));
+  const killed = spawn(process.execPath, ['dist/cli.js', ...args('killed')], { stdio: 'ignore' });
+  const random = randomFor('batch');
+  const wanted = 1 + random.below(caseCount - 2);
   const masks = () => (existsSync(at('killed')) ? readdirSync(at('killed')).filter((file) => file.endsWith('.nii.gz')).length : 0);
   while (masks() < wanted) {
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
-  await new Promise((resolve) => setTimeout(resolve, 100 * Math.random()));
+  await new Promise((resolve) => setTimeout(resolve, random.between(0, 100)));
   killed.kill('SIGKILL');
   await new Promise((resolve) => killed.once('exit', resolve));
   writeFileSync(join(at('killed'), 'case19.nii.gz.0123abcd.part'), 'what a kill leaves');
   expect(existsSync(join(at('killed'), 'report.html'))).toBe(false);
 
-  const again = run('killed');
+  const again = await run('killed');
   expect(again.stdout).toMatch(new RegExp(`22 cases: \\d+ done, (${wanted - 1}|${wanted}|${wanted + 1}|${wanted + 2}) were done before, 2 failed`));
   expect(hashes('killed')).toEqual(expected);
 
-  const third = run('killed');
+  const third = await run('killed');
   expect(third.stdout).toMatch(/22 cases: 0 done, 20 were done before, 2 failed/);
   expect(hashes('killed')).toEqual(expected);
 });
 
-test('shards share a cohort, and the last one\'s summary is the whole run\'s; a changed option is run again', () => {
+test('shards share a cohort, and the last one\'s summary is the whole run\'s; a changed option is run again', async () => {
   for (const shard of ['0/3', '1/3', '2/3']) {
-    expect(run('sharded', '--shard', shard).stdout).toMatch(/^[78] cases: \d done, 0 were done before/);
+    expect((await run('sharded', '--shard', shard)).stdout).toMatch(/^[78] cases: \d done, 0 were done before/);
   }
   expect(hashes('sharded')).toEqual(hashes('whole'));
   const summary = readFileSync(join(at('sharded'), 'summary.csv'), 'utf8').split('\n');
@@ -78,15 +79,15 @@ test('shards share a cohort, and the last one\'s summary is the whole run\'s; a 
   expect(summary.filter((row) => row.startsWith('case05,done,')).length).toBe(2);
   expect(summary.find((row) => row.startsWith('silent'))).toBe('silent,failed,,,,,,,,the table of clicks has none for this case');
   writeFileSync(join(at('data'), 'case03.nii.gz'), readFileSync(join(at('data'), 'case04.nii.gz')));
-  expect(run('sharded').stdout).toMatch(/22 cases: 1 done, 19 were done before, 2 failed/);
+  expect((await run('sharded')).stdout).toMatch(/22 cases: 1 done, 19 were done before, 2 failed/);
 });
 
-test('what is wrong with a table of clicks is said by its row', () => {
-  const bad = (csv: string) => {
+test('what is wrong with a table of clicks is said by its row', async () => {
+  const bad = async (csv: string) => {
     writeFileSync(at('bad.csv'), csv);
-    return spawnSync(process.execPath, [...args('none').map((arg) => (arg === at('clicks.csv') ? at('bad.csv') : arg))], { encoding: 'utf8' }).stderr;
+    return (await volsam(...args('none').map((arg) => (arg === at('clicks.csv') ? at('bad.csv') : arg)))).stderr;
   };
-  expect(bad('case,i,j,k\ncase00,1,x,3')).toMatch(/bad.csv: row 2 has j "x"; expected a number/);
-  expect(bad('case,a,b\ncase00,1,2')).toMatch(/columns case, a, b; expected case, i, j, k/);
-  expect(bad('case,i,j,k\nother,1,2,3')).toMatch(/names case other; the 22 cases of/);
+  expect(await bad('case,i,j,k\ncase00,1,x,3')).toMatch(/bad.csv: row 2 has j "x"; expected a number/);
+  expect(await bad('case,a,b\ncase00,1,2')).toMatch(/columns case, a, b; expected case, i, j, k/);
+  expect(await bad('case,i,j,k\nother,1,2,3')).toMatch(/names case other; the 22 cases of/);
 });

@@ -1,20 +1,14 @@
 /** `volsam profile` by running it. */
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, expect, test } from 'vitest';
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { testFolder } from '../setup/folder.ts';
+import { volsam } from '../setup/volsam.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'volsam-profile-'));
-afterAll(() => rmSync(folder, { recursive: true }));
-const at = (name: string) => join(folder, name);
+const at = testFolder('profile');
+const profile = (...args: string[]) => volsam('profile', '--no-tune', ...args);
 
-function volsam(...args: string[]) {
-  return spawnSync(process.execPath, ['dist/cli.js', 'profile', '--no-tune', ...args], { encoding: 'utf8' });
-}
-
-test('a forward pass: JSON whose parts add up, a trace, and a page', () => {
-  const { status, stdout, stderr } = volsam('--json', '--trace', at('trace.json'), '--html', at('page.html'));
+test('a forward pass: JSON whose parts add up, a trace, and a page', async () => {
+  const { status, stdout, stderr } = await profile('--json', '--trace', at('trace.json'), '--html', at('page.html'));
   expect(status, stderr).toBe(0);
   const { milliseconds, ceilings, traffic, kernels, layers, dispatches } = JSON.parse(stdout) as {
     milliseconds: number; ceilings: { gflops: number; gBps: number }; traffic: Record<string, number>;
@@ -36,29 +30,29 @@ test('a forward pass: JSON whose parts add up, a trace, and a page', () => {
   expect(page.match(/new Chart\(/g)!.length).toBe(2);
 });
 
-test('a training step in tables, with every dispatch', () => {
-  const { status, stdout, stderr } = volsam('train', '--dispatches');
+test('a training step in tables, with every dispatch', async () => {
+  const { status, stdout, stderr } = await profile('train', '--dispatches');
   expect(status, stderr).toBe(0);
   expect(stdout).toMatch(/^kernel +calls +ms +share/m);
   expect(stdout).toMatch(/^optimizer +adamw/m);
   expect(stdout).toMatch(/Bytes moved at least: [\d.]+ MiB/);
 });
 
-test('a sweep over one kernel\'s forms', () => {
-  const { status, stdout, stderr } = volsam('--kernel', 'linear', '--sweep');
+test('a sweep over one kernel\'s forms', async () => {
+  const { status, stdout, stderr } = await profile('--kernel', 'linear', '--sweep');
   expect(status, stderr).toBe(0);
   expect(stdout).toMatch(/linear 64 x 192 f32 +linear 64x64 +[\d.]+ +[\d.]+/);
   expect(stdout).toMatch(/linear 64 x 192 f32 +linear.registers 8x64/);
 });
 
-test('what is refused says what is expected', () => {
+test('what is refused says what is expected', async () => {
   for (const [args, message] of [
     [['--kernel', 'gemm'], /--kernel gemm: nothing of that name runs here; there are .*linear/],
     [['--sweep'], /--sweep goes with --kernel/],
     [['--config', 'vit_x'], /vit_x/],
     [['backwards'], /Allowed choices are forward, train/],
   ] as const) {
-    const { status, stderr } = volsam(...args);
+    const { status, stderr } = await profile(...args);
     expect(status).toBe(1);
     expect(stderr).toMatch(message);
   }

@@ -1,31 +1,19 @@
 /** The command line by running it: the built `volsam` on the shipped case. */
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { PNG } from 'pngjs';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { parseNifti } from '../../src/formats/nifti.ts';
 import { presets } from '../../src/volume/preset.ts';
+import { demo } from '../setup/demo.ts';
+import { testFolder } from '../setup/folder.ts';
+import { spawnVolsam, volsam } from '../setup/volsam.ts';
 import { hasNibabel, runPython } from '../setup/foreign-tools.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'volsam-cli-'));
-afterAll(() => rmSync(folder, { recursive: true }));
-const at = (name: string) => join(folder, name);
-const [image, weights] = ['weights/demo/phantom_ct.nii.gz', 'weights/demo/demo_phantom.safetensors'];
-const { click_ijk: clickIjk } = JSON.parse(readFileSync('weights/demo/case.json', 'utf8')) as { click_ijk: number[] };
-const click = clickIjk.join(',');
-
-/** What `npm run train:demo` left: the checkpoint's Dice on the shipped case. */
-const shippedDice = 0.9193;
-
-function volsam(...args: string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['dist/cli.js', ...args], { encoding: 'utf8' });
-  return { status, stdout, stderr };
-}
+const at = testFolder('cli');
+const click = demo.click.join(',');
 
 function segment(...args: string[]) {
-  return volsam('segment', '--weights', weights, '--no-tune', ...args);
+  return volsam('segment', '--weights', demo.weightsPath, '--no-tune', ...args);
 }
 
 function read(path: string) {
@@ -33,28 +21,28 @@ function read(path: string) {
 }
 
 test('a click in the shipped case gives mask, soft map and picture, and finds the lesion', () => {
-  const { status, stdout, stderr } = segment('--image', image, '--click', click, '--preset', 'kits', '-o', at('mask.nii.gz'),
-    '--probability', at('soft.nii'), '--overlay', at('overlay.png'), '--json');
+  const { status, stdout, stderr } = spawnVolsam(['segment', '--weights', demo.weightsPath, '--no-tune', '--image', demo.imagePath, '--click', click, '--preset', 'kits', '-o', at('mask.nii.gz'),
+    '--probability', at('soft.nii'), '--overlay', at('overlay.png'), '--json']);
   expect(stderr.replace(/Warning: .*\n/g, '')).toBe('');
   expect(status).toBe(0);
   const summary = JSON.parse(stdout) as Record<string, number | string>;
-  const [mask, soft, label] = [read(at('mask.nii.gz')), read(at('soft.nii')), read('weights/demo/phantom_label.nii.gz')];
+  const [mask, soft, label] = [read(at('mask.nii.gz')), read(at('soft.nii')), demo.readLabel()];
   const voxels = mask.values.reduce((sum, value) => sum + value, 0);
   expect(summary).toMatchObject({ voxels, mask: at('mask.nii.gz') });
   expect(summary.millilitres).toBeCloseTo((voxels * mask.spacing[0] * mask.spacing[1] * mask.spacing[2]) / 1000, 6);
   expect(mask.values.every((value, i) => value === Number(soft.values[i]! > 0.5))).toBe(true);
   const both = mask.values.reduce((sum, value, i) => sum + Number(value === 1 && label.values[i] === 2), 0);
   const dice = (2 * both) / (voxels + label.values.reduce((sum, value) => sum + Number(value === 2), 0));
-  expect(dice).toBeCloseTo(shippedDice, 3);
+  expect(dice).toBeCloseTo(demo.dice, 3);
   const png = PNG.sync.read(readFileSync(at('overlay.png')));
   const yellow = Array.from({ length: png.data.length / 4 }, (_, i) => png.data.subarray(4 * i, 4 * i + 3)).filter(([r, g, b]) => r === 255 && g === 196 && b === 0);
   expect(png.width).toBeGreaterThan(600);
   expect(yellow.length).toBeGreaterThan(200);
-  expect(readdirSync(folder).filter((name) => name.endsWith('.part'))).toEqual([]);
+  expect(readdirSync(at()).filter((name) => name.endsWith('.part'))).toEqual([]);
 });
 
 describe.runIf(hasNibabel())('stored in other orientations', () => {
-  test('RAS, LPS and oblique files give the same mask, with their own affines', () => {
+  test('RAS, LPS and oblique files give the same mask, with their own affines', async () => {
     const clicks = runPython(`
 source = nib.load(sys.argv[2])
 world = source.affine @ [*json.loads(sys.argv[3]), 1]
@@ -65,54 +53,54 @@ for name, image in (('oblique', source), ('ras', ras), ('lps', lps)):
     nib.save(image, f'{sys.argv[1]}/{name}.nii.gz')
     out['clicks'][name] = [round(float(v)) for v in (np.linalg.inv(image.affine) @ world)[:3]]
 out['world'] = [float(v) for v in world[:3]]
-print(json.dumps(out))`, folder, image, JSON.stringify(clickIjk)) as { codes: string; clicks: Record<string, number[]>; world: number[] };
+print(json.dumps(out))`, at(), demo.imagePath, JSON.stringify(demo.click)) as { codes: string; clicks: Record<string, number[]>; world: number[] };
     writeFileSync(at('preset.json'), JSON.stringify({ ...presets.kits, orientation: clicks.codes }));
     for (const [name, click] of Object.entries(clicks.clicks)) {
       const place = name === 'lps' ? ['--world', '--click', clicks.world.join(',')] : ['--click', click.join(',')];
-      const { status, stderr } = segment('--image', at(`${name}.nii.gz`), ...place, '--preset', at('preset.json'), '-o', at(`${name}-mask.nii.gz`));
+      const { status, stderr } = await segment('--image', at(`${name}.nii.gz`), ...place, '--preset', at('preset.json'), '-o', at(`${name}-mask.nii.gz`));
       expect(status, stderr).toBe(0);
     }
     const compared = runPython(`
 masks = [(name, nib.load(f'{sys.argv[1]}/{name}-mask.nii.gz'), nib.load(f'{sys.argv[1]}/{name}.nii.gz')) for name in ('oblique', 'ras', 'lps')]
 canonical = [nib.as_closest_canonical(mask).get_fdata() for _, mask, _ in masks]
 print(json.dumps({'affines': [bool(np.array_equal(m.affine, i.affine)) for _, m, i in masks], 'shapes': [m.shape == i.shape for _, m, i in masks],
-    'same': [bool(np.array_equal(c, canonical[0])) for c in canonical], 'voxels': int(canonical[0].sum())}))`, folder) as { affines: boolean[]; shapes: boolean[]; same: boolean[]; voxels: number };
+    'same': [bool(np.array_equal(c, canonical[0])) for c in canonical], 'voxels': int(canonical[0].sum())}))`, at()) as { affines: boolean[]; shapes: boolean[]; same: boolean[]; voxels: number };
     expect(compared).toMatchObject({ affines: [true, true, true], shapes: [true, true, true], same: [true, true, true] });
     expect(compared.voxels).toBeGreaterThan(1000);
   });
 });
 
-test('what is wrong with a command is said in one line, and nothing is written', () => {
-  const whole = ['--image', image, '--click', click, '--preset', 'kits', '-o', at('none.nii.gz')];
+test('what is wrong with a command is said in one line, and nothing is written', async () => {
+  const whole = ['--image', demo.imagePath, '--click', click, '--preset', 'kits', '-o', at('none.nii.gz')];
   const replaced = (...change: string[]) => whole.map((arg, i) => (whole[i - 1] === change[0] ? change[1]! : arg));
-  writeFileSync(at('cut.nii.gz'), readFileSync(image).subarray(0, 50000));
+  writeFileSync(at('cut.nii.gz'), readFileSync(demo.imagePath).subarray(0, 50000));
   const cases: [string[], RegExp][] = [
     [replaced('--image', at('missing.nii')), /^volsam: .*missing.nii: cannot be read \(ENOENT\)$/m],
     [replaced('--image', at('cut.nii.gz')), /cut.nii.gz: (the gzip stream is broken or cut short|cut short)/],
-    [replaced('--image', weights), /demo_phantom.safetensors: no volume; expected NIfTI/],
+    [replaced('--image', demo.weightsPath), /demo_phantom.safetensors: no volume; expected NIfTI/],
     [replaced('--click', '500,0,0'), /click 500,0,0 lies outside the image; expected indices from 0,0,0 to \d+,\d+,\d+/],
     [replaced('--click', '1,2'), /three numbers separated by commas/],
     [replaced('--preset', 'brain'), /brain: cannot be read/],
     [replaced('-o', at('mask.png')), /mask.png: expected a name that ends in .nii, .nii.gz or .nrrd/],
-    [[...whole, '--weights', image], /phantom_ct.nii.gz: the header (claims|is no JSON object)/],
+    [[...whole, '--weights', demo.imagePath], /phantom_ct.nii.gz: the header (claims|is no JSON object)/],
     [[...whole, '--precision', 'f8'], /expected f32 or f16/],
   ];
   for (const [args, message] of cases) {
-    const { status, stderr } = segment(...args);
+    const { status, stderr } = await segment(...args);
     expect(status).toBe(1);
     expect(stderr).toMatch(message);
   }
-  expect(readdirSync(folder)).not.toContain('none.nii.gz');
+  expect(readdirSync(at())).not.toContain('none.nii.gz');
 });
 
-test('doctor tells the adapter, what is used of it, and two rates', () => {
-  const { status, stdout } = volsam('doctor');
+test('doctor tells the adapter, what is used of it, and two rates', async () => {
+  const { status, stdout } = spawnVolsam(['doctor']);
   expect(status).toBe(0);
   for (const line of [/^adapter {3}\S/m, /^driver {4}\S/m, /^features {2}.*core-features-and-limits/m, /^limits {4}maxBufferSize \d+/m, /^uses {6}.* kernels, f32/m,
     /^GEMM {6}\d+(\.\d)? GFLOP\/s/m, /^copy {6}\d+(\.\d)? GB\/s/m, /^missing {3}\S/m]) {
     expect(stdout).toMatch(line);
   }
-  const report = JSON.parse(volsam('doctor', '--json').stdout) as { gemmGflops: number; copyGBps: number };
+  const report = JSON.parse((await volsam('doctor', '--json')).stdout) as { gemmGflops: number; copyGBps: number };
   expect(report.gemmGflops).toBeGreaterThan(0);
   expect(report.copyGBps).toBeGreaterThan(0);
 });

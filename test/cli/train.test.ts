@@ -1,9 +1,9 @@
 /** Training, export, evaluation and comparison by running the built `volsam` on small phantoms. */
-import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { beforeAll, expect, test } from 'vitest';
+import { testFolder } from '../setup/folder.ts';
+import { volsam } from '../setup/volsam.ts';
 import { randomOf } from '../../src/model/random.ts';
 import { createNifti, formatNifti, parseNifti } from '../../src/formats/nifti.ts';
 import { parseSafetensors } from '../../src/formats/safetensors.ts';
@@ -12,9 +12,7 @@ import { isTrainable } from '../../src/model/adaptation.ts';
 import { readCheckpoint } from '../../src/node/runs/checkpoint.ts';
 import type { Evaluation } from '../../src/scoring/evaluation.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'volsam-train-'));
-const at = (...names: string[]) => join(folder, ...names);
-afterAll(() => rmSync(folder, { recursive: true }));
+const at = testFolder('train');
 
 /** Noise with a brighter ball, the lesion. */
 function writeCase(name: string): { image: string; label: string } {
@@ -35,10 +33,6 @@ beforeAll(() => {
   writeFileSync(at('dataset.json'), JSON.stringify({ training: split('train', 3), validation: split('val', 1), test: split('test', 2) }));
 });
 
-function volsam(...args: string[]) {
-  return spawnSync(process.execPath, ['dist/cli.js', ...args], { encoding: 'utf8' });
-}
-
 const training = (out: string, ...more: string[]) => ['train', '--data', at('dataset.json'), '--config', 'tiny', '--preset', 'kits', '--out', at(out), '--cache', at('cache'), '--no-tune', '--epochs', '2', '--crops-per-case', '6', ...more];
 
 /** A run's log without what the clock tells. */
@@ -47,7 +41,7 @@ function logOf(out: string): Record<string, unknown>[] {
 }
 
 test('a run makes log, report and checkpoints; one that is interrupted and resumed has the same losses', async () => {
-  const whole = volsam(...training('whole'));
+  const whole = await volsam(...training('whole'));
   expect(whole.status, whole.stderr).toBe(0);
   expect(readdirSync(at('whole')).sort()).toEqual(['best.safetensors', 'last.safetensors', 'log.jsonl', 'report.html']);
   const epoch = [...new Array<string>(18).fill('step'), 'validation'];
@@ -70,50 +64,50 @@ test('a run makes log, report and checkpoints; one that is interrupted and resum
   expect(await new Promise((resolve) => child.on('close', resolve))).toBe(0);
   expect(printed.join('')).toMatch(/stopped in epoch 1 after step \d+, no validation; --resume goes on/);
   expect(logOf('parts').length).toBeLessThan(18);
-  const rest = volsam(...training('parts', '--resume'));
+  const rest = await volsam(...training('parts', '--resume'));
   expect(rest.status, rest.stderr).toBe(0);
   expect(logOf('parts')).toEqual(logOf('whole'));
   expect(readFileSync(at('parts', 'last.safetensors')).equals(readFileSync(at('whole', 'last.safetensors')))).toBe(true);
-  const other = volsam(...training('parts', '--resume', '--learning-rate', '1e-3'));
+  const other = await volsam(...training('parts', '--resume', '--learning-rate', '1e-3'));
   expect(other.stderr).toMatch(/--resume: .*last.safetensors was made with learningRate 0.0004, not 0.001/);
 });
 
-test('export: the trained tensors alone, or everything merged; evaluate and compare take the result', () => {
-  const trained = volsam('export', '--checkpoint', at('whole', 'best.safetensors'), '-o', at('trained.safetensors'));
+test('export: the trained tensors alone, or everything merged; evaluate and compare take the result', async () => {
+  const trained = await volsam('export', '--checkpoint', at('whole', 'best.safetensors'), '-o', at('trained.safetensors'));
   expect(trained.status, trained.stderr).toBe(0);
   const names = [...parameterShapes(configs.tiny!).keys()];
   expect([...parseSafetensors(readFileSync(at('trained.safetensors'))).shapes.keys()].sort()).toEqual(names.filter((name) => isTrainable(name, configs.tiny!)).sort());
   for (const type of ['f32', 'f16']) {
-    const merged = volsam('export', '--checkpoint', at('whole', 'best.safetensors'), '--random-encoder', '--precision', type, '-o', at(`${type}.safetensors`));
+    const merged = await volsam('export', '--checkpoint', at('whole', 'best.safetensors'), '--random-encoder', '--precision', type, '-o', at(`${type}.safetensors`));
     expect(merged.status, merged.stderr).toBe(0);
     expect([...parseSafetensors(readFileSync(at(`${type}.safetensors`))).shapes.keys()].sort()).toEqual([...names].sort());
-    const evaluated = volsam('evaluate', '--data', at('dataset.json'), '--weights', at(`${type}.safetensors`), '--preset', 'kits', '--out', at(`scores-${type}`), '--no-tune');
+    const evaluated = await volsam('evaluate', '--data', at('dataset.json'), '--weights', at(`${type}.safetensors`), '--preset', 'kits', '--out', at(`scores-${type}`), '--no-tune');
     expect(evaluated.status, evaluated.stderr).toBe(0);
     expect(evaluated.stdout).toMatch(/^Dice +\d\.\d{4} \(\d\.\d{4} to \d\.\d{4}\)$/m);
   }
   const { cases } = JSON.parse(readFileSync(at('scores-f32', 'evaluation.json'), 'utf8')) as Evaluation;
   expect(cases.map((scores) => scores.case)).toEqual(['test0', 'test1']);
   expect(readFileSync(at('scores-f32', 'cases.csv'), 'utf8').split('\n')[0]).toBe('case,dice,surfaceDice,hd95,predictedMl,trueMl,volumeErrorMl');
-  const compared = volsam('compare', at('scores-f32', 'evaluation.json'), at('scores-f16', 'evaluation.json'), '-o', at('compared.html'));
+  const compared = await volsam('compare', at('scores-f32', 'evaluation.json'), at('scores-f16', 'evaluation.json'), '-o', at('compared.html'));
   expect(compared.status, compared.stderr).toBe(0);
   expect(compared.stdout).toMatch(/^Dice .* over 2 cases, p = /m);
   expect(readFileSync(at('compared.html'), 'utf8')).toMatch(/Wilcoxon signed-rank test p = /);
 });
 
-test('evaluate scores masks of another tool, and says what is wrong with them', () => {
+test('evaluate scores masks of another tool, and says what is wrong with them', async () => {
   mkdirSync(at('masks'));
   for (const name of ['test0', 'test1']) {
     const label = parseNifti(readFileSync(at(`${name}-label.nii.gz`)));
     writeFileSync(at('masks', `${name}.nii.gz`), formatNifti(label, Uint8Array.from(label.values), true));
   }
   const args = ['evaluate', '--data', at('dataset.json'), '--predictions', at('masks'), '--preset', 'kits', '--out', at('perfect')];
-  expect(volsam(...args).stderr).toMatch(/test0.nii.gz: holds 2 and no 1; --prediction-label says which value is the lesion/);
-  const perfect = volsam(...args, '--prediction-label', '2');
+  expect((await volsam(...args)).stderr).toMatch(/test0.nii.gz: holds 2 and no 1; --prediction-label says which value is the lesion/);
+  const perfect = await volsam(...args, '--prediction-label', '2');
   expect(perfect.status, perfect.stderr).toBe(0);
   expect(perfect.stdout).toMatch(/^Dice +1\.0000/m);
   rmSync(at('masks', 'test1.nii.gz'));
-  expect(volsam(...args, '--prediction-label', '2').stderr).toMatch(/test1.nii.gz: there is no such mask/);
-  expect(volsam('evaluate', '--data', at('dataset.json'), '--preset', 'kits', '--out', at('none')).stderr).toMatch(/expected --weights or --predictions/);
+  expect((await volsam(...args, '--prediction-label', '2')).stderr).toMatch(/test1.nii.gz: there is no such mask/);
+  expect((await volsam('evaluate', '--data', at('dataset.json'), '--preset', 'kits', '--out', at('none'))).stderr).toMatch(/expected --weights or --predictions/);
 });
 
 test('a run that is killed at any moment leaves its last checkpoint whole', async () => {
@@ -143,13 +137,13 @@ test('a run that is killed at any moment leaves its last checkpoint whole', asyn
   expect(found).toBeGreaterThan(2);
 });
 
-test('a loss that is not a number stops the run, by step and case', () => {
-  const { status, stderr } = volsam(...training('diverged', '--learning-rate', '1e30'));
+test('a loss that is not a number stops the run, by step and case', async () => {
+  const { status, stderr } = await volsam(...training('diverged', '--learning-rate', '1e30'));
   expect(status).toBe(1);
   expect(stderr).toMatch(/volsam: the loss is NaN in step \d+ of epoch \d, case train\d: the run stops here/);
 });
 
-test('what is wrong with the options is said in one line', () => {
+test('what is wrong with the options is said in one line', async () => {
   const cases: [string[], RegExp][] = [
     [['train', '--data', at('dataset.json'), '--preset', 'kits', '--out', at('x')], /--weights is missing: expected/],
     [training('x', '--epochs', '0'), /expected a whole number from 1 on/],
@@ -158,7 +152,7 @@ test('what is wrong with the options is said in one line', () => {
     [['export', '--checkpoint', at('trained.safetensors'), '-o', at('y')], /trained.safetensors: no checkpoint of a training run/],
   ];
   for (const [args, message] of cases) {
-    const { status, stderr } = volsam(...args);
+    const { status, stderr } = await volsam(...args);
     expect(status).toBe(1);
     expect(stderr).toMatch(message);
   }

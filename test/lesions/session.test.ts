@@ -1,8 +1,5 @@
 /** Clicks one by one: what is computed anew, what is kept, and what a lost device leaves. */
-import { readFileSync } from 'node:fs';
 import { afterEach, expect, test } from 'vitest';
-import { parseNifti } from '../../src/formats/nifti.ts';
-import { parseSafetensors } from '../../src/formats/safetensors.ts';
 import { openGpu } from '../../src/node/gpu/open-gpu.ts';
 import { DeviceLostError, InputError } from '../../src/runtime/errors.ts';
 import type { Gpu } from '../../src/runtime/gpu.ts';
@@ -11,10 +8,11 @@ import { presets } from '../../src/volume/preset.ts';
 import { Sam3D } from '../../src/engine/sam3d.ts';
 import { segmentImage } from '../../src/lesions/segment.ts';
 import { createSession, type Session } from '../../src/lesions/session.ts';
+import { demo } from '../setup/demo.ts';
 
-const image = parseNifti(readFileSync('weights/demo/phantom_ct.nii.gz'));
-const weights = parseSafetensors(readFileSync('weights/demo/demo_phantom.safetensors'));
-const { click_ijk: click } = JSON.parse(readFileSync('weights/demo/case.json', 'utf8')) as { click_ijk: number[] };
+const image = demo.readImage();
+const weights = demo.readWeights();
+const { click } = demo;
 const kits = presets.kits!;
 
 const opened: Gpu[] = [];

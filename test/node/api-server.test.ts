@@ -7,15 +7,16 @@ import { openGpu } from '../../src/node/gpu/open-gpu.ts';
 import { readWeights } from '../../src/node/files/weights-file.ts';
 import { presets } from '../../src/volume/preset.ts';
 import { createSession, type Session } from '../../src/lesions/session.ts';
+import { demo } from '../setup/demo.ts';
 
 let session: Session;
 let url: string;
 let close: () => Promise<void>;
 const token = 'secret';
-const phantom = readFileSync('weights/demo/phantom_ct.nii.gz');
+const phantom = readFileSync(demo.imagePath);
 
 beforeAll(async () => {
-  session = createSession({ open: () => openGpu({ tune: false }), weights: await readWeights('weights/demo/demo_phantom.safetensors') });
+  session = createSession({ open: () => openGpu({ tune: false }), weights: await readWeights(demo.weightsPath) });
   const app = await createApi({ session, preset: presets.kits!, token });
   url = await app.listen({ port: 0, host: '127.0.0.1' });
   close = () => app.close();

@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { demo } from '../setup/demo.ts';
 import { randomOf } from '../../src/model/random.ts';
 import { formatSafetensors, parseSafetensors, type TensorFile } from '../../src/formats/safetensors.ts';
 import { formatTorchPickle, readTorchPickle } from '../../src/formats/torch-pickle.ts';
@@ -124,6 +125,7 @@ torch.save(sam, folder + '/sam.pth')`);
     await writeTorch(file, at('exported.pth'));
     const names = python(`
 import sys, json, torch
+import { demo } from '../setup/demo.ts';
 c = torch.load(sys.argv[1] + '/exported.pth', map_location='cpu')
 assert len(c['feature_dict']) == 4
 m = c['encoder_dict']['blocks.0.attn_mask']
@@ -189,7 +191,7 @@ describe('hostile pickles', () => {
   });
 
   test('an archive whose tensors lie outside of it is refused', async () => {
-    const weights = await readWeights('weights/demo/demo_phantom.safetensors');
+    const weights = await readWeights(demo.weightsPath);
     await writeTorch(weights, at('demo.pth'));
     const whole = readFileSync(at('demo.pth'));
     writeFileSync(at('cut.pth'), whole.subarray(0, whole.length >> 1));

@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { demo } from '../setup/demo.ts';
 import { presets } from '../../src/volume/preset.ts';
 import type { NiftiImage } from '../../src/formats/nifti.ts';
 import type { Gpu } from '../../src/runtime/gpu.ts';
@@ -18,8 +19,8 @@ const { readVolume, openGpu, readWeights, Sam3D, segmentImage } = await import(n
 const folder = mkdtempSync(join(tmpdir(), 'volsam-formats-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 const at = (file: string) => join(folder, file);
-const phantom = 'weights/demo/phantom_ct.nii.gz';
-const weights = 'weights/demo/demo_phantom.safetensors';
+const phantom = demo.imagePath;
+const weights = demo.weightsPath;
 /** The demo's click, in millimetres in RAS. */
 const world = [-3.15739483, 9.28431716, -5.37371579];
 
@@ -119,6 +120,7 @@ print(json.dumps({'different': int((a != b).sum()), 'lesion': int(a.sum()), 'shi
     }
     const read = runPython(`
 import pydicom
+import { demo } from '../setup/demo.ts';
 folder = sys.argv[1]
 seg = pydicom.dcmread(f'{folder}/result.dcm'); mask = np.asarray(nib.load(f'{folder}/of-named.nii.gz').dataobj)
 slices = sorted((pydicom.dcmread(p, stop_before_pixels=True) for p in __import__('glob').glob(f'{folder}/named/*')), key=lambda d: -d.InstanceNumber)

@@ -8,6 +8,7 @@ import { openBrowser, type TestBrowser } from '../web/browser.ts';
 import type { GoldenErrors } from './engine.ts';
 import { everyPlainKernel, type CompiledKernels } from './kernels.ts';
 import { commands, openEnginePage, runCommand, writeCommand } from './runtimes.ts';
+import { demo } from '../setup/demo.ts';
 
 /** What each of them has come to, for the table at the end. */
 const table: Record<string, GoldenErrors & { adapter: string }> = {};
@@ -49,7 +50,7 @@ test('the command line runs under Bun, and gives Node\'s mask byte by byte', (co
   const { node, bun = context.skip('bun could not be installed') } = commands();
   const masks = [node!, bun].map(([program], i) => {
     const mask = join(folder, `${i}.nii.gz`);
-    const { status, stderr } = spawnSync(program!, ['dist/cli.js', 'segment', '--image', 'weights/demo/phantom_ct.nii.gz', '--click', '51,45,41', '--weights', 'weights/demo/demo_phantom.safetensors', '--preset', 'kits', '--no-tune', '-o', mask], { encoding: 'utf8' });
+    const { status, stderr } = spawnSync(program!, ['dist/cli.js', 'segment', '--image', demo.imagePath, '--click', '51,45,41', '--weights', demo.weightsPath, '--preset', 'kits', '--no-tune', '-o', mask], { encoding: 'utf8' });
     expect(status, stderr).toBe(0);
     return readFileSync(mask);
   });

@@ -1,7 +1,5 @@
 /** A few steps on one case, with the tiny network. */
-import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { parseNifti } from '../../src/formats/nifti.ts';
 import { withTensors } from '../../src/formats/safetensors.ts';
 import { configs } from '../../src/model/config.ts';
 import { syntheticWeights } from '../../src/model/synthetic.ts';
@@ -10,10 +8,11 @@ import { Sam3D } from '../../src/engine/sam3d.ts';
 import { segmentImage } from '../../src/lesions/segment.ts';
 import { teach } from '../../src/teaching/teaching.ts';
 import { sharedGpu } from '../setup/device.ts';
+import { demo } from '../setup/demo.ts';
 
-const image = parseNifti(readFileSync('weights/demo/phantom_ct.nii.gz'));
+const image = demo.readImage();
 const kits = presets.kits!;
-const mask = Uint8Array.from(parseNifti(readFileSync('weights/demo/phantom_label.nii.gz')).values, (value) => Number(value === kits.label));
+const mask = Uint8Array.from(demo.readLabel().values, (value) => Number(value === kits.label));
 const weights = syntheticWeights(configs.tiny!);
 const options = { steps: 12, learningRate: 4e-3 };
 

@@ -1,18 +1,19 @@
 /** Where the view shows a lesion, and which voxel a click means, for files stored in every way. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { PNG } from 'pngjs';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { formatNifti, parseNifti, stridesOf, type NiftiImage } from '../../src/formats/nifti.ts';
+import { formatNifti, stridesOf, type NiftiImage } from '../../src/formats/nifti.ts';
 import { lesionIn } from '../../src/lesions/lesion-mask.ts';
 import { openBrowser, openModule, screenshot, type TestBrowser } from './browser.ts';
 import { orientations } from './orientations.ts';
+import { demo } from '../setup/demo.ts';
 
 declare global {
   var caseViewTest: typeof import('./case-view.page.ts').caseViewTest;
 }
 
-const label = parseNifti(readFileSync('weights/demo/phantom_label.nii.gz'));
+const label = demo.readLabel();
 const lesionValue = 2;
 const folder = 'demo-output/orientations';
 

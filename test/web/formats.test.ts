@@ -6,10 +6,11 @@ import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hasForeignTools, runPython, runTool } from '../setup/foreign-tools.ts';
 import { complaints, openBrowser, screenshot, type TestBrowser } from './browser.ts';
+import { demo } from '../setup/demo.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'volsam-page-formats-'));
 const at = (name: string) => join(folder, name);
-const phantom = 'weights/demo/phantom_ct.nii.gz';
+const phantom = demo.imagePath;
 
 describe.runIf(hasForeignTools())('files of other formats', () => {
   let browser: TestBrowser;
@@ -30,7 +31,7 @@ print('0')`, phantom, folder);
     page.setDefaultTimeout(60_000);
     await page.goto(browser.url);
     await settled();
-    await open([phantom, 'weights/demo/demo_phantom.safetensors']);
+    await open([phantom, demo.weightsPath]);
     expected = await clickLesion();
     expect(expected).toMatch(/Lesion 1: [45]\.\d\d ml/);
   }, 300_000);

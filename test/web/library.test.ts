@@ -5,6 +5,7 @@ import { build } from 'esbuild';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { minifyWgsl } from '../../scripts/minify-wgsl.ts';
 import { complaints, openBrowser, screenshot, type TestBrowser } from './browser.ts';
+import { demo } from '../setup/demo.ts';
 
 let browser: TestBrowser;
 beforeAll(async () => {
@@ -44,7 +45,7 @@ test('the example page, which the README shows: a volume, a click, a mask', asyn
   await page.route('**/example.html', (route) => route.fulfill({ contentType: 'text/html', body: example }));
   await page.goto(`${browser.url}example.html`);
   await page.waitForFunction(() => (document.querySelector('#file') as HTMLInputElement).onchange !== null);
-  await page.locator('#file').setInputFiles('weights/demo/phantom_ct.nii.gz');
+  await page.locator('#file').setInputFiles(demo.imagePath);
   await page.waitForFunction(() => (document.querySelector('#slice') as HTMLCanvasElement).width !== 300);
   await page.locator('#slice').click({ position: { x: 51, y: 45 } });
   await page.waitForFunction(() => (document.querySelector('#said') as HTMLOutputElement).value !== '');

@@ -12,11 +12,11 @@ import { presets } from '../../src/volume/preset.ts';
 import { Sam3D } from '../../src/engine/sam3d.ts';
 import { segmentImage } from '../../src/lesions/segment.ts';
 import { complaints, openBrowser, screenshot, type TestBrowser } from './browser.ts';
+import { demo } from '../setup/demo.ts';
 
-const demo = 'weights/demo';
-const image = parseNifti(readFileSync(`${demo}/phantom_ct.nii.gz`));
-const weights = parseSafetensors(readFileSync(`${demo}/demo_phantom.safetensors`));
-const { click_ijk: clickIjk } = JSON.parse(readFileSync(`${demo}/case.json`, 'utf8')) as { click_ijk: number[] };
+const image = demo.readImage();
+const weights = demo.readWeights();
+const { click: clickIjk } = demo;
 
 let browser: TestBrowser;
 let page: Page;
@@ -82,7 +82,7 @@ async function segmentAtCrosshair(): Promise<void> {
 
 test('files are dropped and shown; a click gives Node\'s mask while the page goes on moving', async () => {
   await screenshot(page, '1-start');
-  await drop([{ name: 'ct.nii.gz', bytes: readFileSync(`${demo}/phantom_ct.nii.gz`) }, { name: 'demo.safetensors', bytes: readFileSync(`${demo}/demo_phantom.safetensors`) }]);
+  await drop([{ name: 'ct.nii.gz', bytes: readFileSync(demo.imagePath) }, { name: 'demo.safetensors', bytes: readFileSync(demo.weightsPath) }]);
   expect(await status()).toContain('Click a lesion');
   // The demo button loads the same case, and puts the crosshair on its lesion.
   await press('Demo');
@@ -201,7 +201,7 @@ test('a lost device is said, and the next click works', async () => {
 });
 
 test('files that are none get a sentence each, and what is open stays', async () => {
-  await drop([{ name: 'cut.nii.gz', bytes: readFileSync(`${demo}/phantom_ct.nii.gz`).subarray(0, 9000) }]);
+  await drop([{ name: 'cut.nii.gz', bytes: readFileSync(demo.imagePath).subarray(0, 9000) }]);
   expect(await alert()).toMatch(/^cut\.nii\.gz: .*cut short/);
   await screenshot(page, '8-truncated');
   await drop([{ name: 'other.safetensors', bytes: formatSafetensors(new Map([['x', { shape: [2], values: Float32Array.of(1, 2) }]])) }]);
