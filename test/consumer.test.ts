@@ -1,17 +1,16 @@
 /** A project that has nothing but the packed tarball: what is in it, its types, its entries, and the README's example. */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { build as bundle } from 'esbuild';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { demo } from './setup/demo.ts';
+import { beforeAll, expect, test } from 'vitest';
 import { build as viteBuild } from 'vite';
 import { commands } from './runtimes/runtimes.ts';
+import { demo } from './setup/demo.ts';
+import { testFolder } from './setup/folder.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'volsam-consumer-'));
-afterAll(() => rmSync(folder, { recursive: true }));
-const at = (name: string) => join(folder, name);
+const at = testFolder('consumer');
+const folder = at();
 let packed: string[];
 
 function run(program: string, args: readonly string[], cwd = folder): string {
@@ -40,7 +39,6 @@ test('the README\'s example compiles in strict mode and runs', () => {
   writeFileSync(at('core.mts'), `
 import { bufferOf, keepModel, openDevice, parseSafetensors, Sam3D, Trainer, useDevice, type Gpu, type Point, type Volume } from 'volsam/core';
 import * as browser from 'volsam/browser';
-import { demo } from './setup/demo.ts';
 export async function lesion(device: GPUDevice, bytes: Uint8Array, volume: Volume, points: readonly Point[]): Promise<number> {
   using gpu: Gpu = useDevice(device);
   using sam = await Sam3D.create(gpu, parseSafetensors(bytes), { precision: 'f16' });

@@ -1,13 +1,12 @@
 /** Every example that runs by itself; the page's is in test/web/library.test.ts. */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, expect, test } from 'vitest';
+import { readFileSync, readdirSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { expect, test } from 'vitest';
 import { demo } from './setup/demo.ts';
+import { testFolder } from './setup/folder.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'volsam-examples-'));
-afterAll(() => rmSync(folder, { recursive: true }));
+const at = testFolder('examples');
 const weights = demo.weightsPath;
 
 function run(name: string, ...args: string[]): string {
@@ -16,11 +15,21 @@ function run(name: string, ...args: string[]): string {
   return stdout;
 }
 
-test('Node: a file, a click, a mask; at most 20 lines, which the README shows', () => {
-  expect(run('node.mjs', demo.imagePath, weights, '51,45,41', join(folder, 'mask.nii.gz'))).toMatch(/^5\.\d\d ml\n524288 logits\n$/);
+test('Node: a file, a click, a mask; at most 20 lines, which docs/library.md shows', () => {
+  expect(run('node.mjs', demo.imagePath, weights, '51,45,41', at('library-mask.nii.gz'))).toMatch(/^5\.\d\d ml\n524288 logits\n$/);
   const text = readFileSync('examples/node.mjs', 'utf8').trim();
   expect(text.split('\n').length).toBeLessThanOrEqual(20);
-  expect(readFileSync('README.md', 'utf8')).toContain(text);
+  expect(readFileSync('docs/library.md', 'utf8')).toContain(text);
+});
+
+test('the README\'s ten lines: a file, a click, a mask', () => {
+  const folder = at();
+  const text = readFileSync('examples/click.mjs', 'utf8');
+  expect(readFileSync('README.md', 'utf8')).toContain(text.trim().split('\n').slice(1).join('\n'));
+  const { status, stdout, stderr } = spawnSync(process.execPath, [resolve('examples/click.mjs'), resolve(demo.imagePath), resolve(demo.weightsPath)], { encoding: 'utf8', cwd: folder });
+  expect(status, stderr).toBe(0);
+  expect(stdout).toMatch(/^5\.\d\d ml\n$/);
+  expect(readdirSync(folder)).toContain('mask.nii.gz');
 });
 
 test('a host\'s device: volume in, probabilities out, without leaving the GPU', () => {
@@ -40,5 +49,5 @@ test('one\'s own kernel, planned and profiled', () => {
 });
 
 test('there are five', () => {
-  expect(readdirSync('examples').sort()).toEqual(['browser.html', 'node.mjs', 'own-kernel.mjs', 'shared-device.mjs', 'training-loop.mjs']);
+  expect(readdirSync('examples').sort()).toEqual(['browser.html', 'click.mjs', 'node.mjs', 'own-kernel.mjs', 'shared-device.mjs', 'training-loop.mjs']);
 });

@@ -33,10 +33,10 @@ test('a minified kernel keeps its words and signs apart', () => {
   expect(minifyWgsl('enable f16;\nvar<workgroup> t: array<vec4<f32>, 4u>;\na = b / c; // d\n')).toBe('enable f16;var<workgroup>t:array<vec4<f32>,4u>;a=b/c;');
 });
 
-test('the example page, which the README shows: a volume, a click, a mask', async () => {
+test('the example page, which docs/library.md shows: a volume, a click, a mask', async () => {
   const example = readFileSync('examples/browser.html', 'utf8');
   expect(example.trim().split('\n').length).toBeLessThanOrEqual(32);
-  expect(readFileSync('README.md', 'utf8')).toContain(example.trim());
+  expect(readFileSync('docs/library.md', 'utf8')).toContain(example.trim());
   const page = await browser.open();
   await page.route('**/node_modules/volsam/**', (route) => {
     const path = new URL(route.request().url()).pathname.replace('/node_modules/volsam/', '');
