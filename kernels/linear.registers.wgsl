@@ -141,8 +141,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
       sumB[r] += value.x * b0 + value.y * b1 + value.z * b2 + value.w * b3;
     }
   }
+  let biasA = biasAt(column);
+  let biasB = biasAt(column + columnLanes);
   for (var r = 0u; r < laneTokens; r++) {
-    store(firstToken + r, column, sumA[r] + biasAt(column));
-    store(firstToken + r, column + columnLanes, sumB[r] + biasAt(column + columnLanes));
+    store(firstToken + r, column, sumA[r] + biasA);
+    store(firstToken + r, column + columnLanes, sumB[r] + biasB);
   }
 }

@@ -197,9 +197,13 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     }
     workgroupBarrier();
   }
+  let columnA = firstColumn + local.x;
+  let columnB = columnA + tileColumns4 / 2u;
+  let biasA = biasAt(columnA);
+  let biasB = biasAt(columnB);
   for (var r = 0u; r < 8u; r++) {
     let token = firstToken + local.y * 8u + r;
-    store(token, firstColumn + local.x, sumA[r] + biasAt(firstColumn + local.x));
-    store(token, firstColumn + tileColumns4 / 2u + local.x, sumB[r] + biasAt(firstColumn + tileColumns4 / 2u + local.x));
+    store(token, columnA, sumA[r] + biasA);
+    store(token, columnB, sumB[r] + biasB);
   }
 }
