@@ -35,7 +35,7 @@ async function batch(given: BatchArguments): Promise<void> {
   const counts: Record<Outcome, number> = { done: 0, failed: 0, skipped: 0 };
   try {
     const sam = await Sam3D.create(gpu, weights, given);
-    checkMemory(gpu, sam, Math.max(1, ...cases.flatMap(({ clicks }) => clicks?.lesions.map((own) => own.length) ?? [])), given.maxMemory);
+    checkMemory(gpu, sam, Math.max(1, ...cases.flatMap(({ clicks }) => clicks?.byLesion.map((own) => own.length) ?? [])), given.maxMemory);
     await runBatch(sam, cases, { folder: given.out, preset, weightsSha256: file.sha256, follow: given.follow }, (name, outcome, reason) => {
       counts[outcome]++;
       console.error(`${counts.done + counts.failed + counts.skipped} of ${cases.length}  ${name}: ${outcome}${reason === undefined ? '' : ` (${reason})`}`);

@@ -1,6 +1,7 @@
 /** `volsam repl`: a session at the terminal; the crop that was clicked in last stays on the GPU. */
 import { createInterface } from 'node:readline';
 import type { Command } from 'commander';
+import type { Click } from '../volume/clicks.ts';
 import { presetNamed } from './parsers.ts';
 import { openTuned } from './open-tuned.ts';
 import type { Precision } from '../kernels/kernel.ts';
@@ -9,7 +10,7 @@ import { readWeights, withConfig } from '../node/files/weights-file.ts';
 import { InputError, VolsamError } from '../runtime/errors.ts';
 import { paint, type LesionMask } from '../lesions/lesion-mask.ts';
 import { measuresOf } from '../lesions/lesion-measures.ts';
-import { createSession, type Click, type Session } from '../lesions/session.ts';
+import { createSession, type Session } from '../lesions/session.ts';
 import { addModel, addTuning } from './options.ts';
 
 interface ReplOptions {

@@ -1,11 +1,12 @@
-/** `volsam replay`: a mask again, from the record of its session. */
+/** `volsam replay`: a mask again, from its record. */
 import type { Command } from 'commander';
 import { recallFile } from '../node/files/known-files.ts';
-import { checkOutputs, inVoxels, writeCase } from '../node/runs/segment-case.ts';
+import { checkOutputs, writeCase } from '../node/runs/segment-case.ts';
 import { readRecord, versions } from '../node/runs/mask-record.ts';
 import { readVolume } from '../node/files/volume-file.ts';
 import { readHashedWeights, withConfig } from '../node/files/weights-file.ts';
 import { InputError } from '../runtime/errors.ts';
+import { inVoxels } from '../volume/clicks.ts';
 import { runSegment } from './segment-run.ts';
 
 interface ReplayOptions {
@@ -18,7 +19,7 @@ interface ReplayOptions {
 async function recorded(what: 'image' | 'weights', path: string | undefined, sha256: string): Promise<string> {
   const found = path ?? await recallFile(sha256);
   if (found === undefined) {
-    throw new InputError(`the session's ${what} (sha256 ${sha256.slice(0, 12)}…) was not seen on this machine; name it by --${what}`);
+    throw new InputError(`the recorded ${what} (sha256 ${sha256.slice(0, 12)}…) was not seen on this machine; name it by --${what}`);
   }
   return found;
 }
@@ -32,14 +33,14 @@ async function replay(path: string, given: ReplayOptions): Promise<void> {
   const file = await readHashedWeights(weightsPath);
   for (const [what, path, is, was] of [['image', imagePath, volume.sha256, imageSha256], ['weights', weightsPath, file.sha256, weightsSha256]] as const) {
     if (is !== was) {
-      throw new InputError(`${path}: its content (sha256 ${is.slice(0, 12)}…) is not the session's ${what} (${was.slice(0, 12)}…)`);
+      throw new InputError(`${path}: its content (sha256 ${is.slice(0, 12)}…) is not the recorded ${what} (${was.slice(0, 12)}…)`);
     }
   }
-  const lesions = inVoxels(volume, { space: 'ras', lesions: record.lesions });
-  const again = await runSegment({ volume, weights: withConfig(file.weights, options.config), preset, lesions, options }, undefined, true);
+  const clicks = inVoxels(volume.image, { space: 'ras', byLesion: record.lesions });
+  const again = await runSegment({ volume, weights: withConfig(file.weights, options.config), preset, clicks, options }, undefined, true);
   if (given.output) {
     checkOutputs({ output: given.output }, volume);
-    await writeCase({ output: given.output }, volume, lesions.length, again.found);
+    await writeCase({ output: given.output }, volume, clicks.length, again.found);
   }
   if (again.found.maskSha256 !== record.maskSha256) {
     const changes = [record.device !== again.device && `the device was ${record.device}, and is ${again.device}`, record.versions.volsam !== versions.volsam && `volsam was ${record.versions.volsam}, and is ${versions.volsam}`,

@@ -6,7 +6,7 @@ import { parseClicks, type ClicksFile } from '../formats/clicks.ts';
 import type { Precision } from '../kernels/kernel.ts';
 import { readBytes, writeWhole } from '../node/files/disk.ts';
 import { rememberFile } from '../node/files/known-files.ts';
-import { checkOutputs, inMillimetres, inVoxels, writeCase, type Outputs } from '../node/runs/segment-case.ts';
+import { checkOutputs, writeCase, type Outputs } from '../node/runs/segment-case.ts';
 import { recordPath, versions, writeRecord } from '../node/runs/mask-record.ts';
 import { readVolume } from '../node/files/volume-file.ts';
 import { readHashedWeights, withConfig } from '../node/files/weights-file.ts';
@@ -14,6 +14,7 @@ import { InputError } from '../runtime/errors.ts';
 import type { LesionStatistics } from '../lesions/lesion-measures.ts';
 import { drawOverlay } from '../lesions/overlay.ts';
 import type { FoundLesion } from '../lesions/segment.ts';
+import { inMillimetres, inVoxels } from '../volume/clicks.ts';
 import { addMemory, addModel, addResults, addTuning } from './options.ts';
 import { runSegment } from './segment-run.ts';
 
@@ -48,7 +49,7 @@ async function clicksOf({ click, clicks, world = false }: SegmentOptions): Promi
   if ((click === undefined) === (clicks === undefined)) {
     throw new InputError('segment: expected --click or --clicks');
   }
-  return clicks === undefined ? { space: world ? 'ras' : 'voxel', lesions: [click!] } : parseClicks(new TextDecoder().decode(await readBytes(clicks)), clicks);
+  return clicks === undefined ? { space: world ? 'ras' : 'voxel', byLesion: [click!] } : parseClicks(new TextDecoder().decode(await readBytes(clicks)), clicks);
 }
 
 /** Reads, segments and writes. @throws InputError, GpuError, DeviceLostError, AdapterError */
@@ -57,27 +58,27 @@ export async function segment(given: SegmentOptions): Promise<Summary> {
   const started = performance.now();
   const { image } = given;
   const options = { precision: given.precision, config: given.config, follow: given.follow, tune: given.tune };
-  const [volume, file, preset, clicks] = [await readVolume(image), await readHashedWeights(given.weights), await presetNamed(given.preset), await clicksOf(given)];
+  const [volume, file, preset, clicksFile] = [await readVolume(image), await readHashedWeights(given.weights), await presetNamed(given.preset), await clicksOf(given)];
   const weights = withConfig(file.weights, given.config);
   checkOutputs(given, volume);
   if (!given.json) {
     volume.notes.forEach((note) => console.error(note));
   }
-  const lesions = inVoxels(volume, clicks);
-  const { found, device, peakGpuBytes } = await runSegment({ volume, weights, preset, lesions, options }, given.maxMemory, given.json ?? false);
-  await writeCase(given, volume, lesions.length, found);
+  const clicks = inVoxels(volume.image, clicksFile);
+  const { found, device, peakGpuBytes } = await runSegment({ volume, weights, preset, clicks, options }, given.maxMemory, given.json ?? false);
+  await writeCase(given, volume, clicks.length, found);
   if (given.overlay) {
-    await writeWhole(given.overlay, formatPng(drawOverlay(volume.image, found.mask, lesions[0]![0]!, preset.clip)));
+    await writeWhole(given.overlay, formatPng(drawOverlay(volume.image, found.mask, clicks[0]![0]!, preset.clip)));
   }
-  const session = recordPath(given.output);
-  await writeRecord(session, {
-    versions, device, imageSha256: volume.sha256, weightsSha256: file.sha256, preset, lesions: inMillimetres(volume, lesions), options, maskSha256: found.maskSha256,
+  const record = recordPath(given.output);
+  await writeRecord(record, {
+    versions, device, imageSha256: volume.sha256, weightsSha256: file.sha256, preset, lesions: inMillimetres(volume.image, clicks), options, maskSha256: found.maskSha256,
   });
   await Promise.all([rememberFile(volume.sha256, image), rememberFile(file.sha256, given.weights)]);
   const sum = (field: 'voxels' | 'millilitres') => found.lesions.reduce((total, lesion) => total + lesion[field], 0);
   return {
     voxels: sum('voxels'), millilitres: sum('millilitres'), lesions: found.lesions.map((lesion, i) => ({ ...found.statistics[i]!, ...lesion })),
-    seconds: (performance.now() - started) / 1e3, device, peakGpuBytes, mask: given.output, session,
+    seconds: (performance.now() - started) / 1e3, device, peakGpuBytes, mask: given.output, session: record,
   };
 }
 

@@ -4,7 +4,8 @@ import { InputError } from '../runtime/errors.ts';
 export interface ClicksFile {
   /** Voxel indices of the image's file, or millimetres in RAS. */
   readonly space: 'voxel' | 'ras';
-  readonly lesions: readonly (readonly (readonly number[])[])[];
+  /** A list of clicks for each lesion; `lesions` in the file. */
+  readonly byLesion: readonly (readonly (readonly number[])[])[];
 }
 
 function isClick(value: unknown): value is number[] {
@@ -22,7 +23,7 @@ interface Markup {
 
 /** Points of one list that share a label are clicks of one lesion; Slicer labels every point anew by itself. */
 function fromMarkups(markups: readonly Markup[], file: string): ClicksFile {
-  const lesions = markups.flatMap(({ coordinateSystem = 'LPS', controlPoints = [] }, list) => {
+  const byLesion = markups.flatMap(({ coordinateSystem = 'LPS', controlPoints = [] }, list) => {
     if (coordinateSystem !== 'LPS' && coordinateSystem !== 'RAS') {
       throw new InputError(`${file}: coordinateSystem is ${JSON.stringify(coordinateSystem)}; expected LPS or RAS`);
     }
@@ -37,10 +38,10 @@ function fromMarkups(markups: readonly Markup[], file: string): ClicksFile {
     });
     return [...byLabel.values()];
   });
-  if (lesions.length === 0) {
+  if (byLesion.length === 0) {
     throw new InputError(`${file}: holds no control point`);
   }
-  return { space: 'ras', lesions };
+  return { space: 'ras', byLesion };
 }
 
 /**
@@ -56,14 +57,14 @@ export function parseClicks(text: string, file: string): ClicksFile {
     throw new InputError(`${file}: no JSON (${(error as Error).message})`);
   }
   if (isClicks(json)) {
-    return { space: 'voxel', lesions: [json] };
+    return { space: 'voxel', byLesion: [json] };
   }
   const { markups, lesions, space = 'voxel' } = (typeof json === 'object' && json !== null ? json : {}) as { markups?: unknown; lesions?: unknown; space?: unknown };
   if (Array.isArray(markups)) {
     return fromMarkups(markups as Markup[], file);
   }
   if (!Array.isArray(lesions) || lesions.length === 0 || !lesions.every(isClicks) || (space !== 'voxel' && space !== 'ras')) {
-    throw new InputError(`${file}: no clicks; expected {"space": "voxel" or "ras", "lesions": [[[i, j, k], …], …]}, a list of [i, j, k], and 3D Slicer's .mrk.json`);
+    throw new InputError(`${file}: no clicks; expected {"space": "voxel" or "ras", "lesions": [[[i, j, k], …], …]}, a list of [i, j, k], or 3D Slicer's .mrk.json`);
   }
-  return { space, lesions };
+  return { space, byLesion: lesions };
 }

@@ -5,9 +5,8 @@ import { eachRow, type Triple } from '../volume/box.ts';
 import { commonCrop, cropAt, cropRound, pointsIn, type Crop } from '../volume/crop.ts';
 import { gaussianWindow } from './gaussian-window.ts';
 import type { Point } from '../engine/inputs.ts';
+import type { Clicks } from '../volume/clicks.ts';
 import type { Preset } from '../volume/preset.ts';
-
-type Clicks = readonly (readonly number[])[];
 
 /** A crop, and the lesion's probability in it, axes (D, H, W). */
 export interface SeenCrop {

@@ -8,10 +8,9 @@ import { cropKey, type Crop } from '../volume/crop.ts';
 import type { Volume } from '../engine/inputs.ts';
 import { blended, cropsRound, nextCrop, touchesBorder, type SeenCrop } from './lesion-crops.ts';
 import { voxelMillilitres } from '../volume/orientation.ts';
+import type { Clicks, ClicksByLesion } from '../volume/clicks.ts';
 import type { Preset } from '../volume/preset.ts';
 import type { PredictOptions, Sam3D } from '../engine/sam3d.ts';
-
-type Clicks = readonly (readonly number[])[];
 
 export interface SegmentImageOptions extends PredictOptions {
   /** Moves the crop along a lesion that touches its border, until it touches none. */
@@ -77,24 +76,24 @@ function addLesion({ mask, probability }: Pick<LesionsSegmentation, 'mask' | 'pr
 
 /**
  * Several lesions, each by its own clicks; where two claim a voxel, it is the likelier one's.
- * @param lesions clicks of each: voxel indices (i, j, k) of the file as stored. Clicks that do not fit into one crop are
+ * @param clicks in each lesion: voxel indices (i, j, k) of the file as stored. Clicks that do not fit into one crop are
  * seen by several, blended where they overlap.
  * @throws InputError where a click lies outside the image, or there is no lesion, or more than 255
  */
-export async function segmentLesions(sam: Sam3D, image: NiftiImage, lesions: readonly Clicks[], preset: Preset, options: SegmentImageOptions = {}): Promise<LesionsSegmentation> {
-  if (lesions.length < 1 || lesions.length > mostLesions) {
-    throw new InputError(`lesions: ${lesions.length} are given; expected 1 to ${mostLesions}, since a label is a byte`);
+export async function segmentLesions(sam: Sam3D, image: NiftiImage, clicks: ClicksByLesion, preset: Preset, options: SegmentImageOptions = {}): Promise<LesionsSegmentation> {
+  if (clicks.length < 1 || clicks.length > mostLesions) {
+    throw new InputError(`lesions: ${clicks.length} are given; expected 1 to ${mostLesions}, since a label is a byte`);
   }
   const voxels = image.dims[0] * image.dims[1] * image.dims[2];
   const found = { mask: new Uint8Array(voxels), probability: new Float32Array(voxels) };
   const about: Omit<FoundLesion, 'voxels' | 'millilitres'>[] = [];
-  for (const [index, clicks] of lesions.entries()) {
-    const progress = options.progress && ((done: number, total: number) => options.progress!(index * total + done, lesions.length * total));
-    const seen = await seeLesion(sam, image, clicks, preset, { ...options, progress });
+  for (const [index, own] of clicks.entries()) {
+    const progress = options.progress && ((done: number, total: number) => options.progress!(index * total + done, clicks.length * total));
+    const seen = await seeLesion(sam, image, own, preset, { ...options, progress });
     addLesion(found, image, blended(seen), index + 1);
     about.push({ crops: seen.length, touchesBorder: touchesBorder(seen) });
   }
-  const counts = new Float64Array(lesions.length + 1);
+  const counts = new Float64Array(clicks.length + 1);
   found.mask.forEach((label) => { counts[label]!++; });
   return { ...found, lesions: about.map((one, index) => ({ ...one, voxels: counts[index + 1]!, millilitres: counts[index + 1]! * voxelMillilitres(image.spacing) })) };
 }

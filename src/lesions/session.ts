@@ -12,11 +12,9 @@ import { profile, type Profile } from '../runtime/profiler.ts';
 import { cropKey, cropRound, pointsIn, type Crop } from '../volume/crop.ts';
 import { keepModel, type KeptModelOptions } from '../engine/kept-model.ts';
 import { lesionIn, united, type LesionMask } from './lesion-mask.ts';
+import type { Click } from '../volume/clicks.ts';
 import type { Preset } from '../volume/preset.ts';
 import type { Embedding, Sam3D } from '../engine/sam3d.ts';
-
-/** Voxel indices (i, j, k) of the file as stored. */
-export type Click = readonly number[];
 
 export type Stage = 'opening' | 'resampling' | 'encoding' | 'decoding' | 'writing back';
 

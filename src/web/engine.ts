@@ -1,4 +1,5 @@
 /** What the worker does for a page: it holds the image, the weights and the GPU, so that the page never waits. */
+import type { Click } from '../volume/clicks.ts';
 import { formatNifti, type NiftiImage } from '../formats/nifti.ts';
 import { formatSafetensors, withTensors, type TensorFile } from '../formats/safetensors.ts';
 import { configOf, parameterShapes } from '../model/config.ts';
@@ -10,7 +11,7 @@ import { measuresOf, type LesionMeasures } from '../lesions/lesion-measures.ts';
 import { sizeOf } from '../runtime/tensor.ts';
 import { parsePreset, presets, type Preset } from '../volume/preset.ts';
 import { formatTrace } from '../engine/profile-summary.ts';
-import { createSession, type Click, type SegmentedLesion, type Session, type Stage } from '../lesions/session.ts';
+import { createSession, type SegmentedLesion, type Session, type Stage } from '../lesions/session.ts';
 import { teach } from '../teaching/teaching.ts';
 import { readVolumeFiles, type DroppedVolume } from './volume-files.ts';
 import { forgetWeights, keptWeights, keepFile, keepUrl, lastWeights } from './weights-store.ts';

@@ -1,7 +1,7 @@
 /** The lesions of a page's case, with undo and redo: every state is a value, nothing is changed in place. */
+import type { Click } from '../volume/clicks.ts';
 import type { LesionMask } from '../lesions/lesion-mask.ts';
 import type { LesionMeasures } from '../lesions/lesion-measures.ts';
-import type { Click } from '../lesions/session.ts';
 
 export interface Lesion {
   /** Its value in the label map, from 1. */

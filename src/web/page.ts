@@ -1,6 +1,7 @@
 /** The page: its state, what a person does to it, and what follows. */
 import { proxy, transfer } from 'comlink';
 import { render } from 'lit';
+import type { Click } from '../volume/clicks.ts';
 import { createCaseView, type CaseView } from './case-view.ts';
 import { drawKernels, drawLosses } from './charts.ts';
 import { connectEngine } from './connect-engine.ts';
@@ -11,7 +12,6 @@ import type { Actions, PageState, Work } from './page-state.ts';
 import { pageTemplate } from './page-template.ts';
 import { sentenceOf } from './sentences.ts';
 import { presets } from '../volume/preset.ts';
-import type { Click } from '../lesions/session.ts';
 
 const { engine } = connectEngine();
 let view: CaseView;

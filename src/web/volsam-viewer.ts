@@ -6,8 +6,8 @@
  * sentence.
  */
 import { proxy } from 'comlink';
+import type { Click } from '../volume/clicks.ts';
 import { presets } from '../volume/preset.ts';
-import type { Click } from '../lesions/session.ts';
 import { createCaseView, type CaseView } from './case-view.ts';
 import { connectEngine } from './connect-engine.ts';
 import { fetched } from './downloads.ts';

@@ -38,7 +38,7 @@ test('two lesions of a markups file, their statistics, and the same mask again f
   expect(readFileSync(at('again.nii.gz'))).toEqual(readFileSync(at('two.nii.gz')));
   const changed = written('changed.session.json', record.replace(/"maskSha256": "../, '"maskSha256": "zz'));
   expect((await volsam('replay', changed)).stderr).toMatch(/the mask is another one than was recorded/);
-  expect((await volsam('replay', session, '--image', demo.labelPath)).stderr).toMatch(/phantom_label.nii.gz: its content \(sha256 .*\) is not the session's image/);
+  expect((await volsam('replay', session, '--image', demo.labelPath)).stderr).toMatch(/phantom_label.nii.gz: its content \(sha256 .*\) is not the recorded image/);
 });
 
 test('a budget of memory is kept to, and smaller ways are named', async () => {

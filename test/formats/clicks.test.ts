@@ -2,12 +2,12 @@ import { expect, test } from 'vitest';
 import { parseClicks } from '../../src/formats/clicks.ts';
 
 test('a list of clicks, lesions in voxels or millimetres, and Slicer\'s markups', () => {
-  expect(parseClicks('[[1, 2, 3], [4, 5, 6]]', 'a.json')).toEqual({ space: 'voxel', lesions: [[[1, 2, 3], [4, 5, 6]]] });
-  expect(parseClicks('{"space": "ras", "lesions": [[[1, 2, 3]], [[4, 5, 6]]]}', 'a.json')).toEqual({ space: 'ras', lesions: [[[1, 2, 3]], [[4, 5, 6]]] });
+  expect(parseClicks('[[1, 2, 3], [4, 5, 6]]', 'a.json')).toEqual({ space: 'voxel', byLesion: [[[1, 2, 3], [4, 5, 6]]] });
+  expect(parseClicks('{"space": "ras", "lesions": [[[1, 2, 3]], [[4, 5, 6]]]}', 'a.json')).toEqual({ space: 'ras', byLesion: [[[1, 2, 3]], [[4, 5, 6]]] });
   const point = (label: string, ...position: number[]) => ({ id: label, label, position, positionStatus: 'defined' });
   const markups = (coordinateSystem: string) => JSON.stringify({ '@schema': 'markups', markups: [{ type: 'Fiducial', coordinateSystem, controlPoints: [point('F-1', 1, 2, 3), point('F-2', 4, 5, 6), point('F-1', 7, 8, 9)] }] });
-  expect(parseClicks(markups('LPS'), 'a.mrk.json')).toEqual({ space: 'ras', lesions: [[[-1, -2, 3], [-7, -8, 9]], [[-4, -5, 6]]] });
-  expect(parseClicks(markups('RAS'), 'a.mrk.json').lesions[1]).toEqual([[4, 5, 6]]);
+  expect(parseClicks(markups('LPS'), 'a.mrk.json')).toEqual({ space: 'ras', byLesion: [[[-1, -2, 3], [-7, -8, 9]], [[-4, -5, 6]]] });
+  expect(parseClicks(markups('RAS'), 'a.mrk.json').byLesion[1]).toEqual([[4, 5, 6]]);
 });
 
 test('what is no file of clicks is refused by name', () => {

@@ -76,13 +76,13 @@ function clicksByCase(csv: string, file: string): Map<string, ClicksFile> {
   if (!has('case', ...columns)) {
     throw new InputError(`${file}: columns ${Object.keys(rows[0] ?? {}).join(', ') || 'none'}; expected case, i, j, k (voxels) or case, x, y, z (millimetres in RAS), and lesion`);
   }
-  const lesions = new Map<string, Map<string, number[][]>>();
+  const byCase = new Map<string, Map<string, number[][]>>();
   rows.forEach((row, index) => {
-    const ofCase = lesions.get(row.case!) ?? new Map<string, number[][]>();
+    const ofCase = byCase.get(row.case!) ?? new Map<string, number[][]>();
     const key = row.lesion ?? '';
-    lesions.set(row.case!, ofCase.set(key, [...(ofCase.get(key) ?? []), numbersOf(row, columns, file, index)]));
+    byCase.set(row.case!, ofCase.set(key, [...(ofCase.get(key) ?? []), numbersOf(row, columns, file, index)]));
   });
-  return new Map([...lesions].map(([name, ofCase]) => [name, { space: columns[0] === 'i' ? 'voxel' : 'ras', lesions: [...ofCase.values()] }]));
+  return new Map([...byCase].map(([name, ofCase]) => [name, { space: columns[0] === 'i' ? 'voxel' : 'ras', byLesion: [...ofCase.values()] }]));
 }
 
 /**

@@ -64,10 +64,10 @@ async function isDone({ name }: CohortCase, key: string, folder: string): Promis
 }
 
 /** The record is written last: with it the case is done. */
-async function runCase(sam: Sam3D, { volume, lesions, crops }: PreparedCase, name: string, key: string, { folder, preset, follow }: BatchOptions): Promise<void> {
-  const found = await segmentCase(sam, volume, lesions, preset, { follow, prepared: crops });
-  await writeCase({ output: maskFile(folder, name) }, volume, lesions.length, found);
-  await writeWhole(pictureFile(folder, name), formatPng(drawOverlay(volume.image, found.mask, lesions[0]![0]!, preset.clip)));
+async function runCase(sam: Sam3D, { volume, clicks, crops }: PreparedCase, name: string, key: string, { folder, preset, follow }: BatchOptions): Promise<void> {
+  const found = await segmentCase(sam, volume, clicks, preset, { follow, prepared: crops });
+  await writeCase({ output: maskFile(folder, name) }, volume, clicks.length, found);
+  await writeWhole(pictureFile(folder, name), formatPng(drawOverlay(volume.image, found.mask, clicks[0]![0]!, preset.clip)));
   const record: CaseRecord = { case: name, key, lesions: found.statistics.map((statistics, i) => ({ ...statistics, touchesBorder: found.lesions[i]!.touchesBorder })) };
   await writeRecord(folder, record);
 }

@@ -2,18 +2,19 @@
 import { InputError } from '../../runtime/errors.ts';
 import type { Precision } from '../../kernels/kernel.ts';
 import { kernelsVersion } from '../../kernels/version.ts';
+import type { ClicksByLesion } from '../../volume/clicks.ts';
 import type { Preset } from '../../volume/preset.ts';
 import packageJson from '../../../package.json' with { type: 'json' };
 import { readBytes, writeJson } from '../files/disk.ts';
 
-export interface SessionRecord {
+export interface MaskRecord {
   readonly versions: { readonly volsam: string; readonly kernels: string };
   readonly device: string;
   readonly imageSha256: string;
   readonly weightsSha256: string;
   readonly preset: Preset;
-  /** Clicks of each lesion, millimetres in RAS. */
-  readonly lesions: readonly (readonly (readonly number[])[])[];
+  /** Clicks in each lesion, millimetres in RAS. */
+  readonly lesions: ClicksByLesion;
   readonly options: { readonly precision: Precision; readonly config: string | undefined; readonly follow: boolean; readonly tune: boolean };
   /** Of the labels, i fastest. */
   readonly maskSha256: string;
@@ -27,16 +28,16 @@ export function recordPath(maskPath: string): string {
 }
 
 /** @throws InputError where the folder cannot be written to */
-export function writeRecord(path: string, record: SessionRecord): Promise<void> {
+export function writeRecord(path: string, record: MaskRecord): Promise<void> {
   return writeJson(path, record);
 }
 
-/** @throws InputError where the file is no session's record */
-export async function readRecord(path: string): Promise<SessionRecord> {
+/** @throws InputError where the file is no record of a mask */
+export async function readRecord(path: string): Promise<MaskRecord> {
   try {
-    const record = JSON.parse(new TextDecoder().decode(await readBytes(path))) as Partial<SessionRecord>;
+    const record = JSON.parse(new TextDecoder().decode(await readBytes(path))) as Partial<MaskRecord>;
     if (record.imageSha256 && record.weightsSha256 && record.preset && record.lesions && record.options && record.maskSha256) {
-      return record as SessionRecord;
+      return record as MaskRecord;
     }
   } catch (error) {
     if (error instanceof InputError) {

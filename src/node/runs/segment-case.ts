@@ -2,18 +2,15 @@
 import { createHash } from 'node:crypto';
 import { InputError } from '../../runtime/errors.ts';
 import { statisticsOf, type LesionStatistics } from '../../lesions/lesion-measures.ts';
-import { voxelToWorld, worldToVoxel } from '../../volume/orientation.ts';
+import type { ClicksByLesion } from '../../volume/clicks.ts';
 import type { Preset } from '../../volume/preset.ts';
 import type { Sam3D } from '../../engine/sam3d.ts';
 import { segmentLesions, type LesionsSegmentation, type SegmentImageOptions } from '../../lesions/segment.ts';
-import type { ClicksFile } from '../../formats/clicks.ts';
 import { formatCsv } from '../../formats/csv.ts';
 import { writeContours } from '../dicom/contours.ts';
 import { writeSegmentation } from '../dicom/segmentation.ts';
 import { writeJson, writeWhole } from '../files/disk.ts';
 import { checkVolumeName, writeVolume, type VolumeFile } from '../files/volume-file.ts';
-
-export type Lesions = readonly (readonly (readonly number[])[])[];
 
 export interface Outputs {
   /** .nii, .nii.gz, .nrrd; of a DICOM series also .dcm */
@@ -41,15 +38,6 @@ export function checkOutputs({ output, probability, statistics, contours }: Outp
   }
 }
 
-/** @throws InputError where clicks are in millimetres and the image's affine cannot be inverted */
-export function inVoxels({ image }: VolumeFile, { space, lesions }: ClicksFile): Lesions {
-  return space === 'voxel' ? lesions : lesions.map((clicks) => clicks.map((click) => worldToVoxel(image.affine, click)));
-}
-
-export function inMillimetres({ image }: VolumeFile, lesions: Lesions): Lesions {
-  return lesions.map((clicks) => clicks.map((click) => voxelToWorld(image.affine, click)));
-}
-
 export const statisticsColumns = ['lesion', 'voxels', 'millilitres', 'axialDiameterMm', 'diameterMm', 'meanIntensity'] as const;
 
 export interface SegmentedCase extends LesionsSegmentation {
@@ -59,9 +47,9 @@ export interface SegmentedCase extends LesionsSegmentation {
 }
 
 /** @throws InputError, GpuError, DeviceLostError */
-export async function segmentCase(sam: Sam3D, volume: VolumeFile, lesions: Lesions, preset: Preset, options: SegmentImageOptions): Promise<SegmentedCase> {
-  const found = await segmentLesions(sam, volume.image, lesions, preset, options);
-  return { ...found, statistics: statisticsOf(volume.image, found.mask, lesions.length), maskSha256: createHash('sha256').update(found.mask).digest('hex') };
+export async function segmentCase(sam: Sam3D, volume: VolumeFile, clicks: ClicksByLesion, preset: Preset, options: SegmentImageOptions): Promise<SegmentedCase> {
+  const found = await segmentLesions(sam, volume.image, clicks, preset, options);
+  return { ...found, statistics: statisticsOf(volume.image, found.mask, clicks.length), maskSha256: createHash('sha256').update(found.mask).digest('hex') };
 }
 
 type WrittenCase = Pick<SegmentedCase, 'mask' | 'probability' | 'statistics'>;

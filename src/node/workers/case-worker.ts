@@ -6,24 +6,24 @@ import { cropKey } from '../../volume/crop.ts';
 import type { Volume } from '../../engine/inputs.ts';
 import { cropsRound } from '../../lesions/lesion-crops.ts';
 import type { Preset } from '../../volume/preset.ts';
-import { inVoxels, type Lesions } from '../runs/segment-case.ts';
+import { inVoxels, type ClicksByLesion } from '../../volume/clicks.ts';
 import { readVolume, type VolumeFile } from '../files/volume-file.ts';
 import { serveFunctions } from './worker.ts';
 
 export interface PreparedCase {
   readonly volume: VolumeFile;
-  readonly lesions: Lesions;
+  readonly clicks: ClicksByLesion;
   /** The clicks' crops, by `cropKey`. */
   readonly crops: ReadonlyMap<string, Volume>;
 }
 
 const functions = {
   /** @param side of the network's crop @throws InputError as `readVolume`, or where a click lies outside the image */
-  async prepare(path: string, clicks: ClicksFile, preset: Preset, side: number): Promise<PreparedCase> {
+  async prepare(path: string, given: ClicksFile, preset: Preset, side: number): Promise<PreparedCase> {
     const volume = await readVolume(path);
-    const lesions = inVoxels(volume, clicks);
-    const crops = new Map(lesions.flatMap((own) => cropsRound(volume.image, own, preset, side)).map((crop) => [cropKey(crop), readCrop(volume.image, crop, preset)]));
-    return transfer({ volume, lesions, crops }, [volume.image.values, ...[...crops.values()].map(({ data }) => data)].map(({ buffer }) => buffer as ArrayBuffer));
+    const clicks = inVoxels(volume.image, given);
+    const crops = new Map(clicks.flatMap((own) => cropsRound(volume.image, own, preset, side)).map((crop) => [cropKey(crop), readCrop(volume.image, crop, preset)]));
+    return transfer({ volume, clicks, crops }, [volume.image.values, ...[...crops.values()].map(({ data }) => data)].map(({ buffer }) => buffer as ArrayBuffer));
   },
 };
 
