@@ -1,13 +1,12 @@
-/** One engine, four runtimes and two WGSL compilers: Dawn's Tint in Node, Bun and Chromium, wgpu's Naga in Deno. */
+/** One engine, several runtimes and two WGSL compilers: Dawn's Tint in Node, Bun and Chromium, wgpu's Naga in Deno. */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openBrowser, type TestBrowser } from '../web/browser.ts';
 import type { GoldenErrors } from './engine.ts';
 import { everyPlainKernel, type CompiledKernels } from './kernels.ts';
 import { commands, openEnginePage, runCommand, writeCommand } from './runtimes.ts';
+import { testFolder } from '../setup/folder.ts';
 import { demo } from '../setup/demo.ts';
 
 /** What each of them has come to, for the table at the end. */
@@ -16,8 +15,7 @@ let script: string;
 beforeAll(async () => {
   script = await writeCommand();
 });
-const folder = mkdtempSync(join(tmpdir(), 'volsam-runtimes-'));
-afterAll(() => rmSync(folder, { recursive: true }));
+const at = testFolder('runtimes');
 afterAll(() => console.table(Object.fromEntries(Object.entries(table).map(([runtime, { adapter, ...errors }]) =>
   [runtime, { ...Object.fromEntries(Object.entries(errors).map(([name, error]) => [name, error.toExponential(2)])), adapter }]))));
 
@@ -31,7 +29,7 @@ function expectGoldens(runtime: string, found: unknown): void {
 }
 
 describe('tiny goldens: taps, logits, gradients', () => {
-  for (const runtime of ['node', 'bun', 'deno']) {
+  for (const runtime of ['node', 'node-22', 'node-24', 'bun', 'deno']) {
     test(runtime, async (context) => {
       const command = commands()[runtime] ?? context.skip(`${runtime} could not be installed`);
       expectGoldens(runtime, await runCommand(command, script, 'goldens'));
@@ -46,15 +44,20 @@ describe('tiny goldens: taps, logits, gradients', () => {
   });
 });
 
-test('the command line runs under Bun, and gives Node\'s mask byte by byte', (context) => {
-  const { node, bun = context.skip('bun could not be installed') } = commands();
-  const masks = [node!, bun].map(([program], i) => {
-    const mask = join(folder, `${i}.nii.gz`);
-    const { status, stderr } = spawnSync(program!, ['dist/cli.js', 'segment', '--image', demo.imagePath, '--click', '51,45,41', '--weights', demo.weightsPath, '--preset', 'kits', '--no-tune', '-o', mask], { encoding: 'utf8' });
+describe('the command line gives this Node\'s mask byte by byte', () => {
+  function maskOf([program]: readonly string[], name: string): Buffer {
+    const mask = at(`${name}.nii.gz`);
+    const { status, stderr } = spawnSync(program!, ['dist/cli.js', 'segment', '--image', demo.imagePath, '--click', demo.click.join(), '--weights', demo.weightsPath, '--preset', 'kits', '--no-tune', '-o', mask], { encoding: 'utf8' });
     expect(status, stderr).toBe(0);
     return readFileSync(mask);
-  });
-  expect(masks[1]).toEqual(masks[0]);
+  }
+
+  for (const runtime of ['node-22', 'node-24', 'bun']) {
+    test(runtime, (context) => {
+      const command = commands()[runtime] ?? context.skip(`${runtime} could not be installed`);
+      expect(maskOf(command, runtime)).toEqual(maskOf(commands().node!, 'node'));
+    });
+  }
 });
 
 describe('every kernel that needs no extra compiles, in both precisions', () => {

@@ -11,17 +11,23 @@ const goldensFile = resolve('test/goldens/tiny.safetensors');
 
 /** The command of each runtime; those that are not installed here are left out. */
 export function commands(): Record<string, string[]> {
-  const installed = (name: string) => resolve(folder, 'node_modules/.bin', name);
-  const all: Record<string, string[]> = { node: [process.execPath, '--expose-gc'], bun: [installed('bun')], deno: [installed('deno'), 'run', '-A', '--unstable-webgpu', '--v8-flags=--expose-gc'] };
+  const installed = (path: string) => resolve(folder, 'node_modules', path);
+  const all: Record<string, string[]> = {
+    node: [process.execPath, '--expose-gc'],
+    'node-22': [installed('node-22/bin/node'), '--expose-gc'],
+    'node-24': [installed('node-24/bin/node'), '--expose-gc'],
+    bun: [installed('.bin/bun')],
+    deno: [installed('.bin/deno'), 'run', '-A', '--unstable-webgpu', '--v8-flags=--expose-gc'],
+  };
   return Object.fromEntries(Object.entries(all).filter(([, [program]]) => existsSync(program!)));
 }
 
-/** Installs Bun and Deno beside this file. */
+/** Installs Bun, Deno, Node 22 and 24 beside this file. */
 export function installRuntimes(): void {
-  if (Object.keys(commands()).length < 3) {
+  if (Object.keys(commands()).length < 5) {
     const { status, stderr } = spawnSync('npm', ['ci', '--no-audit', '--no-fund'], { cwd: folder, encoding: 'utf8' });
     if (status !== 0) {
-      console.warn(`volsam: Bun and Deno could not be installed, and what runs in them is skipped: ${stderr.split('\n')[0]}`);
+      console.warn(`volsam: Bun, Deno, Node 22 and 24 could not be installed, and what runs in them is skipped: ${stderr.split('\n')[0]}`);
     }
   }
 }
