@@ -173,4 +173,4 @@ const all = files.flatMap(kernelsIn);
 // Measured choices hold for these kernels only.
 const version = createHash('sha256').update(sources.join('')).digest('hex').slice(0, 16);
 writeFileSync(new URL('../src/kernels/version.ts', import.meta.url), `// Made by scripts/generate-kernels.ts from all kernels' sources.\nexport const kernelsVersion = '${version}';\n`);
-writeFileSync(new URL('../src/kernels/generated.ts', import.meta.url), [head, ...sources, ...all.map(({ text }) => text), ...formLists(all)].join('\n\n') + '\n');
+writeFileSync(new URL('../src/kernels/generated.ts', import.meta.url), `${[head, ...sources, ...all.map(({ text }) => text), ...formLists(all)].join('\n\n')}\n`);

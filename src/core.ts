@@ -3,7 +3,7 @@
  * it a device, its own or a fresh one; volumes and probabilities may stay on the GPU.
  */
 export { openDevice, useDevice, type UseDeviceOptions } from './runtime/open-device.ts';
-export { type AdapterDescription, type Gpu, type MemoryAccount } from './runtime/gpu.ts';
+export type { AdapterDescription, Gpu, MemoryAccount } from './runtime/gpu.ts';
 export { createTuning, type OpenOptions, type Tuning, type TuningStore } from './runtime/tuner.ts';
 export { Sam3D, type Embedding, type MemoryNeed, type PredictOptions, type Sam3DOptions } from './engine/sam3d.ts';
 export { keepModel, type KeptModel, type KeptModelOptions } from './engine/kept-model.ts';

@@ -136,7 +136,7 @@ export function addTrain(program: Command): void {
     .requiredOption('--data <file>', 'dataset.json of the Medical Segmentation Decathlon, or a CSV of image and label')
     .option('--weights <file>', 'safetensors: SAM\'s encoder, converted, or a whole model')
     .option('--config <name or file>', 'sizes, where there are no weights: the encoder is random then')
-    .option('--adaptation <name>', `how the encoder is adapted: ${adaptations.join(', ')} (default: the paper\'s spatial adapters, or what the weights have)`, parseAdaptation)
+    .option('--adaptation <name>', `how the encoder is adapted: ${adaptations.join(', ')} (default: the paper's spatial adapters, or what the weights have)`, parseAdaptation)
     .option('--lora-rank <n>', 'of the adaptation lora (default: 4)', numberFrom(1, true))
     .requiredOption('--preset <name or file>', 'how images are prepared, and which label is the lesion')
     .requiredOption('--out <folder>', 'checkpoints, log and report')

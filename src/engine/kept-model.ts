@@ -50,7 +50,8 @@ export function keepModel({ open, weights, precision = 'f32' }: KeptModelOptions
 
   /** One device for calls that come together; one that failed to open, or was lost, is not kept. */
   async function current(): Promise<Opened> {
-    const mine = opened ??= openModel();
+    opened ??= openModel();
+    const mine = opened;
     const model = await mine.catch((error: unknown) => {
       opened = opened === mine ? undefined : opened;
       throw error;

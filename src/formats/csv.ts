@@ -10,5 +10,6 @@ function cell(value: Cell): string {
 
 /** @param columns fields, in order */
 export function formatCsv<Row extends { readonly [Column in keyof Row]: Cell }>(columns: readonly (keyof Row & string)[], rows: readonly Row[]): string {
-  return [columns.join(','), ...rows.map((row) => columns.map((column) => cell(row[column])).join(','))].join('\n') + '\n';
+  const lines = [columns.join(','), ...rows.map((row) => columns.map((column) => cell(row[column])).join(','))];
+  return `${lines.join('\n')}\n`;
 }

@@ -99,7 +99,10 @@ function planOf(gpu: Gpu, commands: readonly CompiledCommand[], blocks: readonly
       }
       const end = submissionEnd(commands, first, pace.operations(), taps);
       const share = operationsOf(commands, first, end);
-      const submitted = submit(first, end, share).then(() => progress?.(operationsDone += share, operations));
+      const submitted = submit(first, end, share).then(() => {
+        operationsDone += share;
+        progress?.(operationsDone, operations);
+      });
       submitted.catch(() => undefined); // awaited below, unless a reading fails before
       waiting.push(submitted);
       const last = commands[end - 1]!;

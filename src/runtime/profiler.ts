@@ -2,7 +2,7 @@
 import { type CompiledDispatch, encodeDispatch, encodeTransfer } from './compilation.ts';
 import type { Gpu } from './gpu.ts';
 import { bytesOf } from './traffic.ts';
-import { type Plan } from './plan.ts';
+import type { Plan } from './plan.ts';
 
 export interface DispatchTiming {
   readonly kernel: string;

@@ -162,7 +162,13 @@ const areaOf = (elements: readonly Element[]) => elements.reduce((sum, { area })
 function percentile95(elements: readonly Element[]): number {
   const enough = 0.95 * areaOf(elements);
   let area = 0;
-  return (elements.find((element) => (area += element.area) >= enough) ?? elements.at(-1)!).distance;
+  for (const element of elements) {
+    area += element.area;
+    if (area >= enough) {
+      return element.distance;
+    }
+  }
+  return elements.at(-1)!.distance;
 }
 
 /**

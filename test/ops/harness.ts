@@ -24,7 +24,7 @@ export async function runOp<I extends Record<string, Input>>(gpu: TunableGpu, ta
     gpu.device.queue.writeBuffer(block, 0, new Uint8Array(block.size).fill(0xff));
   }
   let result: Float32Array | undefined;
-  await plan.replay({ taps: new Map([['result', (values: Float32Array) => void (result = values)]]) });
+  await plan.replay({ taps: new Map([['result', (values: Float32Array) => { result = values; }]]) });
   plan.dispose();
   Object.values(uploaded).forEach((tensor) => destroyTensor(gpu, tensor as Tensor));
   return result!;

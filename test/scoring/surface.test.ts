@@ -86,7 +86,10 @@ function bruteForce(a: Uint8Array, b: Uint8Array, dims: Triple, spacing: Triple,
   const percentile = (list: { area: number; distance: number }[]) => {
     const sorted = [...list].sort((x, y) => x.distance - y.distance);
     let area = 0;
-    return sorted.find((one) => (area += one.area) >= 0.95 * total(list))!.distance;
+    return sorted.find((one) => {
+      area += one.area;
+      return area >= 0.95 * total(list);
+    })!.distance;
   };
   return { surfaceDice: total(both.flat().filter(({ distance }) => distance <= tolerance)) / total(both.flat()), hd95: Math.max(...both.map(percentile)) };
 }

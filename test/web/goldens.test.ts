@@ -3,10 +3,6 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openBrowser, openModule, type TestBrowser } from './browser.ts';
 import type { goldenErrors } from './goldens.page.ts';
 
-declare global {
-  var goldenErrors: typeof import('./goldens.page.ts').goldenErrors;
-}
-
 let browser: TestBrowser;
 beforeAll(async () => {
   browser = await openBrowser();
@@ -15,7 +11,7 @@ afterAll(() => browser.close());
 
 test('taps, logits, loss and all gradients', async () => {
   const page = await openModule(browser, 'test/web/goldens.page.ts');
-  const { adapter, taps, loss, gradients }: Awaited<ReturnType<typeof goldenErrors>> = await page.evaluate(() => globalThis.goldenErrors());
+  const { adapter, taps, loss, gradients } = await page.evaluate('goldenErrors()') as Awaited<ReturnType<typeof goldenErrors>>;
   const worst = (errors: Record<string, number>) => Object.entries(errors).reduce((a, b) => (b[1] > a[1] ? b : a));
   console.log(`${adapter}: worst tap ${worst(taps).join(' ')}, worst gradient ${worst(gradients).join(' ')}, loss ${loss}`);
   expect(Object.keys(gradients).length).toBe(139);
