@@ -1,10 +1,16 @@
 import { defineConfig } from 'vitest/config';
 import { RoomOrder } from './test/setup/room-order.ts';
 
+/** Tests that compile more than they compute. */
+const kernelRooms = 'test/{ops,model,engine,runtime}/**/*.test.ts';
+
+/** Mesa's software driver compiles in half the time without its optimisation passes; the thorough tests may have them. */
+const quickCompiling = process.env.VOLSAM_OPTIMISED ? {} : { GALLIVM_PERF: 'nopt' };
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
     globalSetup: ['test/setup/install.ts'],
+    setupFiles: ['test/setup/deadline.ts'],
     reporters: ['default', './test/setup/summary.ts'],
     tags: [{ name: 'thorough', description: 'left out of npm test: whole networks in each set of forms, endurance, long compiling' }],
     // A software driver compiles a whole training step in minutes, the first time; nothing is timed by this.
@@ -16,5 +22,9 @@ export default defineConfig({
     isolate: false,
     maxWorkers: 2,
     sequence: { sequencer: RoomOrder },
+    projects: [
+      { extends: true, test: { name: 'kernels', include: [kernelRooms], env: quickCompiling } },
+      { extends: true, test: { name: 'volsam', include: ['test/**/*.test.ts'], exclude: [kernelRooms, '**/node_modules/**'] } },
+    ],
   },
 });

@@ -21,7 +21,7 @@ cp node_modules/webgpu/package.json node_modules/webgpu/index.js "$root/app/node
 cp -r node_modules/webgpu/dist/linux-x64 "$root/app/node_modules/webgpu/dist/"
 cp -r node_modules/benchmark node_modules/lodash node_modules/platform "$root/app/node_modules/"
 loader=$(ldconfig -p | awk '/libvulkan\.so\.1 .*x86-64/ { print $NF; exit }')
-cp "${loader:?libvulkan.so.1 is missing: npm run adapter installs it}" "$root/lib/libvulkan.so.1"
+cp "${loader:?libvulkan.so.1 is missing: npm run driver installs it}" "$root/lib/libvulkan.so.1"
 
 cat > "$root/run" <<'RUN'
 #!/bin/sh

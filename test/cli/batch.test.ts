@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { testFolder } from '../setup/folder.ts';
 import { randomFor } from '../setup/seed.ts';
-import { volsam } from '../setup/volsam.ts';
+import { volsam, type Ended } from '../setup/volsam.ts';
 import { uniform } from '../../src/model/random.ts';
 import { createNifti, formatNifti } from '../../src/formats/nifti.ts';
 import { formatSafetensors } from '../../src/formats/safetensors.ts';
@@ -23,7 +23,10 @@ function hashes(out: string): Record<string, string> {
   return Object.fromEntries(readdirSync(at(out)).sort().map((file) => [file, createHash('sha256').update(readFileSync(join(at(out), file))).digest('hex')]));
 }
 
-beforeAll(() => {
+/** The run that was not interrupted. */
+let whole: Ended;
+
+beforeAll(async () => {
   const weights = syntheticWeights(configs.tiny!);
   writeFileSync(at('tiny.safetensors'), formatSafetensors(new Map([...weights.shapes].map(([name, shape]) => [name, { shape, values: weights.read(name) }])), { config: 'tiny' }));
   mkdirSync(at('data'));
@@ -36,17 +39,19 @@ beforeAll(() => {
   writeFileSync(at('clicks.csv'), ['case,lesion,i,j,k', ...rows, 'broken,a,1,1,1'].join('\n'));
   writeFileSync(join(at('data'), 'broken.nii.gz'), readFileSync(join(at('data'), 'case00.nii.gz')).subarray(0, 3000));
   writeFileSync(join(at('data'), 'silent.nii.gz'), readFileSync(join(at('data'), 'case01.nii.gz')));
+  whole = await run('whole');
 });
 
-test('a run that is killed at a random moment and started again ends with the files of one that was not', async () => {
-  const whole = await run('whole');
+test('a cohort: what is done, what failed and why', () => {
   expect(whole.stderr).toMatch(/broken: failed \(.*broken.nii.gz: .*(cut short|broken)/);
   expect(whole.stderr).toMatch(/silent: failed \(the table of clicks has none for this case\)/);
   expect(whole.stdout).toMatch(/22 cases: 20 done, 0 were done before, 2 failed/);
   expect(whole.status).toBe(2);
-  const expected = hashes('whole');
-  expect(Object.keys(expected).length).toBe(3 * caseCount + 2 + 2);
+  expect(Object.keys(hashes('whole')).length).toBe(3 * caseCount + 2 + 2);
+});
 
+test('a run that is killed at a random moment and started again ends with the files of one that was not', { tags: ['thorough'] }, async () => {
+  const expected = hashes('whole');
   const killed = spawn(process.execPath, ['dist/cli.js', ...args('killed')], { stdio: 'ignore' });
   const random = randomFor('batch');
   const wanted = 1 + random.below(caseCount - 2);

@@ -33,7 +33,8 @@ beforeAll(() => {
   writeFileSync(at('dataset.json'), JSON.stringify({ training: split('train', 3), validation: split('val', 1), test: split('test', 2) }));
 });
 
-const training = (out: string, ...more: string[]) => ['train', '--data', at('dataset.json'), '--config', 'tiny', '--preset', 'kits', '--out', at(out), '--cache', at('cache'), '--no-tune', '--epochs', '2', '--crops-per-case', '6', ...more];
+/** Two clicks a crop: each number of clicks is a plan of its own to compile. */
+const training = (out: string, ...more: string[]) => ['train', '--data', at('dataset.json'), '--config', 'tiny', '--preset', 'kits', '--out', at(out), '--cache', at('cache'), '--no-tune', '--epochs', '2', '--crops-per-case', '6', '--clicks', '2', ...more];
 
 /** A run's log without what the clock tells. */
 function logOf(out: string): Record<string, unknown>[] {
@@ -110,7 +111,7 @@ test('evaluate scores masks of another tool, and says what is wrong with them', 
   expect((await volsam('evaluate', '--data', at('dataset.json'), '--preset', 'kits', '--out', at('none'))).stderr).toMatch(/expected --weights or --predictions/);
 });
 
-test('a run that is killed at any moment leaves its last checkpoint whole', async () => {
+test('a run that is killed at any moment leaves its last checkpoint whole', { tags: ['thorough'] }, async () => {
   const path = at('killed', 'last.safetensors');
   let found = 0;
   for (let attempt = 0; attempt < 6; attempt++) {

@@ -22,7 +22,7 @@ async function losses(trainer: Trainer, steps: number): Promise<number[]> {
 }
 
 for (const [precision, bound] of [['f32', 1e-4], ['f16', 5e-3]] as const) {
-  test(`five losses of AdamW with clipping: ${precision}`, async (context) => {
+  test(`five losses of AdamW with clipping: ${precision}`, { tags: precision === 'f16' ? ['thorough'] : [] }, async (context) => {
     if (precision === 'f16' && !gpu.features.has('shader-f16')) {
       context.skip('this device has no shader-f16');
     }
@@ -62,7 +62,7 @@ test('plans for several numbers of clicks share one arena; other numbers are ref
   expect(gpu.memory.currentBytes).toBe(empty);
 });
 
-test('a gradient that is not finite leaves the weights alone and halves the loss scale', async (context) => {
+test('a gradient that is not finite leaves the weights alone and halves the loss scale', { tags: ['thorough'] }, async (context) => {
   if (!gpu.features.has('shader-f16')) {
     context.skip('this device has no shader-f16');
   }

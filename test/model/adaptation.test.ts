@@ -68,7 +68,7 @@ test('a frozen encoder is one whose adapters add nothing; only what comes after 
   [...found.gradients].filter(([, values]) => Math.hypot(...values) > 1e-7).forEach(([name, values]) => expect(distance(values, expected.gradients.get(name)!), name).toBeLessThan(1e-4));
 });
 
-test('LoRA is a frozen encoder with qkv + up down for qkv; its gradients are the loss\'s slopes', async () => {
+test('LoRA is a frozen encoder with qkv + up down for qkv; its gradients are the loss\'s slopes', { tags: ['thorough'] }, async () => {
   const parts = (name: string, size: number) => (name.includes('.lora_') ? random(name, size) : undefined);
   const lora = weightsOf('lora', parts);
   const { embed, loraRank } = of('lora');

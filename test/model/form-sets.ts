@@ -26,10 +26,12 @@ const named = (form: string): ChooseForm => (shape, forms, traits) => forms.find
 /** Each shape takes one of its forms, as its name has it: one network meets all of them, and each beside the others. */
 const mixed: ChooseForm = (shape, forms) => forms[randomOf(shape).below(forms.length)]!;
 
+export const mixedForms = 'mixed forms';
+
 /** Every set but the device's own runs in one precision: the other one is held op by op. */
 export const formSets: readonly FormSet[] = [
   { name: 'the device\'s own forms', precisions: ['f32', 'f16'], thorough: false, on: (gpu) => gpu },
-  { name: 'mixed forms', precisions: ['f32'], thorough: false, on: asGpu(mixed) },
+  { name: mixedForms, precisions: ['f32'], thorough: false, on: asGpu(mixed) },
   { name: 'tiled forms', precisions: ['f32'], thorough: true, on: asGpu(named('')) },
   { name: 'forms straight from memory', precisions: ['f32'], thorough: true, on: asGpu(named('.registers')) },
   { name: 'matrix units', precisions: ['f16'], thorough: true, on: asGpu(named('.subgroup-matrix')), isMissing: ({ adapter }) => adapter.matrixSide === undefined },

@@ -8,7 +8,7 @@ const cases = [
   { name: 'odd', shape: [3, 5, 7, 12], outWidth: 20 },
   { name: 'one token', shape: [1, 1, 1, 4], outWidth: 4 },
   { name: 'few outputs', shape: [4, 3, 17, 8], outWidth: 4 },
-  { name: 'more tiles than an axis has workgroups', shape: [64, 128, 130, 4], outWidth: 4 },
+  { name: 'more tiles than an axis has workgroups', shape: [64, 128, 130, 4], outWidth: 4, thorough: true },
 ] as const;
 
 /** Outputs that are compared: all of a small result, and every 211th of a large one. */

@@ -11,7 +11,7 @@ const cases = [
   { name: 'norm', tokens: 70, inWidth: 40, outWidth: 132, activation: 'none', bias: true, residual: false, norm: true },
   { name: 'odd, padded norm', tokens: 9, inWidth: 20, outWidth: 12, activation: 'gelu', bias: true, residual: true, norm: true, channels: 17 },
   { name: 'GELU', tokens: 50, inWidth: 8, outWidth: 36, activation: 'gelu', bias: true, residual: false, scale: 4 },
-  { name: 'more tiles than an axis has workgroups', tokens: 16 * 65535 + 5, inWidth: 4, outWidth: 4, activation: 'none', bias: false, residual: false },
+  { name: 'more tiles than an axis has workgroups', tokens: 16 * 65535 + 5, inWidth: 4, outWidth: 4, activation: 'none', bias: false, residual: false, thorough: true },
 ] as const;
 
 opSuite('linear', cases, async (gpu, target, size, draw) => {

@@ -9,7 +9,7 @@ beforeAll(async () => {
 });
 afterAll(() => browser.close());
 
-test('taps, logits, loss and all gradients', async () => {
+test('taps, logits, loss and all gradients', { tags: ['thorough'] }, async () => {
   const page = await openModule(browser, 'test/web/goldens.page.ts');
   const { adapter, taps, loss, gradients } = await page.evaluate('goldenErrors()') as Awaited<ReturnType<typeof goldenErrors>>;
   const worst = (errors: Record<string, number>) => Object.entries(errors).reduce((a, b) => (b[1] > a[1] ? b : a));

@@ -214,7 +214,7 @@ test('files that are none get a sentence each, and what is open stays', async ()
   expect(await status()).toMatch(/ml/);
 });
 
-test('three steps of teaching lower the loss, and give the trained tensors', async () => {
+test('three steps of teaching lower the loss, and give the trained tensors', { tags: ['thorough'] }, async () => {
   const tiny = configs.tiny!;
   const file = formatSafetensors(new Map([...parameterShapes(tiny)].map(([name, shape]) => [name, { shape, values: syntheticWeights(tiny).read(name) }])), { config: 'tiny' });
   await drop([{ name: 'tiny.safetensors', bytes: file }]);
