@@ -1,11 +1,9 @@
 import { defineConfig } from 'vitest/config';
+import { quickCompiling } from './test/setup/quick-compiling.ts';
 import { RoomOrder } from './test/setup/room-order.ts';
 
 /** Tests that compile more than they compute. */
-const kernelRooms = 'test/{ops,model,engine,runtime}/**/*.test.ts';
-
-/** Mesa's software driver compiles in half the time without its optimisation passes; the thorough tests may have them. */
-const quickCompiling = process.env.VOLSAM_OPTIMISED ? {} : { GALLIVM_PERF: 'nopt' };
+const compiling = ['test/{ops,model,engine,runtime,teaching}/**/*.test.ts', 'test/cli/{train,batch,profile}.test.ts', 'test/node/torch.test.ts'];
 
 export default defineConfig({
   test: {
@@ -23,8 +21,8 @@ export default defineConfig({
     maxWorkers: 2,
     sequence: { sequencer: RoomOrder },
     projects: [
-      { extends: true, test: { name: 'kernels', include: [kernelRooms], env: quickCompiling } },
-      { extends: true, test: { name: 'volsam', include: ['test/**/*.test.ts'], exclude: [kernelRooms, '**/node_modules/**'] } },
+      { extends: true, test: { name: 'compiling', include: compiling, env: quickCompiling } },
+      { extends: true, test: { name: 'computing', include: ['test/**/*.test.ts'], exclude: [...compiling, '**/node_modules/**'] } },
     ],
   },
 });

@@ -12,7 +12,7 @@ const minifiedKernels: Plugin = {
   name: 'minified kernels',
   setup: ({ onLoad }) => onLoad({ filter: /kernels[\\/]generated\.ts$/ }, ({ path }) => ({
     loader: 'ts',
-    contents: readFileSync(path, 'utf8').replace(/^(const \w+Source = )(".*");$/gm, (_, start: string, text: string) => `${start}${JSON.stringify(minifyWgsl(JSON.parse(text) as string))};`),
+    contents: readFileSync(path, 'utf8').replace(/^const \w+(Source|Shared) = .*;$/gm, (line) => line.replace(/"(?:[^"\\]|\\.)*"/g, (text) => JSON.stringify(minifyWgsl(JSON.parse(text) as string)))),
   })),
 };
 

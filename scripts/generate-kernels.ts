@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { WgslReflect, type ArrayInfo, type FunctionInfo, type TemplateInfo, type TypeInfo } from 'wgsl_reflect/wgsl_reflect.module.js';
 import { specialised, type Binding, type Element, type Needs, type Tile } from '../src/kernels/kernel.ts';
-import { withBlocks } from './shared-blocks.ts';
+import { sharedBlocks, withBlocks } from './shared-blocks.ts';
 
 const folder = new URL('../kernels/', import.meta.url);
 
@@ -82,6 +82,22 @@ function checkForm(base: Reflected, form: Reflected): void {
   if (asked) {
     throw new Error(`kernels/${form.name}.wgsl: override ${asked.name} has no default; as a form of ${base.name} it is given ${given.join(', ')}`);
   }
+}
+
+const sharedName = (name: string) => `${camelCase(name)}Shared`;
+
+/** The source as its parts: shared text is in the bundle once. Indented blocks are written out. */
+function sourceExpression(source: string): string {
+  const lines = source.split('\n');
+  const parts: string[] = [];
+  let from = 0;
+  for (const { name, first, last } of sharedBlocks(source)) {
+    if (lines[first]!.startsWith('//')) {
+      parts.push(JSON.stringify(`${lines.slice(from, first + 1).join('\n')}\n`), sharedName(name));
+      from = last;
+    }
+  }
+  return [...parts, JSON.stringify(lines.slice(from).join('\n'))].join(' + ');
 }
 
 function camelCase(name: string): string {
@@ -168,9 +184,12 @@ function checkBlocks(write: boolean): void {
 const files = readdirSync(folder).filter((file) => file.endsWith('.wgsl')).sort();
 checkBlocks(process.argv.includes('--write'));
 const head = '// Made by scripts/generate-kernels.ts from kernels/*.wgsl; changes here are lost.\nimport type { Kernel } from \'./kernel.ts\';';
-const sources = files.map((file) => `const ${camelCase(file.replace(/\.wgsl$/, ''))}Source = ${JSON.stringify(readFileSync(new URL(file, folder), 'utf8'))};`);
+const sources = files.map((file) => `const ${camelCase(file.replace(/\.wgsl$/, ''))}Source = ${sourceExpression(readFileSync(new URL(file, folder), 'utf8'))};`);
+const named = readdirSync(new URL('shared/', folder)).map((file) => file.replace(/\.wgsl$/, '')).sort();
+const shared = named.filter((name) => sources.some((text) => text.includes(` ${sharedName(name)} `)))
+  .map((name) => `const ${sharedName(name)} = ${JSON.stringify(sharedText(name))};`);
 const all = files.flatMap(kernelsIn);
 // Measured choices hold for these kernels only.
-const version = createHash('sha256').update(sources.join('')).digest('hex').slice(0, 16);
+const version = createHash('sha256').update(files.map((file) => readFileSync(new URL(file, folder), 'utf8')).join('')).digest('hex').slice(0, 16);
 writeFileSync(new URL('../src/kernels/version.ts', import.meta.url), `// Made by scripts/generate-kernels.ts from all kernels' sources.\nexport const kernelsVersion = '${version}';\n`);
-writeFileSync(new URL('../src/kernels/generated.ts', import.meta.url), `${[head, ...sources, ...all.map(({ text }) => text), ...formLists(all)].join('\n\n')}\n`);
+writeFileSync(new URL('../src/kernels/generated.ts', import.meta.url), `${[head, ...shared, ...sources, ...all.map(({ text }) => text), ...formLists(all)].join('\n\n')}\n`);

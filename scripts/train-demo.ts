@@ -1,4 +1,4 @@
-// Makes weights/demo anew: phantoms, a random frozen encoder, fine-tuning, export, and the scores on 20 held-out cases.
+// Makes weights/demo again: phantoms, a random frozen encoder, fine-tuning, export, and the scores on 20 held-out cases.
 //   npm run train:demo [-- --resume]
 // About half an hour on two cores with a software driver; a GPU needs a few minutes.
 import { execFileSync } from 'node:child_process';

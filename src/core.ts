@@ -2,10 +2,11 @@
  * volsam's engine by itself: runtime, ops, model, weights and trainer, without any dependency and without Node. A host hands
  * it a device, its own or a fresh one; volumes and probabilities may stay on the GPU.
  */
+export type { MemoryNeed } from './engine/memory-need.ts';
 export { openDevice, useDevice, type UseDeviceOptions } from './runtime/open-device.ts';
 export type { AdapterDescription, Gpu, MemoryAccount } from './runtime/gpu.ts';
 export { createTuning, type OpenOptions, type Tuning, type TuningStore } from './runtime/tuner.ts';
-export { Sam3D, type Embedding, type MemoryNeed, type PredictOptions, type Sam3DOptions } from './engine/sam3d.ts';
+export { Sam3D, type Embedding, type PredictOptions, type Sam3DOptions } from './engine/sam3d.ts';
 export { keepModel, type KeptModel, type KeptModelOptions } from './engine/kept-model.ts';
 export { Trainer, type Example, type ExampleInput, type StepResult, type TrainerOptions, type TrainerState } from './engine/trainer.ts';
 export type { Gradients } from './engine/gradients.ts';

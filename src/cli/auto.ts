@@ -54,10 +54,11 @@ async function auto(given: AutoOptions): Promise<void> {
 }
 
 export function addAuto(program: Command): void {
-  addResults(addModel(addMemory(addTuning(program.command('auto')))))
+  const command = program.command('auto')
     .description('segment a whole volume without clicks, by sliding windows of the network\'s crop; of a model that was trained without clicks (the published ones: --config \'{"crop": 256}\')')
     .requiredOption('--image <file or folder>', 'CT or MR volume: NIfTI, NRRD, MetaImage, or a folder with a DICOM series')
     .option('--overlap <share>', 'of two neighbouring windows', numberFrom(0, false), 0.5)
     .option('--json', 'one JSON object instead of sentences')
     .action(auto);
+  addTuning(addMemory(addResults(addModel(command))));
 }

@@ -20,7 +20,7 @@ interface BatchArguments {
   readonly preset: string;
   readonly out: string;
   readonly shard: { readonly index: number; readonly count: number };
-  readonly follow: boolean;
+  readonly follow?: boolean;
   readonly precision: Precision;
   readonly maxMemory?: number;
   readonly tune: boolean;
@@ -36,7 +36,7 @@ async function batch(given: BatchArguments): Promise<void> {
   try {
     const sam = await Sam3D.create(gpu, weights, given);
     checkMemory(gpu, sam, Math.max(1, ...cases.flatMap(({ clicks }) => clicks?.byLesion.map((own) => own.length) ?? [])), given.maxMemory);
-    await runBatch(sam, cases, { folder: given.out, preset, weightsSha256: file.sha256, follow: given.follow }, (name, outcome, reason) => {
+    await runBatch(sam, cases, { folder: given.out, preset, weightsSha256: file.sha256, follow: given.follow ?? false }, (name, outcome, reason) => {
       counts[outcome]++;
       console.error(`${counts.done + counts.failed + counts.skipped} of ${cases.length}  ${name}: ${outcome}${reason === undefined ? '' : ` (${reason})`}`);
     });
@@ -57,12 +57,13 @@ function parseShard(text: string): BatchArguments['shard'] {
 }
 
 export function addBatch(program: Command): void {
-  addModel(addMemory(addTuning(program.command('batch'))))
+  const command = program.command('batch')
     .description('segment many cases by a table of clicks; a second run skips what is done')
     .requiredOption('--data <folder or file>', 'a folder of volumes (files, or folders with a DICOM series each), or a dataset.json')
     .requiredOption('--clicks <file>', 'CSV with the columns case and i, j, k (voxels) or x, y, z (millimetres in RAS), and lesion where a case has several')
     .requiredOption('--out <folder>', 'a mask, a picture and a record for each case, summary.csv and report.html')
     .option('--shard <i/n>', 'only every n-th case from the i-th on, counted from 0: for Slurm arrays and Kubernetes indexed jobs', parseShard, { index: 0, count: 1 })
-    .option('--follow', 'move the crop along a lesion that touches its border', false)
+    .option('--follow', 'move the crop along a lesion that touches its border')
     .action(batch);
+  addTuning(addMemory(addModel(command)));
 }

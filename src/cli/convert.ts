@@ -8,7 +8,7 @@ export function addConvert(program: Command): void {
     .description('a PyTorch checkpoint of the adapted network, or of SAM, to safetensors')
     .argument('<file>', '.pth or .pth.tar, as torch.save writes it')
     .requiredOption('-o, --output <file>', 'safetensors')
-    .option('--config <name or JSON>', 'where shapes do not tell all of it', parseConfig)
+    .option('--config <name or JSON>', 'what the tensors\' shapes do not show, such as {"crop": 256}', parseConfig)
     .action(async (file: string, { output, config }: { output: string; config?: string }) => {
       const { kind, tensors, parameters, unused } = await convertTorch(file, output, config);
       console.log(`${output}: ${tensors} tensors of ${kind}, ${(parameters / 1e6).toFixed(2)} M parameters; ${unused.length} that are not used were left out`);

@@ -12,7 +12,7 @@ export function addTuning(command: Command): Command {
 export function addModel(command: Command): Command {
   return command
     .requiredOption('--weights <file>', 'safetensors, or a PyTorch checkpoint of the adapted network')
-    .option('--config <name or JSON>', 'what neither the shapes of its tensors nor its metadata tell, such as {"crop": 256}', parseConfig)
+    .option('--config <name or JSON>', 'what the weights file does not say, such as {"crop": 256}', parseConfig)
     .requiredOption('--preset <name or file>', `${Object.keys(presets).join(', ')}, or a JSON file`)
     .option('--precision <type>', 'f32 or f16', parsePrecision, 'f32');
 }

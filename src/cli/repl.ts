@@ -114,8 +114,9 @@ async function repl(given: ReplOptions): Promise<void> {
 }
 
 export function addRepl(program: Command): void {
-  addModel(addTuning(program.command('repl')))
+  const command = program.command('repl')
     .description('a session at the terminal: click after click, with the crop kept on the GPU')
     .requiredOption('--image <file or folder>', 'CT or MR volume')
     .action(repl);
+  addTuning(addModel(command));
 }

@@ -27,7 +27,7 @@ interface SegmentOptions extends Outputs {
   readonly config?: string;
   readonly preset: string;
   readonly world?: boolean;
-  readonly follow: boolean;
+  readonly follow?: boolean;
   readonly precision: Precision;
   readonly maxMemory?: number;
   readonly json?: boolean;
@@ -57,7 +57,7 @@ export async function segment(given: SegmentOptions): Promise<Summary> {
   checkOutputs(given);
   const started = performance.now();
   const { image } = given;
-  const options = { precision: given.precision, config: given.config, follow: given.follow, tune: given.tune };
+  const options = { precision: given.precision, config: given.config, follow: given.follow ?? false, tune: given.tune };
   const [volume, file, preset, clicksFile] = [await readVolume(image), await readHashedWeights(given.weights), await presetNamed(given.preset), await clicksOf(given)];
   const weights = withConfig(file.weights, given.config);
   checkOutputs(given, volume);
@@ -98,17 +98,18 @@ function parseClick(text: string, before: number[][] = []): number[][] {
 }
 
 export function addSegment(program: Command): void {
-  addResults(addModel(addMemory(addTuning(program.command('segment')))))
+  const command = program.command('segment')
     .description('segment lesions by clicks in a volume')
     .requiredOption('--image <file or folder>', 'CT or MR volume: NIfTI, NRRD, MetaImage, or a folder with a DICOM series')
     .option('--click <i,j,k>', 'voxel of the file as stored, as viewers show it; may be given again, for the same lesion', parseClick)
     .option('--clicks <file>', 'instead: clicks of one or several lesions, as JSON, or as 3D Slicer\'s .mrk.json')
     .option('--world', 'clicks are millimetres in RAS')
-    .option('--follow', 'move the crop along a lesion that touches its border', false)
+    .option('--follow', 'move the crop along a lesion that touches its border')
     .option('--overlay <file>', 'also a PNG of the three planes through the first click')
     .option('--json', 'one JSON object instead of a sentence')
     .action(async (options: SegmentOptions) => {
       const summary = await segment(options);
       console.log(options.json ? JSON.stringify(summary) : describeSummary(summary));
     });
+  addTuning(addMemory(addResults(addModel(command))));
 }

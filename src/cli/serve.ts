@@ -56,9 +56,9 @@ export function addServe(program: Command): void {
     .option('--port <number>', 'of the server; 0 takes a free one', numberFrom(0, true), 8080)
     .option('--host <address>', 'where it listens; browsers give WebGPU to localhost and to https only', '127.0.0.1')
     .option('--api', 'an HTTP service instead of the page')
-    .option('--token <text>', 'with --api: what requests have to carry; made up where others can reach the service and none is given')
+    .option('--token <text>', 'with --api: the bearer token that every request needs; drawn at random if others can reach the service and none is given')
     .option('--weights <file>', 'with --api: safetensors, or a PyTorch checkpoint')
-    .option('--config <name or JSON>', 'with --api: what the weights\' file does not tell', parseConfig)
+    .option('--config <name or JSON>', 'with --api: what the weights file does not say', parseConfig)
     .option('--preset <name or file>', 'with --api: how images are prepared')
     .option('--precision <type>', 'with --api: f32 or f16', parsePrecision, 'f32')
     .action(serve);

@@ -1,7 +1,4 @@
 /** The model on a device: crop and clicks in, logits out. */
-import type { Recording } from '../runtime/compilation.ts';
-import { arenaSizes } from '../runtime/lifetimes.ts';
-import { recordEncode, recordDecode } from './recordings.ts';
 import { checkPoints, checkPrecision, checkTarget, checkVolume, type Point, type VolumeInput } from './inputs.ts';
 import { configOf, type Config } from '../model/config.ts';
 import { uploadWeights, type Weights } from '../model/weights.ts';
@@ -9,11 +6,13 @@ import type { TensorFile } from '../formats/safetensors.ts';
 import type { Precision } from '../kernels/kernel.ts';
 import { createSlots, type Slots } from './slots.ts';
 import { tapValue, type TapValue } from './taps.ts';
+import { createKeptPlans, type ClickPlan, type KeptPlans } from './kept-plans.ts';
+import { memoryNeedOf, type MemoryNeed } from './memory-need.ts';
 import { createTurns } from './turns.ts';
 import { fillVolume } from './volume-slot.ts';
 import { gradientsOf, type Gradients } from './gradients.ts';
 import { InputError } from '../runtime/errors.ts';
-import { finishTunedPlan, type TunableGpu } from '../runtime/tuner.ts';
+import type { TunableGpu } from '../runtime/tuner.ts';
 import type { Plan, ReplayOptions } from '../runtime/plan.ts';
 import { targetOf, type RecordingTarget } from '../runtime/recorder.ts';
 import { bufferOf, createTensor, destroyTensor, readTensor, tensorsIn, writeTensor, type Tensor } from '../runtime/tensor.ts';
@@ -24,20 +23,10 @@ export interface Sam3DOptions {
 }
 
 export interface PredictOptions {
-  /** Told the floating-point operations done and in all. */
+  /** Gets the floating-point operations done and in all. */
   readonly progress?: ((done: number, total: number) => void) | undefined;
   /** Ends the call, by the signal's reason, before the next submission to the GPU; the model goes on working. */
   readonly signal?: AbortSignal | undefined;
-}
-
-/** GPU memory that a prediction takes, in bytes. */
-export interface MemoryNeed {
-  readonly weights: number;
-  /** What goes in and comes out, and what passes from the encoder to the decoder. */
-  readonly slots: number;
-  readonly encoder: number;
-  readonly decoder: number;
-  readonly total: number;
 }
 
 /** A crop that has been through the encoder; it stays on the GPU until disposed of. */
@@ -48,12 +37,6 @@ export interface Embedding {
   [Symbol.dispose](): void;
 }
 
-interface ClickPlan {
-  /** Null is the automatic variant. */
-  readonly points: Tensor<'f32'> | null;
-  readonly plan: Plan;
-}
-
 export class Sam3D {
   readonly config: Config;
   readonly precision: Precision;
@@ -62,9 +45,7 @@ export class Sam3D {
   readonly #weights: Weights;
   readonly #ownsWeights: boolean;
   readonly #slots: Slots;
-  #encodePlan: Plan | undefined;
-  /** One is kept: a plan's arena is large, and a session seldom changes its number of clicks back and forth. */
-  #clickPlan: ClickPlan | undefined;
+  readonly #plans: KeptPlans;
   /** Calls share plans and slots, and so run one after another. */
   readonly #inTurn = createTurns();
 
@@ -76,6 +57,7 @@ export class Sam3D {
     this.#weights = weights;
     this.#slots = createSlots(gpu, config, target.precision);
     this.#target = target;
+    this.#plans = createKeptPlans(gpu, target, config, weights, this.#slots);
   }
 
   /**
@@ -120,7 +102,7 @@ export class Sam3D {
   async embed(volume: VolumeInput, options: PredictOptions = {}): Promise<Embedding> {
     checkVolume(volume, this.config.crop);
     return this.#inTurn(async () => {
-      await this.#encode(await this.#encodePlanned(), volume, options);
+      await this.#encode(await this.#plans.encode(), volume, options);
       const [feature, shared] = [this.#slots.feature, this.#slots.shared].map((slot) =>
         createTensor(this.#gpu, 'embedding', 'stored', this.precision, slot.shape));
       const dispose = () => [feature!, shared!].forEach((tensor) => destroyTensor(this.#gpu, tensor));
@@ -165,8 +147,8 @@ export class Sam3D {
     const readers = (wanted: readonly string[]) => new Map(wanted.map((name) => [name, (values: Float32Array, tensor: Tensor) =>
       visit(name, tapValue(this.config, name, values, tensor))]));
     await this.#inTurn(async () => {
-      await this.#encode(await this.#encodePlanned(), volume, { taps: readers(names.filter((name) => !ofDecoder(name))), progress, signal });
-      await this.#decode(await this.#clickPlanned(points), points, { taps: readers(names.filter(ofDecoder)), signal });
+      await this.#encode(await this.#plans.encode(), volume, { taps: readers(names.filter((name) => !ofDecoder(name))), progress, signal });
+      await this.#decode(await this.#plans.click(points), points, { taps: readers(names.filter(ofDecoder)), signal });
     });
   }
 
@@ -185,19 +167,12 @@ export class Sam3D {
   /** Frees every buffer that the model holds; embeddings are disposed of by themselves. */
   dispose(): void {
     new Set([...(this.#ownsWeights ? tensorsIn(this.#weights) : []), ...tensorsIn(this.#slots)]).forEach((tensor) => destroyTensor(this.#gpu, tensor));
-    this.#encodePlan?.dispose();
-    this.#dropClickPlan();
+    this.#plans.dispose();
   }
 
   /** What a prediction takes on the GPU, by its plan; nothing is allocated for the answer. @param points clicks of one call; 0 is the automatic variant */
   memoryNeed(points: number): MemoryNeed {
-    const bytesOf = (value: unknown) => tensorsIn(value).reduce((sum, { bytes }) => sum + bytes, 0);
-    const placed = points > 0 ? { ...this.#slots.logits, shape: [points, 3], bytes: 12 * points } : null;
-    const arena = (recording: Recording) => arenaSizes([recording]).reduce((sum, bytes) => sum + bytes, 0);
-    const [weights, slots] = [bytesOf(this.#weights), bytesOf(this.#slots)];
-    const encoder = arena(recordEncode(this.#target, this.config, this.#weights, this.#slots));
-    const decoder = arena(recordDecode(this.#target, this.config, this.#weights, { ...this.#slots, points: placed }));
-    return { weights, slots, encoder, decoder, total: weights + slots + encoder + decoder };
+    return memoryNeedOf(this.#target, this.config, this.#weights, this.#slots, points);
   }
 
   [Symbol.dispose](): void {
@@ -207,19 +182,19 @@ export class Sam3D {
   /** Records what `predict` runs, without running it: for profiling. @throws as `predict` */
   async record(points: readonly Point[] | null): Promise<readonly Plan[]> {
     checkPoints(points, this.config.crop);
-    return this.#inTurn(async () => [await this.#encodePlanned(), (await this.#clickPlanned(points)).plan]);
+    return this.#inTurn(async () => [await this.#plans.encode(), (await this.#plans.click(points)).plan]);
   }
 
   /** The plans recorded so far, for profiling. */
   get plans(): readonly Plan[] {
-    return [this.#encodePlan, this.#clickPlan?.plan].filter((plan) => plan !== undefined);
+    return this.#plans.recorded;
   }
 
   async #predictInto<T>(volume: VolumeInput, points: readonly Point[] | null, { progress, signal }: PredictOptions, read: () => Promise<T>): Promise<T> {
     checkVolume(volume, this.config.crop);
     checkPoints(points, this.config.crop);
     return this.#inTurn(async () => {
-      const [encodePlan, clickPlan] = [await this.#encodePlanned(), await this.#clickPlanned(points)];
+      const [encodePlan, clickPlan] = [await this.#plans.encode(), await this.#plans.click(points)];
       const total = encodePlan.operations + clickPlan.plan.operations;
       await this.#encode(encodePlan, volume, { signal, progress: progress && ((done) => progress(done, total)) });
       await this.#decode(clickPlan, points, { signal, progress: progress && ((done) => progress(encodePlan.operations + done, total)) });
@@ -234,41 +209,9 @@ export class Sam3D {
     }
     return this.#inTurn(async () => {
       await this.#copyAll([[embedding.feature, this.#slots.feature], [embedding.shared, this.#slots.shared]]);
-      await this.#decode(await this.#clickPlanned(points), points, options);
+      await this.#decode(await this.#plans.click(points), points, options);
       return read();
     });
-  }
-
-  async #encodePlanned(): Promise<Plan> {
-    this.#encodePlan ??= await finishTunedPlan(this.#gpu, recordEncode(this.#target, this.config, this.#weights, this.#slots));
-    return this.#encodePlan;
-  }
-
-  async #clickPlanned(points: readonly Point[] | null): Promise<ClickPlan> {
-    const kept = this.#clickPlan;
-    if (kept && (kept.points?.shape[0] ?? null) === (points?.length ?? null)) {
-      return kept;
-    }
-    this.#dropClickPlan();
-    const tensor = points && createTensor(this.#gpu, 'points', 'f32', this.precision, [points.length, 3]);
-    try {
-      const plan = await finishTunedPlan(this.#gpu, recordDecode(this.#target, this.config, this.#weights, { ...this.#slots, points: tensor }));
-      this.#clickPlan = { points: tensor, plan };
-      return this.#clickPlan;
-    } catch (error) {
-      if (tensor) {
-        destroyTensor(this.#gpu, tensor);
-      }
-      throw error;
-    }
-  }
-
-  #dropClickPlan(): void {
-    this.#clickPlan?.plan.dispose();
-    if (this.#clickPlan?.points) {
-      destroyTensor(this.#gpu, this.#clickPlan.points);
-    }
-    this.#clickPlan = undefined;
   }
 
   async #encode(plan: Plan, volume: VolumeInput, options?: ReplayOptions): Promise<void> {

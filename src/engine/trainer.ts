@@ -125,7 +125,7 @@ export class Trainer {
     return done;
   }
 
-  /** The model with the weights as they are now; made anew it costs an arena, so keep one for a validation. */
+  /** The model with the weights as they are now; each call allocates an arena, so reuse the model. */
   model(): Sam3D {
     return Sam3D.over(this.#gpu, this.config, this.precision, this.#weights);
   }

@@ -21,7 +21,7 @@ interface Markup {
   readonly controlPoints?: readonly { readonly label?: string; readonly position?: unknown }[];
 }
 
-/** Points of one list that share a label are clicks of one lesion; Slicer labels every point anew by itself. */
+/** Points of one list that share a label are clicks of one lesion; Slicer gives every point a label of its own. */
 function fromMarkups(markups: readonly Markup[], file: string): ClicksFile {
   const byLesion = markups.flatMap(({ coordinateSystem = 'LPS', controlPoints = [] }, list) => {
     if (coordinateSystem !== 'LPS' && coordinateSystem !== 'RAS') {

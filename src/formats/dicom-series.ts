@@ -55,10 +55,10 @@ export function checkedSeries(unsorted: readonly DicomFile[], file: string): Dic
   }
   const way = slices.length > 1 ? less(slices.at(-1)!.position, slices[0]!.position) : normal;
   const tiltDegrees = (Math.acos(Math.min(1, dot(way, normal) / Math.hypot(...way))) * 180) / Math.PI;
-  return { slices, tiltDegrees, ...told(slices, tiltDegrees) };
+  return { slices, tiltDegrees, ...remarksOn(slices, tiltDegrees) };
 }
 
-function told(slices: readonly DicomFile[], tiltDegrees: number): Pick<DicomSeries, 'summary' | 'warnings'> {
+function remarksOn(slices: readonly DicomFile[], tiltDegrees: number): Pick<DicomSeries, 'summary' | 'warnings'> {
   const rescales = new Set(slices.map(({ rescale }) => (rescale ? `${rescale.slope} x ${rescale.intercept < 0 ? '-' : '+'} ${Math.abs(rescale.intercept)}` : 'none')));
   const summary = `${slices.length} slices of ${slices[0]!.columns} x ${slices[0]!.rows}, by position; rescaled by ${rescales.size > 1 ? 'each slice\'s own slope and intercept' : [...rescales][0]}`;
   const warnings: string[] = [];

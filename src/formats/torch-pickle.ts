@@ -50,7 +50,7 @@ function rebuiltTensor(storage: Storage, offset: unknown, shape: unknown, stride
 /** What stands for a value that no weight needs, such as a numpy scalar. */
 const ignored = () => ({ kind: 'ignored' });
 
-/** Everything that a state dict names, made anew for each file: what a file changes, it changes for itself alone. */
+/** Everything that a state dict names, a fresh copy for each file: what a file changes, it changes for itself alone. */
 function allowedNames(): ReadonlyMap<string, (...args: never[]) => unknown> {
   const storages = Object.entries(storageTypes).map(([name, { dtype }]) => [`torch.${name}`, () => dtype] as const);
   return new Map<string, (...args: never[]) => unknown>([

@@ -1,6 +1,6 @@
 /**
  * A person's work on one image: clicks come one by one, the crop that was clicked in last stays encoded on the GPU, and a
- * lost device is opened anew by the next click.
+ * lost device is reopened by the next click.
  */
 import { readCrop, writeCropBox } from '../volume/resampling.ts';
 import type { NiftiImage } from '../formats/nifti.ts';
@@ -21,7 +21,7 @@ export type Stage = 'opening' | 'resampling' | 'encoding' | 'decoding' | 'writin
 export type SessionOptions = KeptModelOptions;
 
 export interface SegmentOptions {
-  /** Told the stage, and how much of it is done, from 0 to 1. */
+  /** Gets the stage, and how much of it is done, from 0 to 1. */
   readonly progress?: (stage: Stage, share: number) => void;
   readonly signal?: AbortSignal | undefined;
 }

@@ -16,7 +16,7 @@ const growth = 4;
 export interface Pace {
   /** Operations that the next submission should have. */
   operations(): number;
-  /** Tells of a submission that has ended; times in milliseconds. */
+  /** Learns from a submission that has ended; times in milliseconds. */
   finished(operations: number, submitted: number, ended: number): void;
 }
 
@@ -31,7 +31,7 @@ export function createPace(software: boolean): Pace {
       const milliseconds = Math.max(ended - Math.max(submitted, lastEnded), 0.01);
       lastEnded = ended;
       if (operations < first) {
-        return; // the end of a plan, or up to a tap: too little to tell
+        return; // the end of a plan, or up to a tap: too little to learn from
       }
       next = Math.max(first, Math.min((operations / milliseconds) * meantMilliseconds, growth * next));
     },

@@ -8,9 +8,9 @@ import { createPace, operationsOf, submissionEnd } from './pace.ts';
 import { readRange, type Tensor } from './tensor.ts';
 
 export interface ReplayOptions {
-  /** Told the values of each named intermediate as the replay reaches it. */
+  /** Gets the values of each named intermediate as the replay reaches it. */
   readonly taps?: ReadonlyMap<string, (values: Float32Array, tensor: Tensor) => void>;
-  /** Told the floating-point operations done and in all, as the GPU finishes them. */
+  /** Gets the floating-point operations done and in all, as the GPU finishes them. */
   readonly progress?: ((done: number, total: number) => void) | undefined;
   /** Ends the replay before its next submission. */
   readonly signal?: AbortSignal | undefined;

@@ -13,7 +13,7 @@ export interface Traffic {
   readonly moves: number;
 }
 
-/** A tensor's range, by which views of one memory are told apart. */
+/** A tensor's range, which distinguishes views of one memory. */
 function rangeOf({ offsetBytes, bytes }: Tensor): string {
   return `${offsetBytes} ${bytes}`;
 }

@@ -30,7 +30,7 @@ export type TunableGpu = Gpu & { readonly tuning?: Tuning | undefined };
 export interface OpenOptions {
   /** Times the kernels' forms on a model's first use of the device, for a few seconds, and keeps the choice; true by default. */
   readonly tune?: boolean;
-  /** Told what was timed, and how long it took. */
+  /** Gets what was timed, and how long it took. */
   readonly report?: (text: string) => void;
 }
 

@@ -16,7 +16,7 @@ export interface TeachingOptions {
   readonly learningRate?: number;
   /** Fixes the crops and clicks that are drawn. */
   readonly seed?: string;
-  /** Told each step's loss as it is read. */
+  /** Gets each step's loss as it is read. */
   readonly report?: (step: number, loss: number) => void;
   /** Ends the teaching behind a step; what was learned until then is returned. */
   readonly signal?: AbortSignal | undefined;

@@ -1,4 +1,4 @@
-/** One colour a lesion, told apart by people who see no red or green too (Okabe and Ito's). */
+/** One colour a lesion, which people who see no red or green can distinguish too (Okabe and Ito's). */
 const palette: readonly (readonly [number, number, number])[] = [
   [230, 159, 0], [86, 180, 233], [0, 158, 115], [240, 228, 66], [0, 114, 178], [213, 94, 0], [204, 121, 167],
 ];

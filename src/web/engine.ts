@@ -58,7 +58,7 @@ function whole(): { image: NiftiImage; weights: TensorFile } {
   return { image, weights };
 }
 
-/** The session that the image, weights and preset ask for, made anew where one of them is new. */
+/** The session that the image, weights and preset ask for, a fresh one where one of them has changed. */
 function currentSession(): Session {
   const now = whole();
   if (!session) {

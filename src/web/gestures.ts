@@ -1,6 +1,6 @@
 /** Files that are dropped on the page, and its keys. */
 
-/** @param over told whether files are held over the page */
+/** @param over gets whether files are held over the page */
 export function listenToFiles(open: (files: Iterable<File>) => void, over: (isOver: boolean) => void): void {
   const holdsFiles = (event: DragEvent) => event.dataTransfer?.types.includes('Files') ?? false;
   window.addEventListener('dragover', (event) => {

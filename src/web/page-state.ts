@@ -5,7 +5,7 @@ import type { Tool } from './case-view.ts';
 
 export interface Work {
   readonly what: string;
-  /** From 0 to 1; undefined where it cannot be told. */
+  /** From 0 to 1; undefined where it is not known. */
   readonly share: number | undefined;
   readonly cancellable: boolean;
 }

@@ -1,9 +1,9 @@
-/** What is said when something fails: what happened, and what to do. */
+/** The sentence for a failure: what happened, and what to do. */
 
 /** What helps, by the error's name; errors lose their class on their way out of the worker. */
 const advice: Readonly<Record<string, string>> = {
   AdapterError: 'Use a current Chrome, Edge, Safari or Firefox, and see that hardware acceleration is turned on.',
-  DeviceLostError: 'Click again: the GPU is opened anew, and the image and your lesions are still here.',
+  DeviceLostError: 'Click again: the GPU is opened again, and the image and your lesions are still here.',
   InputError: '',
 };
 

@@ -93,7 +93,7 @@ async function currentVersion(url: string): Promise<string | undefined> {
 
 /**
  * Downloads, unless what is kept is still what the server has, or no server answers.
- * @param report told the bytes so far, and in all where the server says
+ * @param report gets the bytes so far, and in all where the server says
  * @throws InputError where the URL gives no file
  */
 export async function keepUrl(url: string, name: string, report: (bytes: number, total: number | undefined) => void): Promise<File> {

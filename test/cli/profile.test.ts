@@ -38,7 +38,7 @@ test('a training step in tables, with every dispatch', async () => {
   expect(stdout).toMatch(/Bytes moved at least: [\d.]+ MiB/);
 });
 
-test('a sweep over one kernel\'s forms', async () => {
+test('a sweep over one kernel\'s forms', { tags: ['thorough'] }, async () => {
   const { status, stdout, stderr } = await profile('--kernel', 'linear', '--sweep');
   expect(status, stderr).toBe(0);
   expect(stdout).toMatch(/linear 64 x 192 f32 +linear 64x64 +[\d.]+ +[\d.]+/);

@@ -53,7 +53,7 @@ test('probabilities are the softmax of the logits', async () => {
   }
 });
 
-test('200 predictions in a row leave GPU and process memory flat', async () => {
+test('200 predictions in a row leave GPU and process memory flat', { tags: ['thorough'] }, async () => {
   const measure = () => {
     globalThis.gc!();
     return { gpu: gpu.memory.currentBytes, process: process.memoryUsage().rss };

@@ -125,7 +125,6 @@ torch.save(sam, folder + '/sam.pth')`);
     await writeTorch(file, at('exported.pth'));
     const names = python(`
 import sys, json, torch
-import { demo } from '../setup/demo.ts';
 c = torch.load(sys.argv[1] + '/exported.pth', map_location='cpu')
 assert len(c['feature_dict']) == 4
 m = c['encoder_dict']['blocks.0.attn_mask']

@@ -120,7 +120,6 @@ print(json.dumps({'different': int((a != b).sum()), 'lesion': int(a.sum()), 'shi
     }
     const read = runPython(`
 import pydicom
-import { demo } from '../setup/demo.ts';
 folder = sys.argv[1]
 seg = pydicom.dcmread(f'{folder}/result.dcm'); mask = np.asarray(nib.load(f'{folder}/of-named.nii.gz').dataobj)
 slices = sorted((pydicom.dcmread(p, stop_before_pixels=True) for p in __import__('glob').glob(f'{folder}/named/*')), key=lambda d: -d.InstanceNumber)
@@ -147,7 +146,7 @@ print(json.dumps({'same': bool((found == mask).all()), 'label': seg.SegmentSeque
     expectSameGrid(back, mask);
   });
 
-  test('what makes a series no volume is said: missing slices, several series, phases, frames; a tilted gantry is told', async () => {
+  test('a series that is no volume is refused with the reason: missing slices, several series, phases, frames; volsam warns about a tilted gantry', async () => {
     await expect(readVolume(changedSeries('gap', 'd = None if n in (20, 21) else d'))).rejects.toThrow(/2 slices are missing between -?[\d.]+ and -?[\d.]+ mm, where others are 1\.31 mm apart/);
     await expect(readVolume(changedSeries('two', 'd.SeriesInstanceUID = d.SeriesInstanceUID + str(n % 2)'))).rejects.toThrow(/holds 2 series: CT of 37 slices \(.*0000\.dcm\), CT of 36 slices/);
     await expect(readVolume(changedSeries('phases', 'd.ImagePositionPatient = [0, 0, n // 2]; d.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]'))).rejects.toThrow(/several slices lie at|unevenly spaced/);

@@ -8,9 +8,9 @@ const cases = [
   { name: 'round', tokens: 64, inWidth: 64, outWidth: 128, activation: 'none', bias: true, residual: false },
   { name: 'odd', tokens: 37, inWidth: 20, outWidth: 44, activation: 'relu', bias: true, residual: true },
   { name: 'one token', tokens: 1, inWidth: 12, outWidth: 4, activation: 'none', bias: false, residual: true },
-  { name: 'norm', tokens: 70, inWidth: 40, outWidth: 132, activation: 'none', bias: true, residual: false, norm: true },
+  { name: 'norm', tokens: 70, inWidth: 40, outWidth: 132, activation: 'none', bias: true, residual: false, norm: true, thorough: true },
   { name: 'odd, padded norm', tokens: 9, inWidth: 20, outWidth: 12, activation: 'gelu', bias: true, residual: true, norm: true, channels: 17 },
-  { name: 'GELU', tokens: 50, inWidth: 8, outWidth: 36, activation: 'gelu', bias: true, residual: false, scale: 4 },
+  { name: 'GELU', tokens: 50, inWidth: 8, outWidth: 36, activation: 'gelu', bias: true, residual: false, scale: 4, thorough: true },
   { name: 'more tiles than an axis has workgroups', tokens: 16 * 65535 + 5, inWidth: 4, outWidth: 4, activation: 'none', bias: false, residual: false, thorough: true },
 ] as const;
 

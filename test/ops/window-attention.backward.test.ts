@@ -8,7 +8,7 @@ const cases = [
   { name: 'plain', grid: 4, window: 4, shift: 0, heads: 2, headWidth: 16, bands: 1, thorough: true },
   { name: 'shifted, the second band', grid: 4, window: 2, shift: 1, heads: 1, headWidth: 20, bands: 1, firstRow: 2, thorough: true },
   { name: 'odd window and head width', grid: 6, window: 3, shift: 1, heads: 3, headWidth: 5, bands: 1 },
-  { name: 'one token', grid: 1, window: 1, shift: 0, heads: 1, headWidth: 4, bands: 1 },
+  { name: 'one token', grid: 1, window: 1, shift: 0, heads: 1, headWidth: 4, bands: 1, thorough: true },
   { name: 'more than one run of keys', grid: 9, window: 9, shift: 4, heads: 1, headWidth: 4, bands: 1, samples: 8, thorough: true },
   { name: 'a head of two groups of columns', grid: 2, window: 2, shift: 1, heads: 1, headWidth: 64, bands: 1, thorough: true },
   { name: 'a wide head', grid: 2, window: 2, shift: 1, heads: 1, headWidth: 80, bands: 1, thorough: true },

@@ -46,9 +46,9 @@ export async function writeCommand(): Promise<string> {
 }
 
 /** @returns what it printed @throws Error with what it said where it fails */
-export function runCommand(runtime: readonly string[], script: string, what: 'goldens' | 'plain' | 'kernels' | 'rounds' | 'cold'): Promise<Record<string, unknown>> {
+export function runCommand(runtime: readonly string[], script: string, what: 'goldens' | 'plain' | 'kernels' | 'rounds' | 'cold', env: NodeJS.ProcessEnv = {}): Promise<Record<string, unknown>> {
   const [program, ...args] = runtime as [string, ...string[]];
-  const child = spawn(program, [...args, script, what, goldensFile], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(program, [...args, script, what, goldensFile], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
   let [out, said] = ['', ''];
   child.stdout.on('data', (part: Buffer) => { out += String(part); });
   child.stderr.on('data', (part: Buffer) => { said += String(part); });

@@ -44,11 +44,14 @@ function middleOf(image: NiftiImage): number[] {
   return origin.map((first, axis) => first + Math.floor(dims[axis]! / 2));
 }
 
-describe.each(Object.entries(orientations(label)))('%s', (name, image) => {
+/** With every npm test, the plainest and the most awkward one. */
+const thorough = ['lps', 'sra'];
+
+describe.for(Object.entries(orientations(label)).map(([name, image]) => ({ name, image })))('$name', ({ name, image }) => {
   const file = `${folder}/${name}.nii`;
   const [url, middle] = [`/repository/${file}`, middleOf(image)];
 
-  test('the mask covers the lesion in all three planes, and clicks on it mean voxels of it', async () => {
+  test('the mask covers the lesion in all three planes, and clicks on it mean voxels of it', { tags: thorough.includes(name) ? ['thorough'] : [] }, async () => {
     writeFileSync(file, formatNifti(image, Uint8Array.from(image.values, (value) => Number(value === lesionValue)), false));
     await page.evaluate(([at, to]) => globalThis.caseViewTest.load(at, 1, to), [url, middle] as const);
     const white = await pixels(isWhite);
@@ -76,7 +79,7 @@ describe.each(Object.entries(orientations(label)))('%s', (name, image) => {
     }
   });
 
-  test('a stroke of the pen is drawn where the file has those voxels', async () => {
+  test('a stroke of the pen is drawn where the file has those voxels', { tags: thorough.includes(name) ? ['thorough'] : [] }, async () => {
     await page.evaluate(([at, to]) => globalThis.caseViewTest.load(at, 1, to), [url, middle] as const);
     await page.evaluate(() => globalThis.caseViewTest.setTool('pen'));
     const white = await pixels(isWhite);

@@ -61,7 +61,7 @@ print('0')`, phantom, folder);
     return page.locator('[role=status]').innerText();
   }
 
-  test.each([['volume.nrrd'], ['volume.mha'], ['pair.hdr', 'pair.img']])('%s: the same lesion under the same click', async (...files) => {
+  test.for([['volume.nrrd'], ['volume.mha'], ['pair.hdr', 'pair.img']])('%s: the same lesion under the same click', { tags: ['thorough'] }, async (files) => {
     expect(await open(files.map(at))).toContain('Click a lesion');
     expect(await page.locator('header p').innerText()).toContain(files[0]!.replace(/\.\w+$/, '.nii'));
     expect(await clickLesion()).toBe(expected);

@@ -33,7 +33,7 @@ test('a minified kernel keeps its words and signs apart', () => {
   expect(minifyWgsl('enable f16;\nvar<workgroup> t: array<vec4<f32>, 4u>;\na = b / c; // d\n')).toBe('enable f16;var<workgroup>t:array<vec4<f32>,4u>;a=b/c;');
 });
 
-test('the example page, which docs/library.md shows: a volume, a click, a mask', async () => {
+test('the example page, which docs/library.md shows: a volume, a click, a mask', { tags: ['thorough'] }, async () => {
   const example = readFileSync('examples/browser.html', 'utf8');
   expect(example.trim().split('\n').length).toBeLessThanOrEqual(32);
   expect(readFileSync('docs/library.md', 'utf8')).toContain(example.trim());

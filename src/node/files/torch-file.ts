@@ -62,7 +62,7 @@ export function isLegacyTorch(head: Uint8Array): boolean {
 }
 
 export function legacySentence(path: string): string {
-  return `${path}: written by a PyTorch older than 1.6; a newer one writes it anew: python -c "import torch; torch.save(torch.load('${path}', map_location='cpu'), 'new.pth')"`;
+  return `${path}: written by a PyTorch older than 1.6; a newer one can rewrite it: python -c "import torch; torch.save(torch.load('${path}', map_location='cpu'), 'new.pth')"`;
 }
 
 /** Values in order, of a tensor whose axes may lie in its storage in any order. */

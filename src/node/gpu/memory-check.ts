@@ -1,8 +1,9 @@
-/** Whether a prediction fits into the GPU's memory, said before it runs. */
+/** Checks before a run whether a prediction fits into the GPU's memory. */
 import { totalmem } from 'node:os';
+import type { MemoryNeed } from '../../engine/memory-need.ts';
 import { InputError } from '../../runtime/errors.ts';
 import type { Gpu } from '../../runtime/gpu.ts';
-import type { MemoryNeed, Sam3D } from '../../engine/sam3d.ts';
+import type { Sam3D } from '../../engine/sam3d.ts';
 
 const mebibytes = (bytes: number) => `${Math.ceil(bytes / 2 ** 20)} MiB`;
 
@@ -11,8 +12,8 @@ export function describeNeed({ weights, slots, encoder, decoder, total }: Memory
 }
 
 /**
- * WebGPU does not tell how much memory a GPU has: only a budget, or the machine's memory where the adapter computes on the
- * CPU, can be held against the need beforehand.
+ * WebGPU does not say how much memory a GPU has. Only a budget, or the machine's memory where the device computes on the
+ * CPU, can be compared with the need beforehand.
  * @param points clicks of one call
  * @param budgetBytes of the user; undefined without one
  * @throws InputError where it does not fit, with what takes less

@@ -12,7 +12,7 @@ async function readAll(path: string): Promise<Record<string, Choices>> {
     const all: unknown = JSON.parse(await readFile(path, 'utf8'));
     return typeof all === 'object' && all !== null ? all as Record<string, Choices> : {};
   } catch {
-    return {}; // not there, or damaged: it is measured and written anew
+    return {}; // not there, or damaged: it is measured and written again
   }
 }
 

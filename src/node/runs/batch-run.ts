@@ -1,7 +1,7 @@
 /**
- * Many cases, each on its own: one that fails is recorded and the run goes on, one that is done is not done again. What a
- * case's files were made from is told by hashes of content, never by dates, so that a run that was killed and started
- * again ends with the files of one that was not.
+ * Many cases, each on its own: one that fails is recorded and the run goes on, one that is done is not done again. Finished
+ * cases are recognised by content hash, never by dates, so that a run that was killed and started again ends with the files
+ * of one that was not.
  */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -85,7 +85,7 @@ async function removeLeftovers(cases: readonly CohortCase[], folder: string): Pr
 
 /**
  * Runs the cases in order; while the GPU has one, the next is read and resampled.
- * @param report told of each case's outcome, and of a failure's reason
+ * @param report gets each case's outcome, and a failure's reason
  * @throws GpuError, DeviceLostError: what would fail every further case too
  */
 export async function runBatch(sam: Sam3D, cases: readonly CohortCase[], options: BatchOptions, report: (name: string, outcome: Outcome, reason?: string) => void): Promise<void> {

@@ -59,7 +59,7 @@ export interface EvaluatedCase {
 
 const pictureCount = 6;
 
-/** @param evaluated told of each case as it is done @throws InputError where a file cannot be read, or has another grid */
+/** @param evaluated gets each case as it is done @throws InputError where a file cannot be read, or has another grid */
 export async function runEvaluation(cases: readonly DatasetCase[], preset: Preset, toleranceMm: number, predict: Predictor, evaluated: (done: number, scores: CaseScores) => void): Promise<EvaluatedCase[]> {
   let found: EvaluatedCase[] = [];
   for (const one of cases) {

@@ -42,7 +42,7 @@ const lesionShape = { type: 'object', properties: { id: text, mask: text, voxels
 
 class NotFound extends Error {}
 
-/** Through a file of its own, since formats are told by names. @throws InputError as `readVolume` */
+/** Reads through a temporary file, since the reader picks the format by the file's extension. @throws InputError as `readVolume` */
 async function readUpload(bytes: Buffer, name: string): Promise<VolumeFile> {
   const folder = await mkdtemp(join(tmpdir(), 'volsam-upload-'));
   try {
@@ -89,7 +89,7 @@ function addRoutes(app: FastifyInstance, { session, preset }: ApiOptions): void 
 
   app.post('/v1/images', {
     schema: {
-      summary: 'A volume, as the request\'s body', consumes: ['application/octet-stream'], querystring: { type: 'object', required: ['name'], properties: { name: { ...text, description: 'tells the format by its ending: .nii, .nii.gz, .nrrd, .mha' } } }, response: { 200: imageShape, ...problems },
+      summary: 'A volume, as the request\'s body', consumes: ['application/octet-stream'], querystring: { type: 'object', required: ['name'], properties: { name: { ...text, description: 'its extension says the format: .nii, .nii.gz, .nrrd, .mha' } } }, response: { 200: imageShape, ...problems },
     },
   }, async ({ body, query }) => {
     if (!Buffer.isBuffer(body) || body.length === 0) {

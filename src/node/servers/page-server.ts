@@ -22,6 +22,6 @@ export async function listening(server: Server, host: string, port: number): Pro
 
 /** @param folder of the built page @throws as `listening` */
 export function servePage(folder: string, host: string, port: number): Promise<PageServer> {
-  // Asked anew every time: a page of an older version must not outlive an update.
+  // Browsers ask for each file every time: a page of an older version must not outlive an update.
   return listening(createServer(sirv(folder, { etag: true, setHeaders: (response) => response.setHeader('Cache-Control', 'no-cache') })), host, port);
 }

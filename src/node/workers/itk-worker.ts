@@ -7,8 +7,8 @@ import type { Image } from 'itk-wasm';
 import { InputError } from '../../runtime/errors.ts';
 import { serveFunctions } from './worker.ts';
 
-/** Its exceptions are addresses in its own memory, which tell nobody anything. */
-async function told<T>(file: string, work: () => Promise<T>): Promise<T> {
+/** ITK throws addresses in its own memory; this throws a sentence. */
+async function explained<T>(file: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
@@ -24,13 +24,13 @@ function moved(image: Image): Image {
 }
 
 const functions = {
-  readImage: (path: string) => told(path, async () => moved(await (await import('@itk-wasm/image-io')).readImageNode(path))),
-  writeImage: (path: string, image: Image) => told(path, async () => (await import('@itk-wasm/image-io')).writeImageNode(image, path, { useCompression: true })),
-  readSeries: (file: string, slices: string[]) => told(file, async () => {
+  readImage: (path: string) => explained(path, async () => moved(await (await import('@itk-wasm/image-io')).readImageNode(path))),
+  writeImage: (path: string, image: Image) => explained(path, async () => (await import('@itk-wasm/image-io')).writeImageNode(image, path, { useCompression: true })),
+  readSeries: (file: string, slices: string[]) => explained(file, async () => {
     const { readImageDicomFileSeriesNode } = await import('@itk-wasm/dicom');
     return moved((await readImageDicomFileSeriesNode({ inputImages: slices, singleSortedSeries: true })).outputImage);
   }),
-  writeSegmentation: (path: string, image: Image, description: object, slices: string[]) => told(path, async () => {
+  writeSegmentation: (path: string, image: Image, description: object, slices: string[]) => explained(path, async () => {
     const { writeSegmentationNode } = await import('@itk-wasm/dicom');
     await writeSegmentationNode(image, description as never, path, { refDicomSeries: slices, skipEmptySlices: true });
   }),
