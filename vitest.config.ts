@@ -3,14 +3,23 @@ import { quickCompiling } from './test/setup/quick-compiling.ts';
 import { RoomOrder } from './test/setup/room-order.ts';
 
 /** Tests that compile more than they compute. */
-const compiling = ['test/{ops,model,engine,runtime,teaching}/**/*.test.ts', 'test/cli/{train,batch,profile}.test.ts', 'test/node/torch.test.ts'];
+const compiling = [
+  'test/{ops,model,engine,runtime,teaching}/**/*.test.ts',
+  'test/cli/{train,batch,profile}.test.ts',
+  'test/node/torch.test.ts',
+];
 
 export default defineConfig({
   test: {
     globalSetup: ['test/setup/install.ts'],
     setupFiles: ['test/setup/deadline.ts'],
     reporters: ['default', './test/setup/summary.ts'],
-    tags: [{ name: 'thorough', description: 'left out of npm test: whole networks in each set of forms, endurance, long compiling' }],
+    tags: [
+      {
+        name: 'thorough',
+        description: 'left out of npm test: whole networks in each set of forms, endurance, long compiling',
+      },
+    ],
     // A software driver compiles a whole training step in minutes, the first time; nothing is timed by this.
     testTimeout: 900_000,
     hookTimeout: 120_000,
@@ -22,7 +31,10 @@ export default defineConfig({
     sequence: { sequencer: RoomOrder },
     projects: [
       { extends: true, test: { name: 'compiling', include: compiling, env: quickCompiling } },
-      { extends: true, test: { name: 'computing', include: ['test/**/*.test.ts'], exclude: [...compiling, '**/node_modules/**'] } },
+      {
+        extends: true,
+        test: { name: 'computing', include: ['test/**/*.test.ts'], exclude: [...compiling, '**/node_modules/**'] },
+      },
     ],
   },
 });

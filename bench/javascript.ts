@@ -18,7 +18,11 @@ const replays = 40;
 function withoutDevice({ device }: Gpu): void {
   const pass = { setPipeline() {}, setBindGroup() {}, dispatchWorkgroups() {}, end() {} };
   const encoder = { beginComputePass: () => pass, copyBufferToBuffer() {}, clearBuffer() {}, finish: () => undefined };
-  Object.assign(device, { createCommandEncoder: () => encoder, pushErrorScope() {}, popErrorScope: () => Promise.resolve(null) });
+  Object.assign(device, {
+    createCommandEncoder: () => encoder,
+    pushErrorScope() {},
+    popErrorScope: () => Promise.resolve(null),
+  });
   Object.assign(device.queue, { submit() {}, onSubmittedWorkDone: () => Promise.resolve() });
 }
 
@@ -27,7 +31,8 @@ async function measured(gpu: Gpu, plans: readonly Plan[]): Promise<string> {
   for (let i = 0; i < replays; i++) {
     times.push(await scriptTime(gpu, () => replayAll(plans)));
   }
-  const text = (of: (time: ScriptTime) => number) => `median ${median(times.map(of)).toFixed(2)} ms, least ${Math.min(...times.map(of)).toFixed(2)} ms`;
+  const text = (of: (time: ScriptTime) => number) =>
+    `median ${median(times.map(of)).toFixed(2)} ms, least ${Math.min(...times.map(of)).toFixed(2)} ms`;
   return `encoding ${text(({ encoding }) => encoding)}; submitting ${text(({ submitting }) => submitting)}; at last in ${times.at(-1)!.submissions} submissions`;
 }
 
@@ -37,7 +42,9 @@ const sam = await Sam3D.create(gpu, syntheticWeights(configs.vit_b!), { precisio
 const plans = await sam.record([[64, 64, 64]]);
 const commands = plans.flatMap((plan) => plan.commands);
 commands.forEach((command) => command.kind === 'dispatch' && Object.assign(command, { workgroups: [1, 1, 1] }));
-console.log(`${gpu.adapter.name}: ${commands.filter(({ kind }) => kind === 'dispatch').length} dispatches, ${replays} replays`);
+console.log(
+  `${gpu.adapter.name}: ${commands.filter(({ kind }) => kind === 'dispatch').length} dispatches, ${replays} replays`,
+);
 console.log(`with the device: ${await measured(gpu, plans)}`);
 withoutDevice(gpu);
 console.log(`without it: ${await measured(gpu, plans)}`);

@@ -24,7 +24,12 @@ export async function replayAll(plans: readonly Plan[]): Promise<void> {
 }
 
 /** Hands over each part in turn, and frees its plan before the next; the parts share weights and inputs. */
-export async function eachPart(gpu: Gpu, grid: number, precision: Precision, visit: (part: Timed) => Promise<void>): Promise<void> {
+export async function eachPart(
+  gpu: Gpu,
+  grid: number,
+  precision: Precision,
+  visit: (part: Timed) => Promise<void>,
+): Promise<void> {
   const c = pieceConfig(grid);
   const weights = pieceWeights(gpu, c, precision);
   const pieces = piecesOf(gpu, c, weights, precision);
@@ -35,11 +40,18 @@ export async function eachPart(gpu: Gpu, grid: number, precision: Precision, vis
     await visit({ name: `part: ${name}`, plans: [plan] });
     plan.dispose();
   }
-  new Set([...tensorsIn(weights), ...pieces.flatMap(({ inputs }) => inputs)]).forEach((tensor) => destroyTensor(gpu, tensor));
+  new Set([...tensorsIn(weights), ...pieces.flatMap(({ inputs }) => inputs)]).forEach((tensor) =>
+    destroyTensor(gpu, tensor),
+  );
 }
 
 /** A first click, a further one, and a training step. */
-export async function eachWhole(gpu: Gpu, grid: number, precision: Precision, visit: (whole: Timed) => Promise<void>): Promise<void> {
+export async function eachWhole(
+  gpu: Gpu,
+  grid: number,
+  precision: Precision,
+  visit: (whole: Timed) => Promise<void>,
+): Promise<void> {
   const file = syntheticWeights({ ...configs.vit_b!, grid, crop: 4 * grid });
   const sam = await Sam3D.create(gpu, file, { precision });
   const plans = await sam.record([[2 * grid, 2 * grid, 2 * grid]]);

@@ -7,14 +7,22 @@ export function osRelease(): Record<string, string> {
   if (!existsSync('/etc/os-release')) {
     return {};
   }
-  const lines = readFileSync('/etc/os-release', 'utf8').split('\n').map((line) => line.split('='));
-  return Object.fromEntries(lines.filter((parts) => parts.length === 2).map(([name, value]) => [name, value!.replace(/^"|"$/g, '')]));
+  const lines = readFileSync('/etc/os-release', 'utf8')
+    .split('\n')
+    .map((line) => line.split('='));
+  return Object.fromEntries(
+    lines.filter((parts) => parts.length === 2).map(([name, value]) => [name, value!.replace(/^"|"$/g, '')]),
+  );
 }
 
 /** Debian, Ubuntu, or made from one of them. */
 export function isDebianLike(): boolean {
   const { ID: id = '', ID_LIKE: like = '' } = osRelease();
-  return process.platform === 'linux' && existsSync('/usr/bin/apt-get') && [id, ...like.split(' ')].some((name) => name === 'debian' || name === 'ubuntu');
+  return (
+    process.platform === 'linux' &&
+    existsSync('/usr/bin/apt-get') &&
+    [id, ...like.split(' ')].some((name) => name === 'debian' || name === 'ubuntu')
+  );
 }
 
 function isRoot(): boolean {
@@ -30,7 +38,9 @@ export function becomesRoot(): boolean {
 export function runAsRoot(command: string, args: readonly string[], input?: string): boolean {
   const [program, ...rest] = isRoot() ? [command, ...args] : ['sudo', '-n', command, ...args];
   const { status } = spawnSync(program!, rest, {
-    input, stdio: [input === undefined ? 'ignore' : 'pipe', 'ignore', 'inherit'], env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+    input,
+    stdio: [input === undefined ? 'ignore' : 'pipe', 'ignore', 'inherit'],
+    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
   });
   return status === 0;
 }

@@ -4,26 +4,54 @@ import { chmodSync, cpSync, readFileSync, rmSync } from 'node:fs';
 import { build, type BuildOptions, type Plugin } from 'esbuild';
 import { minifyWgsl } from './minify-wgsl.ts';
 
-const { dependencies, optionalDependencies } = JSON.parse(readFileSync('package.json', 'utf8')) as Record<'dependencies' | 'optionalDependencies', Record<string, string>>;
+const { dependencies, optionalDependencies } = JSON.parse(readFileSync('package.json', 'utf8')) as Record<
+  'dependencies' | 'optionalDependencies',
+  Record<string, string>
+>;
 rmSync('dist', { recursive: true, force: true });
 
 /** What a page downloads has its kernels without comments; in Node they stay readable in the GPU's messages. */
 const minifiedKernels: Plugin = {
   name: 'minified kernels',
-  setup: ({ onLoad }) => onLoad({ filter: /kernels[\\/]generated\.ts$/ }, ({ path }) => ({
-    loader: 'ts',
-    contents: readFileSync(path, 'utf8').replace(/^const \w+(Source|Shared) = .*;$/gm, (line) => line.replace(/"(?:[^"\\]|\\.)*"/g, (text) => JSON.stringify(minifyWgsl(JSON.parse(text) as string)))),
-  })),
+  setup: ({ onLoad }) =>
+    onLoad({ filter: /kernels[\\/]generated\.ts$/ }, ({ path }) => ({
+      loader: 'ts',
+      contents: readFileSync(path, 'utf8').replace(/^const \w+(Source|Shared) = .*;$/gm, (line) =>
+        line.replace(/"(?:[^"\\]|\\.)*"/g, (text) => JSON.stringify(minifyWgsl(JSON.parse(text) as string))),
+      ),
+    })),
 };
 
 const shared = { bundle: true, format: 'esm', target: 'es2022', sourcemap: true, logLevel: 'warning' } as const;
-await build({ ...shared, entryPoints: { node: 'src/node.ts', cli: 'src/cli/main.ts', command: 'src/cli/command.ts', 'example-worker': 'src/node/workers/example-worker.ts', 'itk-worker': 'src/node/workers/itk-worker.ts', 'case-worker': 'src/node/workers/case-worker.ts' }, outdir: 'dist', splitting: true, chunkNames: 'shared-[hash]', platform: 'node', external: [...Object.keys(dependencies), ...Object.keys(optionalDependencies)] });
+await build({
+  ...shared,
+  entryPoints: {
+    node: 'src/node.ts',
+    cli: 'src/cli/main.ts',
+    command: 'src/cli/command.ts',
+    'example-worker': 'src/node/workers/example-worker.ts',
+    'itk-worker': 'src/node/workers/itk-worker.ts',
+    'case-worker': 'src/node/workers/case-worker.ts',
+  },
+  outdir: 'dist',
+  splitting: true,
+  chunkNames: 'shared-[hash]',
+  platform: 'node',
+  external: [...Object.keys(dependencies), ...Object.keys(optionalDependencies)],
+});
 
 const inPages: BuildOptions = { ...shared, platform: 'browser', minify: true, plugins: [minifiedKernels] };
 await build({ ...inPages, entryPoints: { browser: 'src/browser.ts', core: 'src/core.ts' }, outdir: 'dist' });
 await build({
-  ...inPages, outdir: 'dist/web', sourcemap: false,
-  entryPoints: { page: 'src/web/page.ts', 'volsam-viewer': 'src/web/volsam-viewer.ts', 'engine-worker': 'src/web/engine-worker.ts', 'service-worker': 'src/web/service-worker.ts' },
+  ...inPages,
+  outdir: 'dist/web',
+  sourcemap: false,
+  entryPoints: {
+    page: 'src/web/page.ts',
+    'volsam-viewer': 'src/web/volsam-viewer.ts',
+    'engine-worker': 'src/web/engine-worker.ts',
+    'service-worker': 'src/web/service-worker.ts',
+  },
 });
 await build({ ...inPages, outdir: 'dist/web', sourcemap: false, entryPoints: { itk: 'src/web/itk.ts' } });
 const pipelines = { dicom: ['read-image-dicom-file-series'], 'image-io': ['nrrd-read-image', 'meta-read-image'] };
@@ -38,4 +66,6 @@ for (const file of ['index.html', 'page.css']) {
 cpSync('weights/demo', 'dist/web/demo', { recursive: true });
 chmodSync('dist/cli.js', 0o755);
 
-execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '--project', 'tsconfig.types.json'], { stdio: 'inherit' });
+execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '--project', 'tsconfig.types.json'], {
+  stdio: 'inherit',
+});

@@ -4,7 +4,9 @@ import { becomesRoot, isDebianLike, runAsRoot } from './apt.ts';
 import { chromiumPath } from '../test/web/chromium-path.ts';
 
 function fail(reason: string): never {
-  console.error(`volsam: the browser tests need Chromium or Chrome, and ${reason}; install one, or name it in CHROMIUM_PATH`);
+  console.error(
+    `volsam: the browser tests need Chromium or Chrome, and ${reason}; install one, or name it in CHROMIUM_PATH`,
+  );
   process.exit(1);
 }
 
@@ -16,7 +18,10 @@ if (!chromiumPath()) {
     fail('installing it takes root');
   }
   console.log('volsam: installing chromium for the browser tests');
-  if (!runAsRoot('apt-get', ['update', '-qq']) || !runAsRoot('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'chromium'])) {
+  if (
+    !runAsRoot('apt-get', ['update', '-qq']) ||
+    !runAsRoot('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'chromium'])
+  ) {
     fail('apt-get did not install it (see above)');
   }
   if (!chromiumPath()) {

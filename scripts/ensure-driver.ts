@@ -11,7 +11,10 @@ const packages = ['libvulkan1', 'mesa-vulkan-drivers'];
 /** In a process of its own: a Vulkan loader that found nothing does not look again. */
 function adapterAnswers(): boolean {
   const probe = 'import { create } from "webgpu"; process.exit((await create([]).requestAdapter()) ? 0 : 1);';
-  const { status } = spawnSync(process.execPath, ['--input-type=module', '-e', probe], { stdio: 'ignore', env: { XDG_RUNTIME_DIR: tmpdir(), ...process.env } });
+  const { status } = spawnSync(process.execPath, ['--input-type=module', '-e', probe], {
+    stdio: 'ignore',
+    env: { XDG_RUNTIME_DIR: tmpdir(), ...process.env },
+  });
   return status === 0;
 }
 
@@ -21,15 +24,26 @@ function fail(reason: string, commands: readonly string[]): never {
   process.exit(1);
 }
 
-interface Source { uri: string; release: string; component: string }
+interface Source {
+  uri: string;
+  release: string;
+  component: string;
+}
 
 /** The package sources that the machine itself uses. */
 function aptSources(): Source[] {
-  const listed = execFileSync('apt-get', ['indextargets', '--format', '$(REPO_URI)|$(RELEASE)|$(COMPONENT)', 'Identifier: Packages'], { encoding: 'utf8' });
-  return listed.trim().split('\n').map((line) => {
-    const [uri, release, component] = line.split('|');
-    return { uri: uri!, release: release!, component: component! };
-  });
+  const listed = execFileSync(
+    'apt-get',
+    ['indextargets', '--format', '$(REPO_URI)|$(RELEASE)|$(COMPONENT)', 'Identifier: Packages'],
+    { encoding: 'utf8' },
+  );
+  return listed
+    .trim()
+    .split('\n')
+    .map((line) => {
+      const [uri, release, component] = line.split('|');
+      return { uri: uri!, release: release!, component: component! };
+    });
 }
 
 /** Debian 12's own Mesa is too old for WebGPU; its backports have a newer one, on the same mirror. */
@@ -48,12 +62,17 @@ function backportsSource(codename: string): { file: string; text: string } | und
 
 function install(): void {
   if (!isDebianLike()) {
-    fail('this script can install one on Debian and Ubuntu only; here', process.platform === 'linux' ? [
-      'install your GPU vendor\'s driver with Vulkan, or Mesa\'s software driver, 24.0 or newer:',
-      'Fedora: sudo dnf install mesa-vulkan-drivers vulkan-loader',
-      'Arch:   sudo pacman -S vulkan-swrast vulkan-icd-loader',
-      'Alpine: sudo apk add mesa-vulkan-swrast vulkan-loader',
-    ] : ['install or update the graphics driver']);
+    fail(
+      'this script can install one on Debian and Ubuntu only; here',
+      process.platform === 'linux'
+        ? [
+            "install your GPU vendor's driver with Vulkan, or Mesa's software driver, 24.0 or newer:",
+            'Fedora: sudo dnf install mesa-vulkan-drivers vulkan-loader',
+            'Arch:   sudo pacman -S vulkan-swrast vulkan-icd-loader',
+            'Alpine: sudo apk add mesa-vulkan-swrast vulkan-loader',
+          ]
+        : ['install or update the graphics driver'],
+    );
   }
   const { VERSION_CODENAME: codename } = osRelease();
   const backports = codename === 'bookworm' ? backportsSource(codename) : undefined;
@@ -61,10 +80,11 @@ function install(): void {
   if (!becomesRoot()) {
     fail('installing one takes root; these commands do it', [
       ...(backports ? [`printf '${backports.text.replaceAll('\n', '\\n')}' | sudo tee ${backports.file}`] : []),
-      'sudo apt-get update', `sudo apt-get install -y ${release.join(' ')} ${packages.join(' ')}`,
+      'sudo apt-get update',
+      `sudo apt-get install -y ${release.join(' ')} ${packages.join(' ')}`,
     ]);
   }
-  console.log('volsam: WebGPU finds no adapter on this machine; installing Mesa\'s software Vulkan driver (lavapipe)');
+  console.log("volsam: WebGPU finds no adapter on this machine; installing Mesa's software Vulkan driver (lavapipe)");
   if (backports) {
     console.log(`volsam: writing ${backports.file}: Debian 12's own Mesa is too old, its backports are not`);
     runAsRoot('tee', [backports.file], backports.text);
@@ -79,7 +99,9 @@ function install(): void {
 if (!adapterAnswers()) {
   install();
   if (!adapterAnswers()) {
-    fail('it refuses the driver that was installed', ['it needs Mesa 24.0 or newer, or a GPU with its vendor\'s Vulkan driver']);
+    fail('it refuses the driver that was installed', [
+      "it needs Mesa 24.0 or newer, or a GPU with its vendor's Vulkan driver",
+    ]);
   }
   console.log('volsam: the software device answers');
 }

@@ -4,7 +4,13 @@
 // Fails where a shared block differs from kernels/shared/; --write brings the blocks up to date first.
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
-import { WgslReflect, type ArrayInfo, type FunctionInfo, type TemplateInfo, type TypeInfo } from 'wgsl_reflect/wgsl_reflect.module.js';
+import {
+  WgslReflect,
+  type ArrayInfo,
+  type FunctionInfo,
+  type TemplateInfo,
+  type TypeInfo,
+} from 'wgsl_reflect/wgsl_reflect.module.js';
 import { specialised, type Binding, type Element, type Needs, type Tile } from '../src/kernels/kernel.ts';
 import { sharedBlocks, withBlocks } from './shared-blocks.ts';
 
@@ -24,7 +30,12 @@ function bindingsOf(file: string, entry: FunctionInfo, halfEntry: FunctionInfo):
     if (!['stored', 'f32', 'u32'].includes(element)) {
       throw new Error(`kernels/${file}: binding ${resource.name} holds ${element}; expected stored, f32 or u32`);
     }
-    return { name: resource.name, index: resource.binding, element: element as Element, written: resource.access === 'read_write' };
+    return {
+      name: resource.name,
+      index: resource.binding,
+      element: element as Element,
+      written: resource.access === 'read_write',
+    };
   });
   return found.sort((a, b) => a.index - b.index);
 }
@@ -32,20 +43,27 @@ function bindingsOf(file: string, entry: FunctionInfo, halfEntry: FunctionInfo):
 /** `name: type;` lines of the overrides, with `?` where the source gives a default. */
 function overridesOf(source: string, reflected: WgslReflect) {
   return reflected.overrides.map(({ name, type }) => ({
-    name, type: type?.name === 'bool' ? 'boolean' : 'number', optional: new RegExp(`override ${name}\\b[^;]*=`).test(source),
+    name,
+    type: type?.name === 'bool' ? 'boolean' : 'number',
+    optional: new RegExp(`override ${name}\\b[^;]*=`).test(source),
   }));
 }
 
-const featureOf: Record<string, string> = { subgroups: 'subgroups', chromium_experimental_subgroup_matrix: 'chromium-experimental-subgroup-matrix' };
+const featureOf: Record<string, string> = {
+  subgroups: 'subgroups',
+  chromium_experimental_subgroup_matrix: 'chromium-experimental-subgroup-matrix',
+};
 
 function needsOf(file: string, source: string): Needs {
   const extensions = [...source.matchAll(/^enable (\w+);/gm)].map(([, name]) => name!);
-  const features = extensions.filter((name) => name !== 'f16').map((name) => {
-    if (!featureOf[name]) {
-      throw new Error(`kernels/${file}: enable ${name}; expected f16, ${Object.keys(featureOf).join(', ')}`);
-    }
-    return featureOf[name];
-  });
+  const features = extensions
+    .filter((name) => name !== 'f16')
+    .map((name) => {
+      if (!featureOf[name]) {
+        throw new Error(`kernels/${file}: enable ${name}; expected f16, ${Object.keys(featureOf).join(', ')}`);
+      }
+      return featureOf[name];
+    });
   const lanes = /^const subgroupLanes = (\d+)u;/m.exec(source)?.[1];
   const subgroupLanes = lanes ? Number(lanes) : /^override subgroupLanes: u32;/m.test(source) ? 'fixed' : undefined;
   return { features, ...(subgroupLanes && { subgroupLanes }), halfPrecision: extensions.includes('f16') };
@@ -54,16 +72,27 @@ function needsOf(file: string, source: string): Needs {
 /** From the constants and overrides `tileX`, and the head's line `tuned tileX x tileY: 64 x 64, 128 x 64`. */
 function tileOf(file: string, source: string): { tile: Tile; settings: Record<string, number>[] } {
   const declared = [...source.matchAll(/^(const|override) (tile(\w)(\w*))(?:: u32)? = (\d+)u;/gm)];
-  const tile = Object.fromEntries(declared.map(([, , , initial, rest, value]) => [initial!.toLowerCase() + rest!, Number(value)]));
+  const tile = Object.fromEntries(
+    declared.map(([, , , initial, rest, value]) => [initial!.toLowerCase() + rest!, Number(value)]),
+  );
   const tuned = /^\/\/ tuned +(.*): (.*)$/m.exec(source);
   if (!tuned) {
     return { tile, settings: [{}] };
   }
   const names = tuned[1]!.split(' x ');
-  const settings = tuned[2]!.split(', ').map((values) => Object.fromEntries(values.split(' x ').map((value, i) => [names[i]!, Number(value)])));
+  const settings = tuned[2]!
+    .split(', ')
+    .map((values) => Object.fromEntries(values.split(' x ').map((value, i) => [names[i]!, Number(value)])));
   const overrides = declared.filter(([, kind]) => kind === 'override').map(([, , name]) => name);
-  if (names.some((name) => !overrides.includes(name)) || settings.some((values) => Object.values(values).length !== names.length || !Object.values(values).every(Number.isInteger))) {
-    throw new Error(`kernels/${file}: "${tuned[0]}"; expected whole numbers for overrides of the tile, which are ${overrides.join(', ')}`);
+  if (
+    names.some((name) => !overrides.includes(name)) ||
+    settings.some(
+      (values) => Object.values(values).length !== names.length || !Object.values(values).every(Number.isInteger),
+    )
+  ) {
+    throw new Error(
+      `kernels/${file}: "${tuned[0]}"; expected whole numbers for overrides of the tile, which are ${overrides.join(', ')}`,
+    );
   }
   return { tile, settings };
 }
@@ -74,13 +103,21 @@ function tileOf(file: string, source: string): { tile: Tile; settings: Record<st
  */
 function checkForm(base: Reflected, form: Reflected): void {
   const given = ['subgroupLanes', ...base.overrides.map(({ name }) => name)];
-  const describe = ({ bindings }: Reflected) => bindings.map(({ name, element, written }) => `${name} (${element}${written ? ', written' : ''})`).sort().join(', ');
+  const describe = ({ bindings }: Reflected) =>
+    bindings
+      .map(({ name, element, written }) => `${name} (${element}${written ? ', written' : ''})`)
+      .sort()
+      .join(', ');
   if (describe(base) !== describe(form)) {
-    throw new Error(`kernels/${form.name}.wgsl: bindings ${describe(form)}; as a form of ${base.name} it takes ${describe(base)}`);
+    throw new Error(
+      `kernels/${form.name}.wgsl: bindings ${describe(form)}; as a form of ${base.name} it takes ${describe(base)}`,
+    );
   }
   const asked = form.overrides.find(({ name, optional }) => !optional && !given.includes(name));
   if (asked) {
-    throw new Error(`kernels/${form.name}.wgsl: override ${asked.name} has no default; as a form of ${base.name} it is given ${given.join(', ')}`);
+    throw new Error(
+      `kernels/${form.name}.wgsl: override ${asked.name} has no default; as a form of ${base.name} it is given ${given.join(', ')}`,
+    );
   }
 }
 
@@ -106,7 +143,9 @@ function camelCase(name: string): string {
 
 /** Matrix types, which wgsl_reflect does not know, stand for no binding. */
 function reflect(source: string): WgslReflect {
-  return new WgslReflect(source.replace(/<subgroup_matrix_\w+<[^>]*>>/g, '').replace(/subgroup_matrix_\w+<[^>]*>/g, 'f32'));
+  return new WgslReflect(
+    source.replace(/<subgroup_matrix_\w+<[^>]*>>/g, '').replace(/subgroup_matrix_\w+<[^>]*>/g, 'f32'),
+  );
 }
 
 interface Reflected {
@@ -150,10 +189,17 @@ function typeOf(bindings: readonly Binding[], overrides: Reflected['overrides'])
 /** Lists of the kernels that come in several forms, the plain one first. */
 function formLists(all: readonly Reflected[]): string[] {
   return all.flatMap((base) => {
-    const forms = all.filter(({ name }) => name.startsWith(`${base.name}.`) && !/\.|^backward$/.test(name.slice(base.name.length + 1)) && files.includes(`${name}.wgsl`));
+    const forms = all.filter(
+      ({ name }) =>
+        name.startsWith(`${base.name}.`) &&
+        !/\.|^backward$/.test(name.slice(base.name.length + 1)) &&
+        files.includes(`${name}.wgsl`),
+    );
     forms.forEach((form) => checkForm(base, form));
     const names = [base, ...forms].map(({ name }) => camelCase(name));
-    return forms.length > 0 ? [`export const ${names[0]}Forms: readonly ${typeOf(base.bindings, base.overrides)}[] = [${names.join(', ')}];`] : [];
+    return forms.length > 0
+      ? [`export const ${names[0]}Forms: readonly ${typeOf(base.bindings, base.overrides)}[] = [${names.join(', ')}];`]
+      : [];
   });
 }
 
@@ -161,7 +207,9 @@ function formLists(all: readonly Reflected[]): string[] {
 function sharedText(name: string): string {
   const path = new URL(`shared/${name}.wgsl`, folder);
   if (!existsSync(path)) {
-    throw new Error(`kernels/shared/${name}.wgsl: there is no such file; there are ${readdirSync(new URL('shared/', folder)).join(', ')}`);
+    throw new Error(
+      `kernels/shared/${name}.wgsl: there is no such file; there are ${readdirSync(new URL('shared/', folder)).join(', ')}`,
+    );
   }
   return readFileSync(path, 'utf8');
 }
@@ -177,19 +225,39 @@ function checkBlocks(write: boolean): void {
     return fresh !== source;
   });
   if (stale.length > 0 && !write) {
-    throw new Error(`${stale.map((file) => `kernels/${file}`).join(', ')}: a shared block differs from kernels/shared/; change the text there, then npm run kernels -- --write`);
+    throw new Error(
+      `${stale.map((file) => `kernels/${file}`).join(', ')}: a shared block differs from kernels/shared/; change the text there, then npm run kernels -- --write`,
+    );
   }
 }
 
-const files = readdirSync(folder).filter((file) => file.endsWith('.wgsl')).sort();
+const files = readdirSync(folder)
+  .filter((file) => file.endsWith('.wgsl'))
+  .sort();
 checkBlocks(process.argv.includes('--write'));
-const head = '// Made by scripts/generate-kernels.ts from kernels/*.wgsl; changes here are lost.\nimport type { Kernel } from \'./kernel.ts\';';
-const sources = files.map((file) => `const ${camelCase(file.replace(/\.wgsl$/, ''))}Source = ${sourceExpression(readFileSync(new URL(file, folder), 'utf8'))};`);
-const named = readdirSync(new URL('shared/', folder)).map((file) => file.replace(/\.wgsl$/, '')).sort();
-const shared = named.filter((name) => sources.some((text) => text.includes(` ${sharedName(name)} `)))
+const head =
+  "// Made by scripts/generate-kernels.ts from kernels/*.wgsl; changes here are lost.\nimport type { Kernel } from './kernel.ts';";
+const sources = files.map(
+  (file) =>
+    `const ${camelCase(file.replace(/\.wgsl$/, ''))}Source = ${sourceExpression(readFileSync(new URL(file, folder), 'utf8'))};`,
+);
+const named = readdirSync(new URL('shared/', folder))
+  .map((file) => file.replace(/\.wgsl$/, ''))
+  .sort();
+const shared = named
+  .filter((name) => sources.some((text) => text.includes(` ${sharedName(name)} `)))
   .map((name) => `const ${sharedName(name)} = ${JSON.stringify(sharedText(name))};`);
 const all = files.flatMap(kernelsIn);
 // Measured choices hold for these kernels only.
-const version = createHash('sha256').update(files.map((file) => readFileSync(new URL(file, folder), 'utf8')).join('')).digest('hex').slice(0, 16);
-writeFileSync(new URL('../src/kernels/version.ts', import.meta.url), `// Made by scripts/generate-kernels.ts from all kernels' sources.\nexport const kernelsVersion = '${version}';\n`);
-writeFileSync(new URL('../src/kernels/generated.ts', import.meta.url), `${[head, ...shared, ...sources, ...all.map(({ text }) => text), ...formLists(all)].join('\n\n')}\n`);
+const version = createHash('sha256')
+  .update(files.map((file) => readFileSync(new URL(file, folder), 'utf8')).join(''))
+  .digest('hex')
+  .slice(0, 16);
+writeFileSync(
+  new URL('../src/kernels/version.ts', import.meta.url),
+  `// Made by scripts/generate-kernels.ts from all kernels' sources.\nexport const kernelsVersion = '${version}';\n`,
+);
+writeFileSync(
+  new URL('../src/kernels/generated.ts', import.meta.url),
+  `${[head, ...shared, ...sources, ...all.map(({ text }) => text), ...formLists(all)].join('\n\n')}\n`,
+);

@@ -9,8 +9,11 @@ import { createNifti, formatNifti, type Affine } from '../src/formats/nifti.ts';
 
 const { values: given } = parseArgs({
   options: {
-    out: { type: 'string' }, training: { type: 'string', default: '48' }, validation: { type: 'string', default: '6' },
-    test: { type: 'string', default: '20' }, seed: { type: 'string', default: '0' },
+    out: { type: 'string' },
+    training: { type: 'string', default: '48' },
+    validation: { type: 'string', default: '6' },
+    test: { type: 'string', default: '20' },
+    seed: { type: 'string', default: '0' },
   },
 });
 
@@ -32,14 +35,26 @@ function direction(random: Random): Vector {
 
 /** Less than 1 inside a ball whose border swells and shrinks with direction. */
 function irregularBall(random: Random, centre: Vector, radius: Vector, roughness: number): (at: Vector) => number {
-  const waves = Array.from({ length: 5 }, () => ({ along: direction(random), rate: random.between(2, 5), phase: random.between(0, 6.3), height: random.between(0, roughness) }));
+  const waves = Array.from({ length: 5 }, () => ({
+    along: direction(random),
+    rate: random.between(2, 5),
+    phase: random.between(0, 6.3),
+    height: random.between(0, roughness),
+  }));
   return (at) => {
-    const away: Vector = [(at[0] - centre[0]) / radius[0], (at[1] - centre[1]) / radius[1], (at[2] - centre[2]) / radius[2]];
+    const away: Vector = [
+      (at[0] - centre[0]) / radius[0],
+      (at[1] - centre[1]) / radius[1],
+      (at[2] - centre[2]) / radius[2],
+    ];
     const distance = Math.hypot(...away);
     if (distance < 0.3 || distance > 2) {
       return distance;
     }
-    const border = waves.reduce((sum, { along, rate, phase, height }) => sum + height * Math.sin((rate * dot(away, along)) / distance + phase), 1);
+    const border = waves.reduce(
+      (sum, { along, rate, phase, height }) => sum + height * Math.sin((rate * dot(away, along)) / distance + phase),
+      1,
+    );
     return distance / border;
   };
 }
@@ -66,8 +81,15 @@ function drawScene(random: Random): Scene {
   const lesionRadius = random.between(7, 14);
   const off = direction(random);
   const reach = random.between(0, 0.75);
-  const lesionCentre = organCentre.map((value, axis) => value + off[axis]! * reach * (organRadius[axis]! - 0.5 * lesionRadius)) as unknown as Vector;
-  const lesion = irregularBall(random, lesionCentre, vector(() => lesionRadius * random.between(0.8, 1.25)), 0.12);
+  const lesionCentre = organCentre.map(
+    (value, axis) => value + off[axis]! * reach * (organRadius[axis]! - 0.5 * lesionRadius),
+  ) as unknown as Vector;
+  const lesion = irregularBall(
+    random,
+    lesionCentre,
+    vector(() => lesionRadius * random.between(0.8, 1.25)),
+    0.12,
+  );
   const vessels = Array.from({ length: 4 }, () => vessel(random, organCentre));
   const organIntensity = random.between(70, 110);
   const lesionIntensity = organIntensity + random.between(30, 50);
@@ -91,16 +113,29 @@ function drawAffine(random: Random, dims: Vector, spacing: Vector): Affine {
   const order = [0, 1, 2].sort(() => random.next() - 0.5);
   const signs = vector(() => (random.next() < 0.5 ? -1 : 1));
   const [a, b] = [random.between(-0.15, 0.15), random.between(-0.15, 0.15)];
-  const turn = [[Math.cos(a), -Math.sin(a), 0], [Math.sin(a) * Math.cos(b), Math.cos(a) * Math.cos(b), -Math.sin(b)], [Math.sin(a) * Math.sin(b), Math.cos(a) * Math.sin(b), Math.cos(b)]];
+  const turn = [
+    [Math.cos(a), -Math.sin(a), 0],
+    [Math.sin(a) * Math.cos(b), Math.cos(a) * Math.cos(b), -Math.sin(b)],
+    [Math.sin(a) * Math.sin(b), Math.cos(a) * Math.sin(b), Math.cos(b)],
+  ];
   const columns = [0, 1, 2].map((axis) => turn.map((row) => row[order[axis]!]! * signs[axis]! * spacing[axis]!));
-  const offset = [0, 1, 2].map((row) => -columns.reduce((sum, column, axis) => sum + column[row]! * ((dims[axis]! - 1) / 2), 0));
-  return [...[0, 1, 2].map((row) => [columns[0]![row]!, columns[1]![row]!, columns[2]![row]!, offset[row]!]), [0, 0, 0, 1]];
+  const offset = [0, 1, 2].map(
+    (row) => -columns.reduce((sum, column, axis) => sum + column[row]! * ((dims[axis]! - 1) / 2), 0),
+  );
+  return [
+    ...[0, 1, 2].map((row) => [columns[0]![row]!, columns[1]![row]!, columns[2]![row]!, offset[row]!]),
+    [0, 0, 0, 1],
+  ];
 }
 
 /** Gaussian noise, smoothed along i and j. */
 function drawNoise(random: Random, dims: Vector, deviation: number): Float32Array {
   const noise = Float32Array.from({ length: dims[0] * dims[1] * dims[2] }, () => deviation * random.normal());
-  return noise.map((value, i) => (2 * value + (noise[i - 1] ?? 0) + (noise[i + 1] ?? 0) + (noise[i - dims[0]] ?? 0) + (noise[i + dims[0]] ?? 0)) / 3);
+  return noise.map(
+    (value, i) =>
+      (2 * value + (noise[i - 1] ?? 0) + (noise[i + 1] ?? 0) + (noise[i - dims[0]] ?? 0) + (noise[i + dims[0]] ?? 0)) /
+      3,
+  );
 }
 
 function drawCase(name: string): { image: Uint8Array; label: Uint8Array } {
@@ -116,7 +151,9 @@ function drawCase(name: string): { image: Uint8Array; label: Uint8Array } {
   for (let k = 0; k < dims[2]; k++) {
     for (let j = 0; j < dims[1]; j++) {
       for (let i = 0; i < dims[0]; i++, at++) {
-        const place = affine.slice(0, 3).map((row) => row[0]! * i + row[1]! * j + row[2]! * k + row[3]!) as unknown as Vector;
+        const place = affine
+          .slice(0, 3)
+          .map((row) => row[0]! * i + row[1]! * j + row[2]! * k + row[3]!) as unknown as Vector;
         const { intensity, label } = scene.at(place);
         intensities[at] = Math.round(intensity + noise[at]!);
         labels[at] = label;
@@ -130,7 +167,10 @@ function drawCase(name: string): { image: Uint8Array; label: Uint8Array } {
 if (!given.out) {
   throw new Error('--out is missing: the folder to write to');
 }
-const dataset: Record<string, unknown> = { name: 'phantoms', labels: { 0: 'background', [organLabel]: 'organ', [lesionLabel]: 'lesion' } };
+const dataset: Record<string, unknown> = {
+  name: 'phantoms',
+  labels: { 0: 'background', [organLabel]: 'organ', [lesionLabel]: 'lesion' },
+};
 await mkdir(join(given.out, 'images'), { recursive: true });
 await mkdir(join(given.out, 'labels'), { recursive: true });
 for (const split of ['training', 'validation', 'test'] as const) {

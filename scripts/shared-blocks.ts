@@ -22,7 +22,9 @@ export function sharedBlocks(source: string): SharedBlock[] {
       return;
     }
     if (end === undefined ? open !== undefined : open?.name !== name) {
-      throw new Error(`line ${i + 1}: ${line.trim()}; expected ${open ? `the end of shared/${open.name}` : 'the beginning of a block'}`);
+      throw new Error(
+        `line ${i + 1}: ${line.trim()}; expected ${open ? `the end of shared/${open.name}` : 'the beginning of a block'}`,
+      );
     }
     if (end === undefined) {
       open = { name, first: i };
@@ -42,7 +44,10 @@ export function withBlocks(source: string, textOf: (name: string) => string): st
   const lines = source.split('\n');
   for (const { name, first, last } of sharedBlocks(source).reverse()) {
     const indent = /^ */.exec(lines[first]!)![0];
-    const text = textOf(name).trimEnd().split('\n').map((line) => (line === '' ? '' : indent + line));
+    const text = textOf(name)
+      .trimEnd()
+      .split('\n')
+      .map((line) => (line === '' ? '' : indent + line));
     lines.splice(first + 1, last - first - 1, ...text);
   }
   return lines.join('\n');

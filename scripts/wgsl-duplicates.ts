@@ -22,7 +22,9 @@ function codeOf(source: string): Line[] {
   const blocks = sharedBlocks(source);
   return source.split('\n').flatMap((line, i): Line[] => {
     const text = line.replace(/\/\/.*$/, '').trim();
-    return text === '' ? [] : [{ text, number: i + 1, isShared: blocks.some(({ first, last }) => i >= first && i <= last) }];
+    return text === ''
+      ? []
+      : [{ text, number: i + 1, isShared: blocks.some(({ first, last }) => i >= first && i <= last) }];
   });
 }
 
@@ -31,7 +33,9 @@ const keyOf = (run: readonly Line[]) => run.map(({ text }) => text).join('\n');
 /** Whether none of the lines is in a shared block. */
 const isApart = (run: readonly Line[]) => run.every(({ isShared }) => !isShared);
 
-const files = readdirSync(folder).filter((file) => file.endsWith('.wgsl')).sort();
+const files = readdirSync(folder)
+  .filter((file) => file.endsWith('.wgsl'))
+  .sort();
 const kernels = files.map((file) => ({ file, lines: codeOf(readFileSync(new URL(file, folder), 'utf8')) }));
 
 /** Where each run of lines stands, by its text. */
@@ -68,7 +72,9 @@ for (const { file, lines } of kernels) {
 
 console.log(`${total} lines of code in ${files.length} kernels; ${shared} of them in shared blocks`);
 console.log(`${repeated} lines outside of shared blocks stand in a run of ${runLines} that an earlier kernel has too`);
-console.log(`${apart.size} runs of ${runLines} lines outside of shared blocks stand in more than ${mostKernels} kernels`);
+console.log(
+  `${apart.size} runs of ${runLines} lines outside of shared blocks stand in more than ${mostKernels} kernels`,
+);
 if (process.argv.includes('--list')) {
   for (const [key, { files: among, number }] of apart) {
     console.log(`\n${[...among].join(', ')} (line ${number} of the last)\n${key}`);

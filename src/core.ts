@@ -8,14 +8,27 @@ export type { AdapterDescription, Gpu, MemoryAccount } from './runtime/gpu.ts';
 export { createTuning, type OpenOptions, type Tuning, type TuningStore } from './runtime/tuner.ts';
 export { Sam3D, type Embedding, type PredictOptions, type Sam3DOptions } from './engine/sam3d.ts';
 export { keepModel, type KeptModel, type KeptModelOptions } from './engine/kept-model.ts';
-export { Trainer, type Example, type ExampleInput, type StepResult, type TrainerOptions, type TrainerState } from './engine/trainer.ts';
+export {
+  Trainer,
+  type Example,
+  type ExampleInput,
+  type StepResult,
+  type TrainerOptions,
+  type TrainerState,
+} from './engine/trainer.ts';
 export type { Gradients } from './engine/gradients.ts';
 export type { Point, Volume, VolumeInput } from './engine/inputs.ts';
 export type { TapValue } from './engine/taps.ts';
 export { configNamed, configOf, configs, parameterShapes, type Config } from './model/config.ts';
 export { adaptations, isTrainable, type Adaptation } from './model/adaptation.ts';
 export { completedWeights } from './model/initial-weights.ts';
-export { formatSafetensors, parseSafetensors, withTensors, type ByteSource, type TensorFile } from './formats/safetensors.ts';
+export {
+  formatSafetensors,
+  parseSafetensors,
+  withTensors,
+  type ByteSource,
+  type TensorFile,
+} from './formats/safetensors.ts';
 export { profile, type DispatchTiming, type Profile } from './runtime/profiler.ts';
 export { formatTrace } from './engine/profile-summary.ts';
 export { AdapterError, DeviceLostError, GpuError, InputError, VolsamError } from './runtime/errors.ts';

@@ -16,27 +16,33 @@ function run(name: string, ...args: string[]): string {
 }
 
 test('Node: a file, a click, a mask; at most 20 lines, which docs/library.md shows', () => {
-  expect(run('node.mjs', demo.imagePath, weights, '51,45,41', at('library-mask.nii.gz'))).toMatch(/^5\.\d\d ml\n524288 logits\n$/);
+  expect(run('node.mjs', demo.imagePath, weights, '51,45,41', at('library-mask.nii.gz'))).toMatch(
+    /^5\.\d\d ml\n524288 logits\n$/,
+  );
   const text = readFileSync('examples/node.mjs', 'utf8').trim();
   expect(text.split('\n').length).toBeLessThanOrEqual(20);
   expect(readFileSync('docs/library.md', 'utf8')).toContain(text);
 });
 
-test('the README\'s ten lines: a file, a click, a mask', () => {
+test("the README's ten lines: a file, a click, a mask", () => {
   const folder = at();
   const text = readFileSync('examples/click.mjs', 'utf8');
   expect(readFileSync('README.md', 'utf8')).toContain(text.trim().split('\n').slice(1).join('\n'));
-  const { status, stdout, stderr } = spawnSync(process.execPath, [resolve('examples/click.mjs'), resolve(demo.imagePath), resolve(demo.weightsPath)], { encoding: 'utf8', cwd: folder });
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    [resolve('examples/click.mjs'), resolve(demo.imagePath), resolve(demo.weightsPath)],
+    { encoding: 'utf8', cwd: folder },
+  );
   expect(status, stderr).toBe(0);
   expect(stdout).toMatch(/^5\.\d\d ml\n$/);
   expect(readdirSync(folder)).toContain('mask.nii.gz');
 });
 
-test('a host\'s device: volume in, probabilities out, without leaving the GPU', () => {
+test("a host's device: volume in, probabilities out, without leaving the GPU", () => {
   expect(run('shared-device.mjs', weights)).toMatch(/^\d+ voxels of lesion\n$/);
 });
 
-test('a training loop by hand: the loss falls', () => {
+test('a training loop by hand: the loss falls', { tags: ['thorough'] }, () => {
   const lines = run('training-loop.mjs').trim().split('\n');
   const losses = lines.filter((line) => line.startsWith('step')).map((line) => Number(/loss ([\d.]+)/.exec(line)![1]));
   expect(losses.length).toBe(10);
@@ -44,10 +50,17 @@ test('a training loop by hand: the loss falls', () => {
   expect(lines.at(-1)).toBe('139 tensors, 1128896 bytes');
 });
 
-test('one\'s own kernel, planned and profiled', () => {
+test("one's own kernel, planned and profiled", () => {
   expect(run('own-kernel.mjs')).toMatch(/^1 3 5 7 9 11 13\naxpy: [\d.]+ ms by (timestamp-query|.*), [\d.]+ GB\/s\n$/);
 });
 
 test('there are five', () => {
-  expect(readdirSync('examples').sort()).toEqual(['browser.html', 'click.mjs', 'node.mjs', 'own-kernel.mjs', 'shared-device.mjs', 'training-loop.mjs']);
+  expect(readdirSync('examples').sort()).toEqual([
+    'browser.html',
+    'click.mjs',
+    'node.mjs',
+    'own-kernel.mjs',
+    'shared-device.mjs',
+    'training-loop.mjs',
+  ]);
 });

@@ -34,12 +34,29 @@ import type { Tensor } from '../src/runtime/tensor.ts';
  * checked by reading alone.
  */
 const withSubgroups = [
-  'conv3d.subgroup', 'conv3d.subgroup-matrix', 'linear.subgroup', 'linear.subgroup-matrix', 'weight-gradient.subgroup', 'weight-gradient.subgroup-matrix',
-  'window-attention.backward.key.subgroup', 'window-attention.backward.key.subgroup-matrix', 'window-attention.backward.query.subgroup', 'window-attention.backward.query.subgroup-matrix',
-  'window-attention.subgroup', 'window-attention.subgroup-matrix',
+  'conv3d.subgroup',
+  'conv3d.subgroup-matrix',
+  'linear.subgroup',
+  'linear.subgroup-matrix',
+  'weight-gradient.subgroup',
+  'weight-gradient.subgroup-matrix',
+  'window-attention.backward.key.subgroup',
+  'window-attention.backward.key.subgroup-matrix',
+  'window-attention.backward.query.subgroup',
+  'window-attention.backward.query.subgroup-matrix',
+  'window-attention.subgroup',
+  'window-attention.subgroup-matrix',
 ];
 const beyondTheInterpreter = [
-  ...withSubgroups, 'window-attention', 'window-attention.registers', 'window-attention.backward.query', 'window-attention.backward.query.registers', 'window-attention.backward.key', 'window-attention.backward.key.registers', 'window-attention.backward.table', 'enlarged-convolution.backward.mixed',
+  ...withSubgroups,
+  'window-attention',
+  'window-attention.registers',
+  'window-attention.backward.query',
+  'window-attention.backward.query.registers',
+  'window-attention.backward.key',
+  'window-attention.backward.key.registers',
+  'window-attention.backward.table',
+  'enlarged-convolution.backward.mixed',
 ];
 
 const target = { precision: 'f32', software: false, bindingBytes: 128 * 2 ** 20 } as const;
@@ -64,7 +81,9 @@ function backward<E extends Element>(y: Tensor<E>): void {
   r.tape.backward(y, r.tensor(y.element, y.shape));
 }
 
-backward(linear(r, stored(3, 4), { weight: trained(4, 8), bias: trained(8) }, { activation: 'gelu', residual: stored(3, 8) }));
+backward(
+  linear(r, stored(3, 4), { weight: trained(4, 8), bias: trained(8) }, { activation: 'gelu', residual: stored(3, 8) }),
+);
 backward(layerNorm(r, stored(2, 8), { weight: trained(8), bias: trained(8), channels: 6 }, { epsilon: 1e-6 }));
 layerNormStatistics(r, stored(2, 8), { weight: stored(8), bias: stored(8), channels: 6 }, 1e-6);
 backward(depthwiseConv3d(r, stored(2, 1, 3, 4), { weight: trained(27, 4), bias: trained(4) }));
@@ -80,8 +99,27 @@ backward(withVolume);
 enlargedConvolution(r, stored(1, 1, 1, 27 * 4), { first: 0, count: 4 }, enlarged, { base: stored(2, 2, 2, 4) });
 backward(enlarged);
 softmax(r, r.tensor('f32', [2, 5]));
-windowBlending(r, r.tensor('f32', [3, 3, 3]), r.tensor('f32', [3, 3]), r.tensor('u32', [4]), r.tensor('f32', [4, 5, 3]));
-backward(patchEmbedding(r, stored(2, 2, 2), { patch: stored(10, 64), slice: stored(3, 64), sliceBias: trained(64), position: stored(2, 2, 64), depth: trained(2, 64) }, [{ first: 0, count: 2 }]));
+windowBlending(
+  r,
+  r.tensor('f32', [3, 3, 3]),
+  r.tensor('f32', [3, 3]),
+  r.tensor('u32', [4]),
+  r.tensor('f32', [4, 5, 3]),
+);
+backward(
+  patchEmbedding(
+    r,
+    stored(2, 2, 2),
+    {
+      patch: stored(10, 64),
+      slice: stored(3, 64),
+      sliceBias: trained(64),
+      position: stored(2, 2, 64),
+      depth: trained(2, 64),
+    },
+    [{ first: 0, count: 2 }],
+  ),
+);
 const logits = r.tensor('f32', [2, 5]);
 diceCrossEntropy(r, logits, r.tensor('f32', [5]), r.tensor('f32', [4]));
 diceCrossEntropyGradient(r, logits, r.tensor('f32', [5]), r.tensor('f32', [4]), r.tensor('f32', [1]));
@@ -97,22 +135,35 @@ const dispatches = r.commands.filter((command): command is Dispatch => command.k
 /** Each of a kernel's forms, with the settings that it is safe with. */
 function formsOf(dispatch: Dispatch): Dispatch[] {
   const { forms } = dispatch;
-  return forms ? forms.kernels.map((kernel) => ({ ...dispatch, kernel, workgroups: forms.workgroups(kernel.tile) })) : [dispatch];
+  return forms
+    ? forms.kernels.map((kernel) => ({ ...dispatch, kernel, workgroups: forms.workgroups(kernel.tile) }))
+    : [dispatch];
 }
 
-const everyKernel = Object.values(kernels).filter((value): value is Exclude<typeof value, readonly unknown[]> => 'source' in value);
+const everyKernel = Object.values(kernels).filter(
+  (value): value is Exclude<typeof value, readonly unknown[]> => 'source' in value,
+);
 const unique = [...new Map(dispatches.map((dispatch) => [dispatch.kernel.name, dispatch])).values()];
 
 test('every kernel is here, or is named as beyond the interpreter', () => {
   const all = everyKernel.map(({ name }) => name);
   const here = [...dispatches.map(({ kernel }) => kernel.name), ...beyondTheInterpreter];
   expect(new Set(here)).toEqual(new Set(all));
-  expect(everyKernel.filter(({ needs }) => needs.features.length > 0).map(({ name }) => name).sort()).toEqual(withSubgroups);
+  expect(
+    everyKernel
+      .filter(({ needs }) => needs.features.length > 0)
+      .map(({ name }) => name)
+      .sort(),
+  ).toEqual(withSubgroups);
 });
 
 function racesOf({ kernel, bindings, overrides, workgroups }: Dispatch, source: string) {
-  const buffers = Object.fromEntries(kernel.bindings.map(({ name, index }) =>
-    [index, new Float32Array(bindings[name]!.bytes / 4).map((_, i) => Math.sin(i)).buffer]));
+  const buffers = Object.fromEntries(
+    kernel.bindings.map(({ name, index }) => [
+      index,
+      new Float32Array(bindings[name]!.bytes / 4).map((_, i) => Math.sin(i)).buffer,
+    ]),
+  );
   const constants = Object.fromEntries(Object.entries(overrides).map(([name, value]) => [name, Number(value)]));
   return detectRaces(source, kernel.entryPoint, [...workgroups], { 0: buffers }, { constants });
 }

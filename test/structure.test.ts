@@ -5,7 +5,17 @@ import { expect, test } from 'vitest';
 
 /** From the bottom up; rooms in one row know nothing of each other. Files beside the rooms are the package's entries. */
 const layers = [
-  ['kernels'], ['runtime'], ['formats', 'ops'], ['model'], ['engine'], ['volume'], ['lesions'], ['scoring', 'teaching'], ['node', 'browser'], ['cli', 'web'], ['entries'],
+  ['kernels'],
+  ['runtime'],
+  ['formats', 'ops'],
+  ['model'],
+  ['engine'],
+  ['volume'],
+  ['lesions'],
+  ['scoring', 'teaching'],
+  ['node', 'browser'],
+  ['cli', 'web'],
+  ['entries'],
 ];
 
 function layerOf(path: string): number {
@@ -13,12 +23,16 @@ function layerOf(path: string): number {
   return layers.findIndex((rooms) => rooms.includes(room));
 }
 
-const files = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts') && !path.endsWith('.d.ts'));
+const files = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter(
+  (path) => path.endsWith('.ts') && !path.endsWith('.d.ts'),
+);
 
 /** Files of src/ that a file imports, types included. */
 function importsOf(path: string): string[] {
   const text = readFileSync(join('src', path), 'utf8').replace(/\/\*[\s\S]*?\*\//g, '');
-  return [...text.matchAll(/(?:from|import\() ?'(\.[^']*\.ts)'/g)].map(([, to]) => join(dirname(path), to!)).filter((to) => !to.startsWith('..'));
+  return [...text.matchAll(/(?:from|import\() ?'(\.[^']*\.ts)'/g)]
+    .map(([, to]) => join(dirname(path), to!))
+    .filter((to) => !to.startsWith('..'));
 }
 
 const imports = new Map(files.map((path) => [path, importsOf(path)]));
@@ -28,10 +42,14 @@ test('every room has its place', () => {
 });
 
 test('imports point down', () => {
-  const up = [...imports].flatMap(([path, targets]) => targets.filter((to) => {
-    const isSameRoom = path.split('/')[0] === to.split('/')[0];
-    return !isSameRoom && layerOf(to) >= layerOf(path);
-  }).map((to) => `${path} imports ${to}`));
+  const up = [...imports].flatMap(([path, targets]) =>
+    targets
+      .filter((to) => {
+        const isSameRoom = path.split('/')[0] === to.split('/')[0];
+        return !isSameRoom && layerOf(to) >= layerOf(path);
+      })
+      .map((to) => `${path} imports ${to}`),
+  );
   expect(up.filter((line) => !/^(node|browser|library)\.ts imports (core|library)\.ts$/.test(line))).toEqual([]); // entries build on entries
 });
 

@@ -17,15 +17,28 @@ import { writeResult } from '../result-file.ts';
 import { pieceConfig, piecesOf, pieceWeights } from '../pieces.ts';
 import { jaxAttentionMlp, jaxGemm } from './jax.ts';
 
-const { values: { rounds, save } } = parseArgs({ options: { rounds: { type: 'string', default: '3' }, save: { type: 'boolean', default: false } } });
+const {
+  values: { rounds, save },
+} = parseArgs({ options: { rounds: { type: 'string', default: '3' }, save: { type: 'boolean', default: false } } });
 const grid = 16;
 const folder = new URL('pieces/', import.meta.url);
 const gpu = await openGpu({ report: console.log });
 const config = pieceConfig(grid);
 
-interface Row { piece: string; peer: string; gflop: number; volsamSeconds: number; peerSeconds: number; times: number; relativeDifference: number }
+interface Row {
+  piece: string;
+  peer: string;
+  gflop: number;
+  volsamSeconds: number;
+  peerSeconds: number;
+  times: number;
+  relativeDifference: number;
+}
 
-interface Runner { readonly gflop: number; run(): Promise<Float32Array> }
+interface Runner {
+  readonly gflop: number;
+  run(): Promise<Float32Array>;
+}
 
 function distance(found: ArrayLike<number>, expected: ArrayLike<number>): number {
   let [difference, norm] = [0, 0];
@@ -53,7 +66,13 @@ async function volsamRunner(record: (r: Recorder) => Tensor): Promise<Runner> {
 }
 
 /** Runs both in turn, after one run each that compiles. */
-async function pair(piece: string, peer: string, own: Runner, other: () => Promise<Float32Array>, sameLayout: (own: Float32Array) => Float32Array): Promise<void> {
+async function pair(
+  piece: string,
+  peer: string,
+  own: Runner,
+  other: () => Promise<Float32Array>,
+  sameLayout: (own: Float32Array) => Float32Array,
+): Promise<void> {
   const relativeDifference = distance(sameLayout(await own.run()), await other());
   const [ownTimes, otherTimes]: [number[], number[]] = [[], []];
   const timed = async (run: () => Promise<unknown>, into: number[]) => {
@@ -66,10 +85,20 @@ async function pair(piece: string, peer: string, own: Runner, other: () => Promi
     await timed(other, otherTimes);
   }
   const [volsamSeconds, peerSeconds] = [median(ownTimes), median(otherTimes)];
-  const row: Row = { piece, peer, gflop: own.gflop, volsamSeconds, peerSeconds, times: peerSeconds / volsamSeconds, relativeDifference };
+  const row: Row = {
+    piece,
+    peer,
+    gflop: own.gflop,
+    volsamSeconds,
+    peerSeconds,
+    times: peerSeconds / volsamSeconds,
+    relativeDifference,
+  };
   rows.push(row);
   const rate = (seconds: number) => `${seconds.toFixed(2)} s (${(own.gflop / seconds).toFixed(1)} GFLOP/s)`;
-  console.log(`${piece.padEnd(14)} volsam ${rate(volsamSeconds)}, ${peer} ${rate(peerSeconds)}: ${row.times.toFixed(2)} times; outputs differ by ${relativeDifference.toExponential(1)}`);
+  console.log(
+    `${piece.padEnd(14)} volsam ${rate(volsamSeconds)}, ${peer} ${rate(peerSeconds)}: ${row.times.toFixed(2)} times; outputs differ by ${relativeDifference.toExponential(1)}`,
+  );
 }
 
 const rows: Row[] = [];
@@ -85,7 +114,8 @@ async function attempt(piece: string, peer: string, work: () => Promise<void>): 
   }
 }
 
-const noise = (count: number, seed: number) => Float32Array.from({ length: count }, (_, i) => Math.sin(seed + i * 12.9898) * 0.5);
+const noise = (count: number, seed: number) =>
+  Float32Array.from({ length: count }, (_, i) => Math.sin(seed + i * 12.9898) * 0.5);
 
 /** (tokens, channels) to (channels, tokens), as ONNX has features. */
 function channelsFirst(values: Float32Array, channels: number): Float32Array {
@@ -96,12 +126,15 @@ function channelsFirst(values: Float32Array, channels: number): Float32Array {
 async function againstOnnx(): Promise<void> {
   const peer = 'onnxruntime';
   if (!existsSync(folder)) {
-    console.log(`${peer} is left out: bench/peers/pieces is not there; "python3 bench/peers/export_pieces.py --reference FOLDER" makes it`);
+    console.log(
+      `${peer} is left out: bench/peers/pieces is not there; "python3 bench/peers/export_pieces.py --reference FOLDER" makes it`,
+    );
     return;
   }
   const pieces = piecesOf(gpu, config, pieceWeights(gpu, config, 'f32'), 'f32');
   const { neck } = widthsOf(config, 'f32');
-  const session = (name: string) => onnx.InferenceSession.create(new URL(`${name}.onnx`, folder).pathname, { executionProviders: ['webgpu'] });
+  const session = (name: string) =>
+    onnx.InferenceSession.create(new URL(`${name}.onnx`, folder).pathname, { executionProviders: ['webgpu'] });
   for (const { name, inputs, record } of pieces.filter((piece) => existsSync(new URL(`${piece.name}.onnx`, folder)))) {
     await attempt(name, peer, async () => {
       const feeds: Record<string, onnx.Tensor> = {};
@@ -109,18 +142,23 @@ async function againstOnnx(): Promise<void> {
         const values = noise(tensor.bytes / 4, i);
         writeTensor(gpu, tensor, values);
         const isFeature = name === 'decoder' && i < 4;
-        feeds[`input${i}`] = isFeature ? new onnx.Tensor('float32', channelsFirst(values, neck.width), [1, neck.width, grid, grid, grid]) : new onnx.Tensor('float32', values, [...tensor.shape]);
+        feeds[`input${i}`] = isFeature
+          ? new onnx.Tensor('float32', channelsFirst(values, neck.width), [1, neck.width, grid, grid, grid])
+          : new onnx.Tensor('float32', values, [...tensor.shape]);
       });
       const opened = await session(name);
       const other = async () => (await opened.run(feeds)).output!.data as Float32Array;
-      const layout = (own: Float32Array) => (name === 'neck' ? channelsFirst(unpadChannels(own, neck), neck.count) : own);
+      const layout = (own: Float32Array) =>
+        name === 'neck' ? channelsFirst(unpadChannels(own, neck), neck.count) : own;
       await pair(name, peer, await volsamRunner(record), other, layout);
       await opened.release();
     });
   }
   await attempt('adapter', peer, async () => {
     const opened = await session('adapter');
-    await opened.run({ input0: new onnx.Tensor('float32', noise(grid ** 3 * config.embed, 0), [grid, grid, grid, config.embed]) });
+    await opened.run({
+      input0: new onnx.Tensor('float32', noise(grid ** 3 * config.embed, 0), [grid, grid, grid, config.embed]),
+    });
     await opened.release();
     console.log(`adapter        ${peer} runs it now: it wants a row here`);
   });
@@ -129,17 +167,34 @@ async function againstOnnx(): Promise<void> {
 async function againstJax(): Promise<void> {
   const [tokens, inWidth, outWidth] = [grid ** 3, 768, 3072];
   await attempt('gemm', 'jax-js', async () => {
-    const [x, weight] = [createTensor(gpu, 'x', 'stored', 'f32', [tokens, inWidth]), createTensor(gpu, 'weight', 'stored', 'f32', [inWidth, outWidth])];
+    const [x, weight] = [
+      createTensor(gpu, 'x', 'stored', 'f32', [tokens, inWidth]),
+      createTensor(gpu, 'weight', 'stored', 'f32', [inWidth, outWidth]),
+    ];
     const [xValues, weightValues] = [noise(tokens * inWidth, 1), noise(inWidth * outWidth, 2)];
     writeTensor(gpu, x, xValues);
     writeTensor(gpu, weight, weightValues);
-    await pair('gemm', 'jax-js', await volsamRunner((r) => linear(r, x, { weight })), await jaxGemm(xValues, weightValues, tokens, inWidth, outWidth), (own) => own);
+    await pair(
+      'gemm',
+      'jax-js',
+      await volsamRunner((r) => linear(r, x, { weight })),
+      await jaxGemm(xValues, weightValues, tokens, inWidth, outWidth),
+      (own) => own,
+    );
   });
   await attempt('attention-mlp', 'jax-js', async () => {
-    const piece = piecesOf(gpu, config, pieceWeights(gpu, config, 'f32'), 'f32').find(({ name }) => name === 'attention-mlp')!;
+    const piece = piecesOf(gpu, config, pieceWeights(gpu, config, 'f32'), 'f32').find(
+      ({ name }) => name === 'attention-mlp',
+    )!;
     const values = noise(tokens * config.embed, 0);
     writeTensor(gpu, piece.inputs[0]!, values);
-    await pair('attention-mlp', 'jax-js', await volsamRunner(piece.record), await jaxAttentionMlp(config, values), (own) => own);
+    await pair(
+      'attention-mlp',
+      'jax-js',
+      await volsamRunner(piece.record),
+      await jaxAttentionMlp(config, values),
+      (own) => own,
+    );
   });
 }
 
@@ -147,8 +202,18 @@ console.log(`${gpu.adapter.name}; grid ${grid}, ${rounds} rounds in turn, median
 await againstOnnx();
 await againstJax();
 if (save) {
-  const versions = (JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8')) as { dependencies: Record<string, string> }).dependencies;
-  writeResult(gpu.adapter, (adapter, date) => `peers-${adapter}-${date}`, { versions, rounds: Number(rounds), grid, rows, refused });
+  const versions = (
+    JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8')) as {
+      dependencies: Record<string, string>;
+    }
+  ).dependencies;
+  writeResult(gpu.adapter, (adapter, date) => `peers-${adapter}-${date}`, {
+    versions,
+    rounds: Number(rounds),
+    grid,
+    rows,
+    refused,
+  });
 }
 gpu.close();
 process.exit(0); // the peers hold their own devices open

@@ -7,7 +7,10 @@ declare const FileReaderSync: new () => { readAsArrayBuffer(blob: Blob): ArrayBu
 /** Works in workers only, where a file can be read without waiting. */
 function sourceOf(file: Blob): ByteSource {
   const reader = new FileReaderSync();
-  return { length: file.size, subarray: (first, end) => new Uint8Array(reader.readAsArrayBuffer(file.slice(first, end))) };
+  return {
+    length: file.size,
+    subarray: (first, end) => new Uint8Array(reader.readAsArrayBuffer(file.slice(first, end))),
+  };
 }
 
 /** In a worker. @param name for messages @throws InputError as `parseSafetensors` */
@@ -23,5 +26,7 @@ export async function readSafetensors(file: Uint8Array | Blob): Promise<TensorFi
   if (file instanceof Uint8Array) {
     return parseSafetensors(file);
   }
-  return 'FileReaderSync' in globalThis ? readWeights(file) : parseSafetensors(new Uint8Array(await file.arrayBuffer()));
+  return 'FileReaderSync' in globalThis
+    ? readWeights(file)
+    : parseSafetensors(new Uint8Array(await file.arrayBuffer()));
 }

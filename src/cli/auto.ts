@@ -29,7 +29,11 @@ interface AutoOptions extends Outputs {
 async function auto(given: AutoOptions): Promise<void> {
   checkOutputs(given);
   const started = performance.now();
-  const [volume, weights, preset] = [await readVolume(given.image), withConfig(await readWeights(given.weights), given.config), await presetNamed(given.preset)];
+  const [volume, weights, preset] = [
+    await readVolume(given.image),
+    withConfig(await readWeights(given.weights), given.config),
+    await presetNamed(given.preset),
+  ];
   checkOutputs(given, volume);
   configOf(weights); // bad weights are refused before a GPU is opened
   const gpu = await openTuned(given);
@@ -40,13 +44,25 @@ async function auto(given: AutoOptions): Promise<void> {
     if (!given.json) {
       [...volume.notes, describeNeed(need)].forEach((note) => console.error(note));
     }
-    const { mask, probability, lesions } = await segmentAutomatically(gpu, sam, volume.image, preset, { overlap: given.overlap, progress: bar.update });
+    const { mask, probability, lesions } = await segmentAutomatically(gpu, sam, volume.image, preset, {
+      overlap: given.overlap,
+      progress: bar.update,
+    });
     const statistics = statisticsOf(volume.image, mask, lesions);
     await writeCase(given, volume, lesions, { mask, probability, statistics });
     bar.stop();
     const seconds = (performance.now() - started) / 1e3;
-    console.log(given.json ? JSON.stringify({ mask: given.output, lesions: statistics, seconds, device: gpu.adapter.name })
-      : [`${given.output}: ${lesions} ${lesions === 1 ? 'lesion' : 'lesions'}, in ${seconds.toFixed(1)} s on ${gpu.adapter.name}`, ...statistics.map(({ lesion, millilitres, diameterMm }) => `  lesion ${lesion}: ${millilitres.toFixed(2)} ml, ${diameterMm.toFixed(1)} mm`)].join('\n'));
+    console.log(
+      given.json
+        ? JSON.stringify({ mask: given.output, lesions: statistics, seconds, device: gpu.adapter.name })
+        : [
+            `${given.output}: ${lesions} ${lesions === 1 ? 'lesion' : 'lesions'}, in ${seconds.toFixed(1)} s on ${gpu.adapter.name}`,
+            ...statistics.map(
+              ({ lesion, millilitres, diameterMm }) =>
+                `  lesion ${lesion}: ${millilitres.toFixed(2)} ml, ${diameterMm.toFixed(1)} mm`,
+            ),
+          ].join('\n'),
+    );
   } finally {
     bar.stop();
     gpu.close();
@@ -54,9 +70,15 @@ async function auto(given: AutoOptions): Promise<void> {
 }
 
 export function addAuto(program: Command): void {
-  const command = program.command('auto')
-    .description('segment a whole volume without clicks, by sliding windows of the network\'s crop; of a model that was trained without clicks (the published ones: --config \'{"crop": 256}\')')
-    .requiredOption('--image <file or folder>', 'CT or MR volume: NIfTI, NRRD, MetaImage, or a folder with a DICOM series')
+  const command = program
+    .command('auto')
+    .description(
+      "segment a whole volume without clicks, by sliding windows of the network's crop; of a model that was trained without clicks (the published ones: --config '{\"crop\": 256}')",
+    )
+    .requiredOption(
+      '--image <file or folder>',
+      'CT or MR volume: NIfTI, NRRD, MetaImage, or a folder with a DICOM series',
+    )
     .option('--overlap <share>', 'of two neighbouring windows', numberFrom(0, false), 0.5)
     .option('--json', 'one JSON object instead of sentences')
     .action(auto);

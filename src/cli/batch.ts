@@ -27,7 +27,11 @@ interface BatchArguments {
 }
 
 async function batch(given: BatchArguments): Promise<void> {
-  const [cohort, file, preset] = [await readCohort(given.data, given.clicks), await readHashedWeights(given.weights), await presetNamed(given.preset)];
+  const [cohort, file, preset] = [
+    await readCohort(given.data, given.clicks),
+    await readHashedWeights(given.weights),
+    await presetNamed(given.preset),
+  ];
   const weights = withConfig(file.weights, given.config);
   configOf(weights);
   const cases = shardOf(cohort, given.shard.index, given.shard.count);
@@ -35,16 +39,30 @@ async function batch(given: BatchArguments): Promise<void> {
   const counts: Record<Outcome, number> = { done: 0, failed: 0, skipped: 0 };
   try {
     const sam = await Sam3D.create(gpu, weights, given);
-    checkMemory(gpu, sam, Math.max(1, ...cases.flatMap(({ clicks }) => clicks?.byLesion.map((own) => own.length) ?? [])), given.maxMemory);
-    await runBatch(sam, cases, { folder: given.out, preset, weightsSha256: file.sha256, follow: given.follow ?? false }, (name, outcome, reason) => {
-      counts[outcome]++;
-      console.error(`${counts.done + counts.failed + counts.skipped} of ${cases.length}  ${name}: ${outcome}${reason === undefined ? '' : ` (${reason})`}`);
-    });
+    checkMemory(
+      gpu,
+      sam,
+      Math.max(1, ...cases.flatMap(({ clicks }) => clicks?.byLesion.map((own) => own.length) ?? [])),
+      given.maxMemory,
+    );
+    await runBatch(
+      sam,
+      cases,
+      { folder: given.out, preset, weightsSha256: file.sha256, follow: given.follow ?? false },
+      (name, outcome, reason) => {
+        counts[outcome]++;
+        console.error(
+          `${counts.done + counts.failed + counts.skipped} of ${cases.length}  ${name}: ${outcome}${reason === undefined ? '' : ` (${reason})`}`,
+        );
+      },
+    );
   } finally {
     gpu.close();
   }
   await writeBatchReport(given.out, cohort);
-  console.log(`${cases.length} cases: ${counts.done} done, ${counts.skipped} were done before, ${counts.failed} failed; ${given.out}/report.html`);
+  console.log(
+    `${cases.length} cases: ${counts.done} done, ${counts.skipped} were done before, ${counts.failed} failed; ${given.out}/report.html`,
+  );
   process.exitCode = counts.failed > 0 ? 2 : 0;
 }
 
@@ -57,12 +75,24 @@ function parseShard(text: string): BatchArguments['shard'] {
 }
 
 export function addBatch(program: Command): void {
-  const command = program.command('batch')
+  const command = program
+    .command('batch')
     .description('segment many cases by a table of clicks; a second run skips what is done')
-    .requiredOption('--data <folder or file>', 'a folder of volumes (files, or folders with a DICOM series each), or a dataset.json')
-    .requiredOption('--clicks <file>', 'CSV with the columns case and i, j, k (voxels) or x, y, z (millimetres in RAS), and lesion where a case has several')
+    .requiredOption(
+      '--data <folder or file>',
+      'a folder of volumes (files, or folders with a DICOM series each), or a dataset.json',
+    )
+    .requiredOption(
+      '--clicks <file>',
+      'CSV with the columns case and i, j, k (voxels) or x, y, z (millimetres in RAS), and lesion where a case has several',
+    )
     .requiredOption('--out <folder>', 'a mask, a picture and a record for each case, summary.csv and report.html')
-    .option('--shard <i/n>', 'only every n-th case from the i-th on, counted from 0: for Slurm arrays and Kubernetes indexed jobs', parseShard, { index: 0, count: 1 })
+    .option(
+      '--shard <i/n>',
+      'only every n-th case from the i-th on, counted from 0: for Slurm arrays and Kubernetes indexed jobs',
+      parseShard,
+      { index: 0, count: 1 },
+    )
     .option('--follow', 'move the crop along a lesion that touches its border')
     .action(batch);
   addTuning(addMemory(addModel(command)));

@@ -18,10 +18,39 @@ import { addServe } from './serve.ts';
 import { addTrain } from './train.ts';
 
 /** In the order of the help. */
-const commands = [addSegment, addReplay, addAuto, addBatch, addTrain, addExport, addEvaluate, addProfile, addServe, addRepl, addConvert, addInspect, addPreset, addDoctor];
+const commands = [
+  addSegment,
+  addReplay,
+  addAuto,
+  addBatch,
+  addTrain,
+  addExport,
+  addEvaluate,
+  addProfile,
+  addServe,
+  addRepl,
+  addConvert,
+  addInspect,
+  addPreset,
+  addDoctor,
+];
 
 /** Options that most people never need; the help lists them last. */
-const seldomNeeded = ['--no-tune', '--max-memory', '--config', '--precision', '--identified', '--seed', '--weight-decay', '--lora-rank', '--prompt-recipe', '--cache', '--validate-every', '--prediction-label', '--tolerance'];
+const seldomNeeded = [
+  '--no-tune',
+  '--max-memory',
+  '--config',
+  '--precision',
+  '--identified',
+  '--seed',
+  '--weight-decay',
+  '--lora-rank',
+  '--prompt-recipe',
+  '--cache',
+  '--validate-every',
+  '--prediction-label',
+  '--tolerance',
+];
 
 const groups = ['Required:', 'Options:', 'Seldom needed:'] as const;
 
@@ -38,16 +67,29 @@ function groupOptions(command: Command): void {
 /** A mistake is answered by what is wrong and how the command is called, a line each; not by the whole help. */
 function answerMistakes(command: Command): void {
   const required = command.options.filter(({ mandatory }) => mandatory).map(({ flags }) => flags.replace(/^-\w, /, ''));
-  const usage = command.createHelp().commandUsage(command).replace('[options]', [...required, '[options]'].join(' '));
+  const usage = command
+    .createHelp()
+    .commandUsage(command)
+    .replace('[options]', [...required, '[options]'].join(' '));
   command
-    .configureOutput({ outputError: (text, write) => write(`${text.trim().replace(/^error: /, 'volsam: ').replaceAll('\n', ' ')}\n`) })
+    .configureOutput({
+      outputError: (text, write) =>
+        write(
+          `${text
+            .trim()
+            .replace(/^error: /, 'volsam: ')
+            .replaceAll('\n', ' ')}\n`,
+        ),
+    })
     .showHelpAfterError(`usage: ${usage}`)
     .exitOverride();
 }
 
 function createProgram(): Command {
   const program = new Command('volsam')
-    .description('One click in a CT or MR volume gives a tumour mask, on your own GPU. Research software, not a medical device.')
+    .description(
+      'One click in a CT or MR volume gives a tumour mask, on your own GPU. Research software, not a medical device.',
+    )
     .version(packageJson.version, '--version', 'print the version');
   commands.forEach((add) => add(program));
   [program, ...program.commands].forEach((command) => {
@@ -65,7 +107,8 @@ export async function runCommand(args: readonly string[]): Promise<void> {
   try {
     await createProgram().parseAsync([...args], { from: 'user' });
   } catch (error) {
-    if (error instanceof CommanderError) { // it has printed what it found
+    if (error instanceof CommanderError) {
+      // it has printed what it found
       process.exitCode = error.exitCode;
       return;
     }

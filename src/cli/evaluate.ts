@@ -6,7 +6,15 @@ import { openTuned } from './open-tuned.ts';
 import { numberFrom, parsePrecision, presetNamed } from './parsers.ts';
 import type { Precision } from '../kernels/kernel.ts';
 import { readDataset, splits, type DatasetCase, type Split } from '../node/data/dataset.ts';
-import { describeSpreads, formatComparisonPage, formatScores, formatSpreads, formatEvaluationPage, metricNames, describeSummary } from '../node/reports/evaluation-report.ts';
+import {
+  describeSpreads,
+  formatComparisonPage,
+  formatScores,
+  formatSpreads,
+  formatEvaluationPage,
+  metricNames,
+  describeSummary,
+} from '../node/reports/evaluation-report.ts';
 import { filePredictor, modelPredictor, runEvaluation, type EvaluatedCase } from '../node/runs/evaluation-run.ts';
 import { readBytes, writeWhole } from '../node/files/disk.ts';
 import { readLabelledCase } from '../node/data/labelled-case.ts';
@@ -44,14 +52,21 @@ interface Scored {
 }
 
 /** Every case again, from other clicks. */
-async function spreadsOf(model: Sam3D, cases: readonly DatasetCase[], preset: Preset, { clicks, robustness }: EvaluateArguments): Promise<Spread[]> {
+async function spreadsOf(
+  model: Sam3D,
+  cases: readonly DatasetCase[],
+  preset: Preset,
+  { clicks, robustness }: EvaluateArguments,
+): Promise<Spread[]> {
   const spreads: Spread[] = [];
   for (const one of robustness > 0 ? cases : []) {
     const { image, truth } = await readLabelledCase(one, preset);
     const spread = await clickSpread(model, one.name, image, truth, preset, clicks, robustness);
     if (spread) {
       spreads.push(spread);
-      console.error(`${one.name}: Dice ${spread.mean.toFixed(4)} ± ${spread.deviation.toFixed(4)} over ${spread.dices.length} draws`);
+      console.error(
+        `${one.name}: Dice ${spread.mean.toFixed(4)} ± ${spread.deviation.toFixed(4)} over ${spread.dices.length} draws`,
+      );
     }
   }
   return spreads;
@@ -59,13 +74,28 @@ async function spreadsOf(model: Sam3D, cases: readonly DatasetCase[], preset: Pr
 
 async function scored(cases: readonly DatasetCase[], preset: Preset, given: EvaluateArguments): Promise<Scored> {
   if (given.predictions !== undefined) {
-    return { evaluated: await runEvaluation(cases, preset, given.tolerance, filePredictor(given.predictions, given.predictionLabel), report(cases.length)), spreads: [] };
+    return {
+      evaluated: await runEvaluation(
+        cases,
+        preset,
+        given.tolerance,
+        filePredictor(given.predictions, given.predictionLabel),
+        report(cases.length),
+      ),
+      spreads: [],
+    };
   }
   const weights = await readWeights(given.weights!);
   const gpu = await openTuned(given);
   try {
     const model = await Sam3D.create(gpu, weights, { precision: given.precision });
-    const evaluated = await runEvaluation(cases, preset, given.tolerance, modelPredictor(model, preset, given.clicks), report(cases.length));
+    const evaluated = await runEvaluation(
+      cases,
+      preset,
+      given.tolerance,
+      modelPredictor(model, preset, given.clicks),
+      report(cases.length),
+    );
     return { evaluated, spreads: await spreadsOf(model, cases, preset, given) };
   } finally {
     gpu.close();
@@ -88,7 +118,13 @@ async function evaluate(given: EvaluateArguments): Promise<void> {
   const { evaluated, spreads } = await scored(cases, preset, given);
   const scores = evaluated.map((one) => one.scores);
   const evaluation: Evaluation = {
-    model: basename((weights ?? predictions)!), preset: preset.name, split, clicks: predictions === undefined ? clicks : 0, toleranceMm: tolerance, cases: scores, summary: summariesOf(scores),
+    model: basename((weights ?? predictions)!),
+    preset: preset.name,
+    split,
+    clicks: predictions === undefined ? clicks : 0,
+    toleranceMm: tolerance,
+    cases: scores,
+    summary: summariesOf(scores),
   };
   await mkdir(out, { recursive: true });
   const write = (name: string, text: string) => writeWhole(join(out, name), new TextEncoder().encode(text));
@@ -98,7 +134,9 @@ async function evaluate(given: EvaluateArguments): Promise<void> {
   if (spreads.length > 0) {
     await write('robustness.csv', formatSpreads(spreads));
   }
-  metrics.forEach((metric) => console.log(`${metricNames[metric].padEnd(18)} ${describeSummary(evaluation.summary[metric])}`));
+  metrics.forEach((metric) =>
+    console.log(`${metricNames[metric].padEnd(18)} ${describeSummary(evaluation.summary[metric])}`),
+  );
   if (spreads.length > 0) {
     console.log(describeSpreads(spreads));
   }
@@ -122,10 +160,13 @@ async function readEvaluation(path: string): Promise<Evaluation> {
 async function compareFiles(a: string, b: string, { output }: { output: string }): Promise<void> {
   const [first, second] = [await readEvaluation(a), await readEvaluation(b)];
   const comparisons = metrics.map((metric) => compare(first, second, metric));
-  const names = first.model === second.model ? [a, b] as const : [first.model, second.model] as const;
+  const names = first.model === second.model ? ([a, b] as const) : ([first.model, second.model] as const);
   await writeWhole(output, new TextEncoder().encode(await formatComparisonPage(...names, comparisons)));
   comparisons.forEach(({ metric, differences, mean, p }) =>
-    console.log(`${metricNames[metric].padEnd(18)} ${describeSummary(mean)} over ${differences.length} cases, p = ${p.toPrecision(3)}`));
+    console.log(
+      `${metricNames[metric].padEnd(18)} ${describeSummary(mean)} over ${differences.length} cases, p = ${p.toPrecision(3)}`,
+    ),
+  );
   console.log(`${names[1]} less ${names[0]}; ${output}`);
 }
 
@@ -138,21 +179,27 @@ function parseSplit(text: string): Split {
 
 export function addEvaluate(program: Command): void {
   addTuning(program.command('evaluate'))
-    .description('Dice, surface Dice, HD95 and volume error on a dataset\'s cases')
+    .description("Dice, surface Dice, HD95 and volume error on a dataset's cases")
     .requiredOption('--data <file>', 'dataset.json of the Medical Segmentation Decathlon, or a CSV of image and label')
     .option('--split <name>', splits.join(', '), parseSplit, 'test')
     .option('--weights <file>', 'safetensors: the model to score')
-    .option('--predictions <folder>', 'instead: masks of any other tool, under the images\' names')
-    .option('--prediction-label <n>', 'the lesion\'s value in those masks', numberFrom(1, true), 1)
+    .option('--predictions <folder>', "instead: masks of any other tool, under the images' names")
+    .option('--prediction-label <n>', "the lesion's value in those masks", numberFrom(1, true), 1)
     .requiredOption('--preset <name or file>', 'how images are prepared, and which label is the lesion')
     .option('--clicks <n>', 'clicks a case, drawn in its lesion by its name', numberFrom(1, true), 1)
     .option('--tolerance <mm>', 'of the surface Dice', numberFrom(0, false), 5)
-    .option('--robustness <n>', 'also n draws of each case\'s clicks: how much the Dice depends on them', numberFrom(0, true), 0)
+    .option(
+      '--robustness <n>',
+      "also n draws of each case's clicks: how much the Dice depends on them",
+      numberFrom(0, true),
+      0,
+    )
     .option('--precision <type>', 'f32 or f16', parsePrecision, 'f32')
-    .option('--seed <text>', 'the run\'s, which chose the validation cases where the file names none', '0')
+    .option('--seed <text>', "the run's, which chose the validation cases where the file names none", '0')
     .requiredOption('--out <folder>', 'cases.csv, evaluation.json and report.html')
     .action(evaluate);
-  program.command('compare')
+  program
+    .command('compare')
     .description('paired differences of two evaluations, with a Wilcoxon signed-rank test')
     .argument('<first>', 'evaluation.json')
     .argument('<second>', 'evaluation.json')

@@ -19,8 +19,15 @@ interface ExportArguments {
 }
 
 /** The whole model's tensors: trained ones from the checkpoint, frozen ones from the file that training began with. */
-async function merged({ config, schedule, state }: Checkpoint, weights: string | undefined): Promise<Map<string, Float32Array>> {
-  const base = completedWeights(weights === undefined ? undefined : await readWeights(weights), config, String(schedule.seed));
+async function merged(
+  { config, schedule, state }: Checkpoint,
+  weights: string | undefined,
+): Promise<Map<string, Float32Array>> {
+  const base = completedWeights(
+    weights === undefined ? undefined : await readWeights(weights),
+    config,
+    String(schedule.seed),
+  );
   return new Map([...parameterShapes(config).keys()].map((name) => [name, state.weights.get(name) ?? base.read(name)]));
 }
 
@@ -32,7 +39,11 @@ async function exportTorch({ checkpoint: path, weights, output }: ExportArgument
 }
 
 function tensorFileOf({ config, preset }: Checkpoint, values: ReadonlyMap<string, Float32Array>): TensorFile {
-  return { metadata: { config: JSON.stringify(config), preset }, shapes: parameterShapes(config), read: (name) => values.get(name)! };
+  return {
+    metadata: { config: JSON.stringify(config), preset },
+    shapes: parameterShapes(config),
+    read: (name) => values.get(name)!,
+  };
 }
 
 async function exportWeights(given: ExportArguments): Promise<void> {
@@ -41,16 +52,22 @@ async function exportWeights(given: ExportArguments): Promise<void> {
     return exportTorch(given);
   }
   if (path === undefined) {
-    throw new InputError('export: expected a run\'s --checkpoint; with --torch, or a whole model\'s --weights');
+    throw new InputError("export: expected a run's --checkpoint; with --torch, or a whole model's --weights");
   }
   const checkpoint = await readCheckpoint(path);
   const whole = weights !== undefined || randomEncoder === true;
   const values = whole ? await merged(checkpoint, weights) : checkpoint.state.weights;
   const shapes = parameterShapes(checkpoint.config);
   const tensors = new Map([...values].map(([name, data]) => [name, { shape: shapes.get(name)!, values: data }]));
-  const bytes = formatSafetensors(tensors, { config: JSON.stringify(checkpoint.config), preset: checkpoint.preset }, precision);
+  const bytes = formatSafetensors(
+    tensors,
+    { config: JSON.stringify(checkpoint.config), preset: checkpoint.preset },
+    precision,
+  );
   await writeWhole(output, bytes);
-  console.log(`${output}: ${tensors.size} tensors${whole ? '' : ', the trained ones only'}, ${(bytes.length / 1e6).toFixed(1)} MB`);
+  console.log(
+    `${output}: ${tensors.size} tensors${whole ? '' : ', the trained ones only'}, ${(bytes.length / 1e6).toFixed(1)} MB`,
+  );
 }
 
 function parseType(text: string): FloatType {
@@ -62,10 +79,14 @@ function parseType(text: string): FloatType {
 }
 
 export function addExport(program: Command): void {
-  program.command('export')
-    .description('write a checkpoint\'s weights under the published names')
+  program
+    .command('export')
+    .description("write a checkpoint's weights under the published names")
     .option('--checkpoint <file>', 'best.safetensors or last.safetensors of a run')
-    .option('--torch', 'a checkpoint that the published code loads, instead of safetensors; also of a whole model that --weights names')
+    .option(
+      '--torch',
+      'a checkpoint that the published code loads, instead of safetensors; also of a whole model that --weights names',
+    )
     .option('--weights <file>', 'what the run began with: everything is merged into a whole model')
     .option('--random-encoder', 'the same, of a run that began with a random encoder')
     .option('--precision <type>', 'f32, f16 or bf16', parseType, 'F32')

@@ -28,17 +28,26 @@ async function inspection(path: string): Promise<Inspection> {
   const count = (names: readonly string[]) => names.reduce((sum, name) => sum + sizeOf(file.shapes.get(name)!), 0);
   const names = [...file.shapes.keys()];
   return {
-    config, tensors: names.length, parameters: count(names), trainedParameters: count(names.filter((name) => expected.has(name) && isTrainable(name, config))),
-    missing: [...expected.keys()].filter((name) => !file.shapes.has(name)), unknown: names.filter((name) => !expected.has(name)), metadata: file.metadata,
+    config,
+    tensors: names.length,
+    parameters: count(names),
+    trainedParameters: count(names.filter((name) => expected.has(name) && isTrainable(name, config))),
+    missing: [...expected.keys()].filter((name) => !file.shapes.has(name)),
+    unknown: names.filter((name) => !expected.has(name)),
+    metadata: file.metadata,
   };
 }
 
 function described({ config, tensors, parameters, trainedParameters, missing, unknown }: Inspection): string {
-  const list = (names: readonly string[]) => (names.length === 0 ? 'none' : `${names.length} (${names.slice(0, 4).join(', ')}${names.length > 4 ? ', …' : ''})`);
+  const list = (names: readonly string[]) =>
+    names.length === 0 ? 'none' : `${names.length} (${names.slice(0, 4).join(', ')}${names.length > 4 ? ', …' : ''})`;
   return [
-    `config      ${Object.entries(config).map(([name, value]) => `${name} ${Array.isArray(value) ? `[${value.join(',')}]` : value}`).join(', ')}`,
+    `config      ${Object.entries(config)
+      .map(([name, value]) => `${name} ${Array.isArray(value) ? `[${value.join(',')}]` : value}`)
+      .join(', ')}`,
     `tensors     ${tensors}, ${(parameters / 1e6).toFixed(2)} M parameters, ${(trainedParameters / 1e6).toFixed(2)} M of them trained`,
-    `missing     ${list(missing)}`, `unknown     ${list(unknown)}`,
+    `missing     ${list(missing)}`,
+    `unknown     ${list(unknown)}`,
   ].join('\n');
 }
 
@@ -58,10 +67,15 @@ interface CaseInspection {
 async function inspectCases(data: string, preset: Preset, crop: number): Promise<CaseInspection[]> {
   const dataset = await readDataset(data);
   const found: CaseInspection[] = [];
-  for (const { name, image, label } of new Map(splits.flatMap((split) => dataset[split]).map((one) => [one.image, one])).values()) {
+  for (const { name, image, label } of new Map(
+    splits.flatMap((split) => dataset[split]).map((one) => [one.image, one]),
+  ).values()) {
     try {
       const [{ image: values, series }, { image: labels }] = [await readVolume(image), await readVolume(label)];
-      found.push({ case: name, problems: [...(series?.warnings ?? []), ...caseProblems(values, labels, preset, crop)] });
+      found.push({
+        case: name,
+        problems: [...(series?.warnings ?? []), ...caseProblems(values, labels, preset, crop)],
+      });
     } catch (error) {
       if (!(error instanceof InputError)) {
         throw error;
@@ -83,16 +97,24 @@ async function inspect(file: string | undefined, { data, preset, crop, json }: I
   }
   const cases = await inspectCases(data!, await presetNamed(preset!), crop);
   const troubled = cases.filter(({ problems }) => problems.length > 0);
-  console.log(json ? JSON.stringify(cases) : [...troubled.flatMap(({ case: name, problems }) => problems.map((problem) => `${name}: ${problem}`)), `${cases.length} cases, ${troubled.length} with something to look at`].join('\n'));
+  console.log(
+    json
+      ? JSON.stringify(cases)
+      : [
+          ...troubled.flatMap(({ case: name, problems }) => problems.map((problem) => `${name}: ${problem}`)),
+          `${cases.length} cases, ${troubled.length} with something to look at`,
+        ].join('\n'),
+  );
 }
 
 export function addInspect(program: Command): void {
-  program.command('inspect')
-    .description('what a weights file holds, or what is wrong with a dataset\'s cases')
+  program
+    .command('inspect')
+    .description("what a weights file holds, or what is wrong with a dataset's cases")
     .argument('[file]', 'safetensors, or a PyTorch checkpoint')
     .option('--data <file>', 'instead, a dataset: labels that vanish, grids and orientations that do not match')
     .option('--preset <name or file>', 'with --data: how its images are to be prepared')
-    .option('--crop <voxels>', 'with --data: side of the network\'s crop', numberFrom(1, true), 128)
+    .option('--crop <voxels>', "with --data: side of the network's crop", numberFrom(1, true), 128)
     .option('--json', 'one JSON object')
     .action(inspect);
 }

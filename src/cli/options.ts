@@ -20,14 +20,21 @@ export function addModel(command: Command): Command {
 /** Adds the files that `writeCase` writes. */
 export function addResults(command: Command): Command {
   return command
-    .requiredOption('-o, --output <file>', 'the mask, a label for each lesion: .nii, .nii.gz, .nrrd; of a DICOM series also .dcm (SEG)')
+    .requiredOption(
+      '-o, --output <file>',
+      'the mask, a label for each lesion: .nii, .nii.gz, .nrrd; of a DICOM series also .dcm (SEG)',
+    )
     .option('--probability <file>', 'also the soft map, .nii, .nii.gz or .nrrd')
     .option('--statistics <file>', 'also volume, longest diameters and mean intensity of each lesion, .json or .csv')
     .option('--contours <file>', 'of a DICOM series, also an RTSTRUCT, .dcm')
-    .option('--identified', 'keep the patient\'s name, identifier and dates in DICOM results');
+    .option('--identified', "keep the patient's name, identifier and dates in DICOM results");
 }
 
 /** Adds `--max-memory`. */
 export function addMemory(command: Command): Command {
-  return command.option('--max-memory <MiB>', 'refuse what needs more GPU memory', (text) => numberFrom(1, false)(text) * 2 ** 20);
+  return command.option(
+    '--max-memory <MiB>',
+    'refuse what needs more GPU memory',
+    (text) => numberFrom(1, false)(text) * 2 ** 20,
+  );
 }

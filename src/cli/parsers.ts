@@ -7,7 +7,9 @@ import { parsePreset, presets, type Preset } from '../volume/preset.ts';
 
 /** @throws InputError where it is neither a preset's name nor a preset file */
 export async function presetNamed(name: string): Promise<Preset> {
-  return Object.hasOwn(presets, name) ? presets[name]! : parsePreset(new TextDecoder().decode(await readBytes(name)), name);
+  return Object.hasOwn(presets, name)
+    ? presets[name]!
+    : parsePreset(new TextDecoder().decode(await readBytes(name)), name);
 }
 
 export function parsePrecision(text: string): Precision {

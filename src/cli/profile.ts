@@ -41,7 +41,11 @@ interface Recorded {
 }
 
 /** Weights decide nothing about time: without a file they are synthetic. */
-async function record(gpu: TunableGpu, what: 'forward' | 'train', { config, weights, precision }: ProfileArguments): Promise<Recorded> {
+async function record(
+  gpu: TunableGpu,
+  what: 'forward' | 'train',
+  { config, weights, precision }: ProfileArguments,
+): Promise<Recorded> {
   const file = weights === undefined ? syntheticWeights(configNamed(config)) : await readWeights(weights);
   if (what === 'train') {
     const trainer = await Trainer.create(gpu, file, { precision, clickCounts: [1] });
@@ -58,7 +62,9 @@ async function profileAll(gpu: Gpu, plans: readonly Plan[], kernel: string | und
     await plan.replay(); // compiles, on drivers that do so at the first dispatch
     profiles.push(await profile(gpu, plan));
   }
-  const timings = profiles.flatMap((one) => one.timings).filter((timing) => kernel === undefined || timing.kernel === kernel || timing.kernel.startsWith(`${kernel}.`));
+  const timings = profiles
+    .flatMap((one) => one.timings)
+    .filter((timing) => kernel === undefined || timing.kernel === kernel || timing.kernel.startsWith(`${kernel}.`));
   if (timings.length === 0) {
     const names = [...new Set(profiles.flatMap((one) => one.timings.map((timing) => timing.kernel)))].sort();
     throw new InputError(`--kernel ${kernel}: nothing of that name runs here; there are ${names.join(', ')}`);
@@ -68,7 +74,8 @@ async function profileAll(gpu: Gpu, plans: readonly Plan[], kernel: string | und
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]!.length)));
-  const line = (cells: readonly string[]) => cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join('  ');
+  const line = (cells: readonly string[]) =>
+    cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join('  ');
   return [line(head), ...rows.map(line)].join('\n');
 }
 
@@ -76,22 +83,49 @@ const mebibytes = (bytes: number) => (bytes / 2 ** 20).toFixed(1);
 
 async function sweep(gpu: Gpu, what: 'forward' | 'train', given: ProfileArguments): Promise<void> {
   if (given.kernel === undefined) {
-    throw new InputError('--sweep goes with --kernel: the name of a kernel that comes in several forms, such as linear');
+    throw new InputError(
+      '--sweep goes with --kernel: the name of a kernel that comes in several forms, such as linear',
+    );
   }
   const recorded = await record({ ...gpu, tuning: undefined }, what, given);
-  const timings = await timeForms(gpu, recorded.plans.map(({ commands }) => ({ commands, precision: given.precision })), given.kernel);
+  const timings = await timeForms(
+    gpu,
+    recorded.plans.map(({ commands }) => ({ commands, precision: given.precision })),
+    given.kernel,
+  );
   recorded.dispose();
   if (timings.length === 0) {
-    throw new InputError(`--kernel ${given.kernel}: no kernel of that name comes in several forms that run here and take a hundredth of the work`);
+    throw new InputError(
+      `--kernel ${given.kernel}: no kernel of that name comes in several forms that run here and take a hundredth of the work`,
+    );
   }
-  console.log(given.json ? JSON.stringify(timings) : table(['shape', 'form', 'ms', 'GFLOP/s'],
-    timings.map(({ shape, form, milliseconds, operations }) => [shape, form, milliseconds.toFixed(2), (operations / milliseconds / 1e6).toFixed(1)])));
+  console.log(
+    given.json
+      ? JSON.stringify(timings)
+      : table(
+          ['shape', 'form', 'ms', 'GFLOP/s'],
+          timings.map(({ shape, form, milliseconds, operations }) => [
+            shape,
+            form,
+            milliseconds.toFixed(2),
+            (operations / milliseconds / 1e6).toFixed(1),
+          ]),
+        ),
+  );
 }
 
 /** Each dispatch in order, with what it moves at least. */
 function dispatchTable(timings: readonly DispatchTiming[]): string {
-  return table(['layer', 'kernel', 'MFLOP', 'MiB', 'ms'], timings.map(({ layer, kernel, operations, bytes, milliseconds }) =>
-    [layer, kernel, (operations / 1e6).toFixed(1), mebibytes(bytes), milliseconds.toFixed(3)]));
+  return table(
+    ['layer', 'kernel', 'MFLOP', 'MiB', 'ms'],
+    timings.map(({ layer, kernel, operations, bytes, milliseconds }) => [
+      layer,
+      kernel,
+      (operations / 1e6).toFixed(1),
+      mebibytes(bytes),
+      milliseconds.toFixed(3),
+    ]),
+  );
 }
 
 async function run(what: 'forward' | 'train', given: ProfileArguments): Promise<void> {
@@ -104,7 +138,10 @@ async function run(what: 'forward' | 'train', given: ProfileArguments): Promise<
     const recorded = await record(gpu, what, given);
     const ceilings = await measureCeilings(gpu, given.precision);
     const found = await profileAll(gpu, recorded.plans, given.kernel);
-    const [kernels, layers] = [summarise(found, ceilings, ({ kernel }) => kernel), summarise(found, ceilings, ({ layer }) => outerLayer(layer))];
+    const [kernels, layers] = [
+      summarise(found, ceilings, ({ kernel }) => kernel),
+      summarise(found, ceilings, ({ layer }) => outerLayer(layer)),
+    ];
     const traffic = trafficOf(recorded.plans.flatMap(({ commands }) => commands));
     const milliseconds = found.timings.reduce((sum, timing) => sum + timing.milliseconds, 0);
     const title = `volsam profile: ${what}, ${given.weights ?? given.config}, ${given.precision}`;
@@ -120,9 +157,28 @@ async function run(what: 'forward' | 'train', given: ProfileArguments): Promise<
       await writeProfileReport(given.html, title, lines, found, kernels, layers, ceilings);
     }
     if (given.json) {
-      console.log(JSON.stringify({ adapter: gpu.adapter, clock: found.clock, milliseconds, ceilings, traffic, kernels, layers, dispatches: found.timings }));
+      console.log(
+        JSON.stringify({
+          adapter: gpu.adapter,
+          clock: found.clock,
+          milliseconds,
+          ceilings,
+          traffic,
+          kernels,
+          layers,
+          dispatches: found.timings,
+        }),
+      );
     } else {
-      console.log([...lines, '', table(profileHead, kernels.map(cellsOf)), '', table(['layer', ...profileHead.slice(1)], layers.map(cellsOf))].join('\n'));
+      console.log(
+        [
+          ...lines,
+          '',
+          table(profileHead, kernels.map(cellsOf)),
+          '',
+          table(['layer', ...profileHead.slice(1)], layers.map(cellsOf)),
+        ].join('\n'),
+      );
       if (given.dispatches) {
         console.log(`\n${dispatchTable(found.timings)}`);
       }
@@ -135,13 +191,13 @@ async function run(what: 'forward' | 'train', given: ProfileArguments): Promise<
 
 export function addProfile(program: Command): void {
   addTuning(program.command('profile'))
-    .description('time every kernel of a forward pass or a training step, against this device\'s measured ceilings')
+    .description("time every kernel of a forward pass or a training step, against this device's measured ceilings")
     .addArgument(new Argument('[what]', 'what to profile').choices(['forward', 'train']).default('forward'))
     .option('--config <name>', `${Object.keys(configs).join(', ')}, with synthetic weights`, 'tiny')
     .option('--weights <file>', 'safetensors, instead')
     .option('--precision <type>', 'f32 or f16', parsePrecision, 'f32')
     .option('--kernel <name>', 'that kernel alone')
-    .addOption(new Option('--sweep', 'with --kernel: time its forms on each of the model\'s shapes'))
+    .addOption(new Option('--sweep', "with --kernel: time its forms on each of the model's shapes"))
     .option('--dispatches', 'also list every dispatch, with the bytes that it moves')
     .option('--json', 'one JSON object instead of tables')
     .option('--trace <file>', 'also a trace, for ui.perfetto.dev or chrome://tracing')

@@ -46,10 +46,13 @@ function createDialogue(session: Session, volume: VolumeFile) {
 
   async function refine(next: readonly Click[]): Promise<string> {
     const isNew = clicks.length === 0;
-    const { mask, milliseconds, encoded } = next.length === 0 ? { mask: undefined, milliseconds: 0, encoded: 0 } : await session.segment(next);
+    const { mask, milliseconds, encoded } =
+      next.length === 0 ? { mask: undefined, milliseconds: 0, encoded: 0 } : await session.segment(next);
     clicks = next;
-    lesions.splice(isNew ? lesions.length : lesions.length - 1, isNew ? 0 : 1, ...mask ? [{ clicks, mask }] : []);
-    return mask ? `lesion ${lesions.length}: ${described(lesions.at(-1)!, volume)}; ${(milliseconds / 1e3).toFixed(2)} s${encoded > 0 ? '' : ', the crop was still there'}` : 'its only click is taken back';
+    lesions.splice(isNew ? lesions.length : lesions.length - 1, isNew ? 0 : 1, ...(mask ? [{ clicks, mask }] : []));
+    return mask
+      ? `lesion ${lesions.length}: ${described(lesions.at(-1)!, volume)}; ${(milliseconds / 1e3).toFixed(2)} s${encoded > 0 ? '' : ', the crop was still there'}`
+      : 'its only click is taken back';
   }
 
   async function save(path: string): Promise<string> {
@@ -63,7 +66,8 @@ function createDialogue(session: Session, volume: VolumeFile) {
   return async function answer(line: string): Promise<string> {
     const [command, ...rest] = line.trim().split(/[\s,]+/);
     switch (command) {
-      case '': return '';
+      case '':
+        return '';
       case 'click': {
         const click = rest.map(Number);
         if (click.length !== 3 || !click.every(Number.isFinite)) {
@@ -71,25 +75,41 @@ function createDialogue(session: Session, volume: VolumeFile) {
         }
         return refine([...clicks, click]);
       }
-      case 'undo': return clicks.length > 0 ? refine(clicks.slice(0, -1)) : 'there is no click to take back';
+      case 'undo':
+        return clicks.length > 0 ? refine(clicks.slice(0, -1)) : 'there is no click to take back';
       case 'new': {
         clicks = [];
         return 'the next click begins another lesion';
       }
-      case 'lesions': return lesions.length === 0 ? 'none yet' : lesions.map((lesion, i) => `lesion ${i + 1}: ${described(lesion, volume)}`).join('\n');
-      case 'save': return save(line.trim().slice('save'.length).trim());
-      case 'help': return help;
-      default: throw new InputError(`${command}: no command; help lists them`);
+      case 'lesions':
+        return lesions.length === 0
+          ? 'none yet'
+          : lesions.map((lesion, i) => `lesion ${i + 1}: ${described(lesion, volume)}`).join('\n');
+      case 'save':
+        return save(line.trim().slice('save'.length).trim());
+      case 'help':
+        return help;
+      default:
+        throw new InputError(`${command}: no command; help lists them`);
     }
   };
 }
 
 async function repl(given: ReplOptions): Promise<void> {
-  const [volume, weights, preset] = [await readVolume(given.image), withConfig(await readWeights(given.weights), given.config), await presetNamed(given.preset)];
+  const [volume, weights, preset] = [
+    await readVolume(given.image),
+    withConfig(await readWeights(given.weights), given.config),
+    await presetNamed(given.preset),
+  ];
   const session = createSession({ open: () => openTuned(given), weights, precision: given.precision });
   session.load(volume.image, preset);
   const answer = createDialogue(session, volume);
-  const lines = createInterface({ input: process.stdin, output: process.stdout, prompt: process.stdin.isTTY ? 'volsam> ' : '', terminal: process.stdin.isTTY });
+  const lines = createInterface({
+    input: process.stdin,
+    output: process.stdout,
+    prompt: process.stdin.isTTY ? 'volsam> ' : '',
+    terminal: process.stdin.isTTY,
+  });
   console.log([...volume.notes, `${volume.image.dims.join(' x ')} voxels; help lists the commands`].join('\n'));
   lines.prompt();
   for await (const line of lines) {
@@ -114,7 +134,8 @@ async function repl(given: ReplOptions): Promise<void> {
 }
 
 export function addRepl(program: Command): void {
-  const command = program.command('repl')
+  const command = program
+    .command('repl')
     .description('a session at the terminal: click after click, with the crop kept on the GPU')
     .requiredOption('--image <file or folder>', 'CT or MR volume')
     .action(repl);

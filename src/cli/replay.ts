@@ -17,9 +17,11 @@ interface ReplayOptions {
 
 /** A file by its path where one is given, else where its content was last seen. @throws InputError where it is not the recorded one */
 async function recorded(what: 'image' | 'weights', path: string | undefined, sha256: string): Promise<string> {
-  const found = path ?? await recallFile(sha256);
+  const found = path ?? (await recallFile(sha256));
   if (found === undefined) {
-    throw new InputError(`the recorded ${what} (sha256 ${sha256.slice(0, 12)}…) was not seen on this machine; name it by --${what}`);
+    throw new InputError(
+      `the recorded ${what} (sha256 ${sha256.slice(0, 12)}…) was not seen on this machine; name it by --${what}`,
+    );
   }
   return found;
 }
@@ -31,27 +33,44 @@ async function replay(path: string, given: ReplayOptions): Promise<void> {
   const weightsPath = await recorded('weights', given.weights, weightsSha256);
   const volume = await readVolume(imagePath);
   const file = await readHashedWeights(weightsPath);
-  for (const [what, path, is, was] of [['image', imagePath, volume.sha256, imageSha256], ['weights', weightsPath, file.sha256, weightsSha256]] as const) {
+  for (const [what, path, is, was] of [
+    ['image', imagePath, volume.sha256, imageSha256],
+    ['weights', weightsPath, file.sha256, weightsSha256],
+  ] as const) {
     if (is !== was) {
-      throw new InputError(`${path}: its content (sha256 ${is.slice(0, 12)}…) is not the recorded ${what} (${was.slice(0, 12)}…)`);
+      throw new InputError(
+        `${path}: its content (sha256 ${is.slice(0, 12)}…) is not the recorded ${what} (${was.slice(0, 12)}…)`,
+      );
     }
   }
   const clicks = inVoxels(volume.image, { space: 'ras', byLesion: record.lesions });
-  const again = await runSegment({ volume, weights: withConfig(file.weights, options.config), preset, clicks, options }, undefined, true);
+  const again = await runSegment(
+    { volume, weights: withConfig(file.weights, options.config), preset, clicks, options },
+    undefined,
+    true,
+  );
   if (given.output) {
     checkOutputs({ output: given.output }, volume);
     await writeCase({ output: given.output }, volume, clicks.length, again.found);
   }
   if (again.found.maskSha256 !== record.maskSha256) {
-    const changes = [record.device !== again.device && `the device was ${record.device}, and is ${again.device}`, record.versions.volsam !== versions.volsam && `volsam was ${record.versions.volsam}, and is ${versions.volsam}`,
-      record.versions.kernels !== versions.kernels && 'the kernels have changed since'].filter((change) => change !== false);
-    throw new InputError(`${path}: the mask is another one than was recorded${changes.length > 0 ? ` (${changes.join('; ')})` : ''}`);
+    const changes = [
+      record.device !== again.device && `the device was ${record.device}, and is ${again.device}`,
+      record.versions.volsam !== versions.volsam && `volsam was ${record.versions.volsam}, and is ${versions.volsam}`,
+      record.versions.kernels !== versions.kernels && 'the kernels have changed since',
+    ].filter((change) => change !== false);
+    throw new InputError(
+      `${path}: the mask is another one than was recorded${changes.length > 0 ? ` (${changes.join('; ')})` : ''}`,
+    );
   }
-  console.log(`the same mask, bit for bit (sha256 ${record.maskSha256.slice(0, 12)}…)${given.output ? `: ${given.output}` : ''}`);
+  console.log(
+    `the same mask, bit for bit (sha256 ${record.maskSha256.slice(0, 12)}…)${given.output ? `: ${given.output}` : ''}`,
+  );
 }
 
 export function addReplay(program: Command): void {
-  program.command('replay')
+  program
+    .command('replay')
     .description('make a mask again from its .session.json, and see that it is the same')
     .argument('<session>', 'the .session.json beside a mask')
     .option('--image <file or folder>', 'the image, where it was not seen on this machine')

@@ -22,7 +22,11 @@ export interface Work {
 }
 
 /** Runs on a device of its own. @throws InputError, GpuError, DeviceLostError, AdapterError */
-export async function runSegment({ volume, weights, preset, clicks, options }: Work, maxMemory: number | undefined, quiet: boolean): Promise<{ found: SegmentedCase; device: string; peakGpuBytes: number }> {
+export async function runSegment(
+  { volume, weights, preset, clicks, options }: Work,
+  maxMemory: number | undefined,
+  quiet: boolean,
+): Promise<{ found: SegmentedCase; device: string; peakGpuBytes: number }> {
   configOf(weights); // bad weights and clicks are refused before a GPU is opened
   clicks.forEach((own) => checkClicks(volume.image, own));
   const gpu = await openTuned(options);

@@ -49,7 +49,9 @@ async function clicksOf({ click, clicks, world = false }: SegmentOptions): Promi
   if ((click === undefined) === (clicks === undefined)) {
     throw new InputError('segment: expected --click or --clicks');
   }
-  return clicks === undefined ? { space: world ? 'ras' : 'voxel', byLesion: [click!] } : parseClicks(new TextDecoder().decode(await readBytes(clicks)), clicks);
+  return clicks === undefined
+    ? { space: world ? 'ras' : 'voxel', byLesion: [click!] }
+    : parseClicks(new TextDecoder().decode(await readBytes(clicks)), clicks);
 }
 
 /** Reads, segments and writes. @throws InputError, GpuError, DeviceLostError, AdapterError */
@@ -58,34 +60,75 @@ export async function segment(given: SegmentOptions): Promise<Summary> {
   const started = performance.now();
   const { image } = given;
   const options = { precision: given.precision, config: given.config, follow: given.follow ?? false, tune: given.tune };
-  const [volume, file, preset, clicksFile] = [await readVolume(image), await readHashedWeights(given.weights), await presetNamed(given.preset), await clicksOf(given)];
+  const [volume, file, preset, clicksFile] = [
+    await readVolume(image),
+    await readHashedWeights(given.weights),
+    await presetNamed(given.preset),
+    await clicksOf(given),
+  ];
   const weights = withConfig(file.weights, given.config);
   checkOutputs(given, volume);
   if (!given.json) {
     volume.notes.forEach((note) => console.error(note));
   }
   const clicks = inVoxels(volume.image, clicksFile);
-  const { found, device, peakGpuBytes } = await runSegment({ volume, weights, preset, clicks, options }, given.maxMemory, given.json ?? false);
+  const { found, device, peakGpuBytes } = await runSegment(
+    { volume, weights, preset, clicks, options },
+    given.maxMemory,
+    given.json ?? false,
+  );
   await writeCase(given, volume, clicks.length, found);
   if (given.overlay) {
     await writeWhole(given.overlay, formatPng(drawOverlay(volume.image, found.mask, clicks[0]![0]!, preset.clip)));
   }
   const record = recordPath(given.output);
   await writeRecord(record, {
-    versions, device, imageSha256: volume.sha256, weightsSha256: file.sha256, preset, lesions: inMillimetres(volume.image, clicks), options, maskSha256: found.maskSha256,
+    versions,
+    device,
+    imageSha256: volume.sha256,
+    weightsSha256: file.sha256,
+    preset,
+    lesions: inMillimetres(volume.image, clicks),
+    options,
+    maskSha256: found.maskSha256,
   });
   await Promise.all([rememberFile(volume.sha256, image), rememberFile(file.sha256, given.weights)]);
   const sum = (field: 'voxels' | 'millilitres') => found.lesions.reduce((total, lesion) => total + lesion[field], 0);
   return {
-    voxels: sum('voxels'), millilitres: sum('millilitres'), lesions: found.lesions.map((lesion, i) => ({ ...found.statistics[i]!, ...lesion })),
-    seconds: (performance.now() - started) / 1e3, device, peakGpuBytes, mask: given.output, session: record,
+    voxels: sum('voxels'),
+    millilitres: sum('millilitres'),
+    lesions: found.lesions.map((lesion, i) => ({ ...found.statistics[i]!, ...lesion })),
+    seconds: (performance.now() - started) / 1e3,
+    device,
+    peakGpuBytes,
+    mask: given.output,
+    session: record,
   };
 }
 
-export function describeSummary({ voxels, millilitres, lesions, seconds, device, peakGpuBytes, mask }: Summary): string {
-  const each = lesions.length > 1 ? lesions.map(({ lesion, millilitres: ml, diameterMm }) => `\n  lesion ${lesion}: ${ml.toFixed(2)} ml, ${diameterMm.toFixed(1)} mm`).join('') : '';
+export function describeSummary({
+  voxels,
+  millilitres,
+  lesions,
+  seconds,
+  device,
+  peakGpuBytes,
+  mask,
+}: Summary): string {
+  const each =
+    lesions.length > 1
+      ? lesions
+          .map(
+            ({ lesion, millilitres: ml, diameterMm }) =>
+              `\n  lesion ${lesion}: ${ml.toFixed(2)} ml, ${diameterMm.toFixed(1)} mm`,
+          )
+          .join('')
+      : '';
   const cut = lesions.filter(({ touchesBorder }) => touchesBorder).map(({ lesion }) => lesion);
-  const warning = cut.length > 0 ? `\nlesion ${cut.join(', ')} touches the border of what the network saw: part of it may be missing; --follow goes after it` : '';
+  const warning =
+    cut.length > 0
+      ? `\nlesion ${cut.join(', ')} touches the border of what the network saw: part of it may be missing; --follow goes after it`
+      : '';
   return `${mask}: ${voxels} voxels, ${millilitres.toFixed(2)} ml, in ${seconds.toFixed(1)} s on ${device} (${Math.round(peakGpuBytes / 2 ** 20)} MiB)${each}${warning}`;
 }
 
@@ -98,11 +141,19 @@ function parseClick(text: string, before: number[][] = []): number[][] {
 }
 
 export function addSegment(program: Command): void {
-  const command = program.command('segment')
+  const command = program
+    .command('segment')
     .description('segment lesions by clicks in a volume')
-    .requiredOption('--image <file or folder>', 'CT or MR volume: NIfTI, NRRD, MetaImage, or a folder with a DICOM series')
-    .option('--click <i,j,k>', 'voxel of the file as stored, as viewers show it; may be given again, for the same lesion', parseClick)
-    .option('--clicks <file>', 'instead: clicks of one or several lesions, as JSON, or as 3D Slicer\'s .mrk.json')
+    .requiredOption(
+      '--image <file or folder>',
+      'CT or MR volume: NIfTI, NRRD, MetaImage, or a folder with a DICOM series',
+    )
+    .option(
+      '--click <i,j,k>',
+      'voxel of the file as stored, as viewers show it; may be given again, for the same lesion',
+      parseClick,
+    )
+    .option('--clicks <file>', "instead: clicks of one or several lesions, as JSON, or as 3D Slicer's .mrk.json")
     .option('--world', 'clicks are millimetres in RAS')
     .option('--follow', 'move the crop along a lesion that touches its border')
     .option('--overlay <file>', 'also a PNG of the three planes through the first click')

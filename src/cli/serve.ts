@@ -32,8 +32,12 @@ async function serveApi(given: ServeOptions): Promise<void> {
   }
   const { createApi } = await import('../node/servers/api-server.ts'); // its libraries are large
   const token = given.token ?? (loopback.includes(host) ? undefined : randomBytes(24).toString('base64url'));
-  const session = createSession({ open: () => openTuned(given), weights: withConfig(await readWeights(path), given.config), precision: given.precision });
-  const app = await createApi({ session, preset: await presetNamed(preset), ...token !== undefined && { token } });
+  const session = createSession({
+    open: () => openTuned(given),
+    weights: withConfig(await readWeights(path), given.config),
+    precision: given.precision,
+  });
+  const app = await createApi({ session, preset: await presetNamed(preset), ...(token !== undefined && { token }) });
   await app.ready();
   const { url } = await listening(app.server, host, port);
   console.log(`volsam answers at ${url} (Ctrl-C ends it); its OpenAPI document is at ${url}openapi.json`);
@@ -52,11 +56,16 @@ async function serve(given: ServeOptions): Promise<void> {
 
 export function addServe(program: Command): void {
   addTuning(program.command('serve'))
-    .description('open the page, in which volumes are read and segmented by the browser\'s own GPU; or, with --api, an HTTP service on this one')
+    .description(
+      "open the page, in which volumes are read and segmented by the browser's own GPU; or, with --api, an HTTP service on this one",
+    )
     .option('--port <number>', 'of the server; 0 takes a free one', numberFrom(0, true), 8080)
     .option('--host <address>', 'where it listens; browsers give WebGPU to localhost and to https only', '127.0.0.1')
     .option('--api', 'an HTTP service instead of the page')
-    .option('--token <text>', 'with --api: the bearer token that every request needs; drawn at random if others can reach the service and none is given')
+    .option(
+      '--token <text>',
+      'with --api: the bearer token that every request needs; drawn at random if others can reach the service and none is given',
+    )
     .option('--weights <file>', 'with --api: safetensors, or a PyTorch checkpoint')
     .option('--config <name or JSON>', 'with --api: what the weights file does not say', parseConfig)
     .option('--preset <name or file>', 'with --api: how images are prepared')

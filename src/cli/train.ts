@@ -50,22 +50,37 @@ async function optionsOf(given: TrainArguments): Promise<TrainingOptions> {
   const { weights, config, preset, data, out, seed } = given;
   const file = weights === undefined ? undefined : await readWeights(weights);
   if (!file && config === undefined) {
-    throw new InputError('--weights is missing: expected a converted SAM checkpoint or a model; without one, --config gives the sizes of a random encoder, for experiments');
+    throw new InputError(
+      '--weights is missing: expected a converted SAM checkpoint or a model; without one, --config gives the sizes of a random encoder, for experiments',
+    );
   }
-  const sizes = file && config === undefined ? partialConfigOf(file) : configNamed(config!.endsWith('.json') ? new TextDecoder().decode(await readBytes(config!)) : config!);
+  const sizes =
+    file && config === undefined
+      ? partialConfigOf(file)
+      : configNamed(config!.endsWith('.json') ? new TextDecoder().decode(await readBytes(config!)) : config!);
   const { adaptation = sizes.adaptation, loraRank = sizes.loraRank } = given;
   return {
-    ...given, dataset: await readDataset(data, seed), weights: completedWeights(file, { ...sizes, adaptation, loraRank }, seed), preset: await presetNamed(preset),
-    cache: given.cache ?? join(out, 'cache'), recipe: recipeOf(given), resume: given.resume ?? false,
+    ...given,
+    dataset: await readDataset(data, seed),
+    weights: completedWeights(file, { ...sizes, adaptation, loraRank }, seed),
+    preset: await presetNamed(preset),
+    cache: given.cache ?? join(out, 'cache'),
+    recipe: recipeOf(given),
+    resume: given.resume ?? false,
   };
 }
 
 /** What is shown while training: a bar where a person looks on, and a line an epoch otherwise. */
 function showProgress(gpu: Gpu, stopping: () => boolean): { events: TrainingEvents; end: () => void } {
-  const bar = process.stderr.isTTY ? new SingleBar({
-    format: '{bar} {percentage} % | epoch {epoch} | loss {loss} | Dice {dice} | {seconds} s a step | {memory} MiB | {eta_formatted} left | validation {validation}',
-    hideCursor: true, stream: process.stderr, etaBuffer: 50,
-  }) : undefined;
+  const bar = process.stderr.isTTY
+    ? new SingleBar({
+        format:
+          '{bar} {percentage} % | epoch {epoch} | loss {loss} | Dice {dice} | {seconds} s a step | {memory} MiB | {eta_formatted} left | validation {validation}',
+        hideCursor: true,
+        stream: process.stderr,
+        etaBuffer: 50,
+      })
+    : undefined;
   let started = false;
   let validation = '-';
   let epoch = -1;
@@ -73,14 +88,23 @@ function showProgress(gpu: Gpu, stopping: () => boolean): { events: TrainingEven
     stopping,
     step(record, done, total) {
       const memory = Math.round(gpu.memory.currentBytes / 2 ** 20);
-      const shown = { epoch: record.epoch + 1, loss: record.loss.toFixed(4), dice: record.dice.toFixed(3), seconds: record.seconds.toFixed(2), memory, validation };
+      const shown = {
+        epoch: record.epoch + 1,
+        loss: record.loss.toFixed(4),
+        dice: record.dice.toFixed(3),
+        seconds: record.seconds.toFixed(2),
+        memory,
+        validation,
+      };
       if (bar && !started) {
         bar.start(total, done, shown);
         started = true;
       }
       bar?.update(done, shown);
       if (!bar && record.epoch !== epoch) {
-        console.error(`epoch ${record.epoch + 1}, step ${done} of ${total}: loss ${shown.loss}, Dice ${shown.dice}, ${shown.seconds} s a step, ${memory} MiB`);
+        console.error(
+          `epoch ${record.epoch + 1}, step ${done} of ${total}: loss ${shown.loss}, Dice ${shown.dice}, ${shown.seconds} s a step, ${memory} MiB`,
+        );
       }
       epoch = record.epoch;
     },
@@ -108,7 +132,11 @@ async function train(given: TrainArguments): Promise<void> {
     const { progress, finished } = await runTraining(gpu, options, events);
     end();
     const best = progress.bestDice < 0 ? 'no validation' : `best validation Dice ${progress.bestDice.toFixed(4)}`;
-    console.log(finished ? `${options.out}: ${progress.epoch} epochs, ${best}` : `${options.out}: stopped in epoch ${progress.epoch + 1} after step ${progress.step}, ${best}; --resume goes on`);
+    console.log(
+      finished
+        ? `${options.out}: ${progress.epoch} epochs, ${best}`
+        : `${options.out}: stopped in epoch ${progress.epoch + 1} after step ${progress.step}, ${best}; --resume goes on`,
+    );
   } finally {
     end();
     process.removeListener('SIGINT', interrupt);
@@ -134,22 +162,26 @@ export function addTrain(program: Command): void {
   addTuning(program.command('train'))
     .description('fine-tune the adapters, necks, prompt encoder and decoder on a dataset')
     .requiredOption('--data <file>', 'dataset.json of the Medical Segmentation Decathlon, or a CSV of image and label')
-    .option('--weights <file>', 'safetensors: SAM\'s encoder, converted, or a whole model')
+    .option('--weights <file>', "safetensors: SAM's encoder, converted, or a whole model")
     .option('--config <name or file>', 'sizes, where there are no weights: the encoder is random then')
-    .option('--adaptation <name>', `how the encoder is adapted: ${adaptations.join(', ')} (default: the paper's spatial adapters, or what the weights have)`, parseAdaptation)
+    .option(
+      '--adaptation <name>',
+      `how the encoder is adapted: ${adaptations.join(', ')} (default: the paper's spatial adapters, or what the weights have)`,
+      parseAdaptation,
+    )
     .option('--lora-rank <n>', 'of the adaptation lora (default: 4)', numberFrom(1, true))
     .requiredOption('--preset <name or file>', 'how images are prepared, and which label is the lesion')
     .requiredOption('--out <folder>', 'checkpoints, log and report')
-    .option('--cache <folder>', 'resampled cases (default: cache in the run\'s folder)')
+    .option('--cache <folder>', "resampled cases (default: cache in the run's folder)")
     .option('--epochs <n>', 'the learning rate falls linearly to 1 % over them', numberFrom(1, true), 200)
     .option('--crops-per-case <n>', 'crops of each case in an epoch', numberFrom(1, true), 1)
-    .option('--learning-rate <x>', 'AdamW\'s', numberFrom(0, false), 4e-4)
-    .option('--weight-decay <x>', 'AdamW\'s', numberFrom(0, false), 0)
+    .option('--learning-rate <x>', "AdamW's", numberFrom(0, false), 4e-4)
+    .option('--weight-decay <x>', "AdamW's", numberFrom(0, false), 0)
     .option('--clicks <n>', 'clicks in the lesion of each crop (default: one to three)', numberFrom(1, true))
     .option('--prompt-recipe <name>', 'paper: 10 clicks in the lesion and 20 anywhere', parseRecipe)
     .option('--precision <type>', 'f32, or f16 for mixed precision', parsePrecision, 'f32')
     .option('--seed <text>', 'fixes initial weights, crops, clicks and order', '0')
     .option('--validate-every <n>', 'epochs from one validation to the next', numberFrom(1, true), 1)
-    .option('--resume', 'go on from the last checkpoint in the run\'s folder')
+    .option('--resume', "go on from the last checkpoint in the run's folder")
     .action(train);
 }

@@ -27,7 +27,11 @@ async function fastest(work: () => Promise<void>): Promise<number> {
 
 async function gemmRate(gpu: Gpu, precision: Precision): Promise<number> {
   const [tokens, width] = gpu.adapter.software ? [2048, 768] : [32768, 768];
-  const tensors = [[tokens, width], [width, width], [tokens, width]].map((shape) => createTensor(gpu, 'ceiling', 'stored', precision, shape));
+  const tensors = [
+    [tokens, width],
+    [width, width],
+    [tokens, width],
+  ].map((shape) => createTensor(gpu, 'ceiling', 'stored', precision, shape));
   const [x, weight, into] = tensors as [(typeof tensors)[0], (typeof tensors)[0], (typeof tensors)[0]];
   const r = createRecorder(targetOf(gpu, precision));
   linear(r, x, { weight }, { into });
@@ -40,13 +44,17 @@ async function gemmRate(gpu: Gpu, precision: Precision): Promise<number> {
 
 async function copyRate(gpu: Gpu): Promise<number> {
   const bytes = 64 * 2 ** 20;
-  const [source, target] = ['copy source', 'copy target'].map((label) => gpu.createBuffer(label, bytes, GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST)) as [GPUBuffer, GPUBuffer];
-  const seconds = await fastest(() => gpu.checked('copy', async () => {
-    const encoder = gpu.device.createCommandEncoder();
-    encoder.copyBufferToBuffer(source, 0, target, 0, bytes);
-    gpu.device.queue.submit([encoder.finish()]);
-    await gpu.device.queue.onSubmittedWorkDone();
-  }));
+  const [source, target] = ['copy source', 'copy target'].map((label) =>
+    gpu.createBuffer(label, bytes, GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST),
+  ) as [GPUBuffer, GPUBuffer];
+  const seconds = await fastest(() =>
+    gpu.checked('copy', async () => {
+      const encoder = gpu.device.createCommandEncoder();
+      encoder.copyBufferToBuffer(source, 0, target, 0, bytes);
+      gpu.device.queue.submit([encoder.finish()]);
+      await gpu.device.queue.onSubmittedWorkDone();
+    }),
+  );
   [source, target].forEach((buffer) => gpu.destroyBuffer(buffer));
   return (2 * bytes) / seconds / 1e9;
 }

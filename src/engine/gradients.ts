@@ -51,8 +51,17 @@ function forward(r: Recorder, c: Config, w: Weights, volume: Stored, points: Flo
 }
 
 /** Forward, loss and backward. @param gradients where each parameter's gradient goes */
-export function recordGradients(target: RecordingTarget, c: Config, w: Weights, { volume, labels, points, scale, totals }: ExampleSlots, gradients: ReadonlyMap<Parameter, Floats>): Recording {
-  const r = createTapedRecorder(target, new Map([...gradients].map(([{ tensor }, gradient]) => [tensor.storage, gradient])));
+export function recordGradients(
+  target: RecordingTarget,
+  c: Config,
+  w: Weights,
+  { volume, labels, points, scale, totals }: ExampleSlots,
+  gradients: ReadonlyMap<Parameter, Floats>,
+): Recording {
+  const r = createTapedRecorder(
+    target,
+    new Map([...gradients].map(([{ tensor }, gradient]) => [tensor.storage, gradient])),
+  );
   const logits = forward(r, c, w, volume, points);
   r.within('loss', () => {
     diceCrossEntropy(r, logits, labels, totals);
@@ -62,7 +71,12 @@ export function recordGradients(target: RecordingTarget, c: Config, w: Weights, 
 }
 
 /** Slots for an example, without clicks. */
-export function createExampleSlots(gpu: Gpu, { precision }: RecordingTarget, { crop }: Config, { scale }: Pick<ExampleSlots, 'scale'>): ExampleSlots {
+export function createExampleSlots(
+  gpu: Gpu,
+  { precision }: RecordingTarget,
+  { crop }: Config,
+  { scale }: Pick<ExampleSlots, 'scale'>,
+): ExampleSlots {
   const cube = [crop, crop, crop];
   return {
     volume: createTensor(gpu, 'volume', 'stored', precision, cube),
@@ -75,7 +89,12 @@ export function createExampleSlots(gpu: Gpu, { precision }: RecordingTarget, { c
 
 /** A tensor for each parameter's gradient. */
 export function createGradients(gpu: Gpu, { parameters }: Weights): Map<Parameter, Floats> {
-  return new Map(parameters.map((parameter) => [parameter, createTensor(gpu, `gradient of ${parameter.name}`, 'f32', parameter.tensor.precision, parameter.tensor.shape)]));
+  return new Map(
+    parameters.map((parameter) => [
+      parameter,
+      createTensor(gpu, `gradient of ${parameter.name}`, 'f32', parameter.tensor.precision, parameter.tensor.shape),
+    ]),
+  );
 }
 
 /** What the loss is multiplied by, at first: in half precision, small gradients of activations would vanish without it. */
@@ -89,7 +108,14 @@ export interface GradientExample {
 }
 
 /** As `Sam3D.gradients`; inputs are checked there. */
-export async function gradientsOf(gpu: TunableGpu, target: RecordingTarget, c: Config, w: Weights, { volume, points, target: labels }: GradientExample, options: ReplayOptions): Promise<Gradients> {
+export async function gradientsOf(
+  gpu: TunableGpu,
+  target: RecordingTarget,
+  c: Config,
+  w: Weights,
+  { volume, points, target: labels }: GradientExample,
+  options: ReplayOptions,
+): Promise<Gradients> {
   const scaleSlot = createTensor(gpu, 'loss scale', 'f32', target.precision, [1]);
   const pointSlot = points && createTensor(gpu, 'points', 'f32', target.precision, [points.length, 3]);
   const slots = { ...createExampleSlots(gpu, target, c, { scale: scaleSlot }), points: pointSlot };
@@ -106,12 +132,20 @@ export async function gradientsOf(gpu: TunableGpu, target: RecordingTarget, c: C
       }
       await plan.replay(options);
       const [loss] = await readTensor(gpu, slots.totals);
-      const read = async (parameter: Parameter) => (await readTensor(gpu, gradients.get(parameter)!)).map((value) => value / scale);
+      const read = async (parameter: Parameter) =>
+        (await readTensor(gpu, gradients.get(parameter)!)).map((value) => value / scale);
       return { loss: loss!, gradients: await unpacked(w.parameters, parameterShapes(c), read) };
     } finally {
       plan.dispose();
     }
   } finally {
-    [...gradients.values(), slots.volume, slots.labels, slots.scale, slots.totals, ...(pointSlot ? [pointSlot] : [])].forEach((tensor) => destroyTensor(gpu, tensor));
+    [
+      ...gradients.values(),
+      slots.volume,
+      slots.labels,
+      slots.scale,
+      slots.totals,
+      ...(pointSlot ? [pointSlot] : []),
+    ].forEach((tensor) => destroyTensor(gpu, tensor));
   }
 }

@@ -31,12 +31,16 @@ export function checkVolume({ data, shape }: VolumeInput, crop: number): void {
   }
   if (isBuffer(data)) {
     if (data.size < 4 * crop ** 3) {
-      throw new InputError(`volume: a buffer of ${data.size} bytes; expected ${4 * crop ** 3}, ${crop ** 3} values of f32`);
+      throw new InputError(
+        `volume: a buffer of ${data.size} bytes; expected ${4 * crop ** 3}, ${crop ** 3} values of f32`,
+      );
     }
     return;
   }
   if (!(data instanceof Float32Array) || data.length !== crop ** 3) {
-    throw new InputError(`volume: ${(data as Float32Array | undefined)?.length} values; expected a Float32Array of ${crop ** 3}, or a GPUBuffer`);
+    throw new InputError(
+      `volume: ${(data as Float32Array | undefined)?.length} values; expected a Float32Array of ${crop ** 3}, or a GPUBuffer`,
+    );
   }
   const bad = data.findIndex((value) => !Number.isFinite(value));
   if (bad >= 0) {
@@ -53,7 +57,11 @@ export function checkPoints(points: readonly Point[] | null, crop: number): void
     throw new InputError('points: none given; expected a list of [d, h, w], or null for the automatic variant');
   }
   points.forEach((point, index) => {
-    if (!Array.isArray(point) || point.length !== 3 || !point.every((at) => Number.isFinite(at) && at >= 0 && at <= crop - 1)) {
+    if (
+      !Array.isArray(point) ||
+      point.length !== 3 ||
+      !point.every((at) => Number.isFinite(at) && at >= 0 && at <= crop - 1)
+    ) {
       throw new InputError(`points: point ${index} is [${point}]; expected three coordinates from 0 to ${crop - 1}`);
     }
   });

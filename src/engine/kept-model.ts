@@ -44,7 +44,10 @@ export function keepModel({ open, weights, precision = 'f32' }: KeptModelOptions
   }
 
   function close(): void {
-    opened?.then(({ gpu }) => gpu.close(), () => undefined);
+    opened?.then(
+      ({ gpu }) => gpu.close(),
+      () => undefined,
+    );
     opened = undefined;
   }
 

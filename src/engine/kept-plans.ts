@@ -25,7 +25,13 @@ export interface KeptPlans {
   dispose(): void;
 }
 
-export function createKeptPlans(gpu: TunableGpu, target: RecordingTarget, config: Config, weights: Weights, slots: Slots): KeptPlans {
+export function createKeptPlans(
+  gpu: TunableGpu,
+  target: RecordingTarget,
+  config: Config,
+  weights: Weights,
+  slots: Slots,
+): KeptPlans {
   let encodePlan: Plan | undefined;
   /** One is kept: a plan's arena is large, and a session seldom changes its number of clicks back and forth. */
   let clickPlan: ClickPlan | undefined;
@@ -50,7 +56,10 @@ export function createKeptPlans(gpu: TunableGpu, target: RecordingTarget, config
       dropClickPlan();
       const tensor = points && createTensor(gpu, 'points', 'f32', target.precision, [points.length, 3]);
       try {
-        clickPlan = { points: tensor, plan: await finishTunedPlan(gpu, recordDecode(target, config, weights, { ...slots, points: tensor })) };
+        clickPlan = {
+          points: tensor,
+          plan: await finishTunedPlan(gpu, recordDecode(target, config, weights, { ...slots, points: tensor })),
+        };
         return clickPlan;
       } catch (error) {
         if (tensor) {

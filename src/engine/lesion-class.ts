@@ -4,7 +4,10 @@ import { rows, sizeOf, type Tensor } from '../runtime/tensor.ts';
 const lesionClass = 1;
 
 /** The lesion's share of probabilities (classes, D, H, W) in memory: a view of (D, H, W). */
-export function lesionProbability(probabilities: Float32Array, [depth, height, width]: readonly [number, number, number]): Float32Array {
+export function lesionProbability(
+  probabilities: Float32Array,
+  [depth, height, width]: readonly [number, number, number],
+): Float32Array {
   const voxels = sizeOf([depth, height, width]);
   return probabilities.subarray(lesionClass * voxels, (lesionClass + 1) * voxels);
 }

@@ -19,12 +19,20 @@ export interface MemoryNeed {
 }
 
 /** @param points clicks of one call; 0 is the automatic variant */
-export function memoryNeedOf(target: RecordingTarget, config: Config, weights: Weights, slots: Slots, points: number): MemoryNeed {
+export function memoryNeedOf(
+  target: RecordingTarget,
+  config: Config,
+  weights: Weights,
+  slots: Slots,
+  points: number,
+): MemoryNeed {
   const bytesOf = (value: unknown) => tensorsIn(value).reduce((sum, { bytes }) => sum + bytes, 0);
   const arenaOf = (recording: Recording) => arenaSizes([recording]).reduce((sum, bytes) => sum + bytes, 0);
   const placed = points > 0 ? { ...slots.logits, shape: [points, 3], bytes: 12 * points } : null;
   const need = {
-    weights: bytesOf(weights), slots: bytesOf(slots), encoder: arenaOf(recordEncode(target, config, weights, slots)),
+    weights: bytesOf(weights),
+    slots: bytesOf(slots),
+    encoder: arenaOf(recordEncode(target, config, weights, slots)),
     decoder: arenaOf(recordDecode(target, config, weights, { ...slots, points: placed })),
   };
   return { ...need, total: need.weights + need.slots + need.encoder + need.decoder };

@@ -26,19 +26,34 @@ const groups = ['encoder.', 'prompt.', 'decoder.'];
 const clipNorm = 1;
 
 /** @param values a parameter's first values, in the checkpoint's layout */
-export function createOptimizer(gpu: Gpu, { precision }: RecordingTarget, parameters: readonly Parameter[], values: (name: string) => Float32Array): Optimizer {
-  const tensors = new Map(parameters.map((parameter) => {
-    const { name, tensor } = parameter;
-    const create = (what: string): Floats => createTensor(gpu, `${what} of ${name}`, 'f32', precision, tensor.shape);
-    // In f32 the weight that the kernels read, uploaded already, is its own master.
-    const weight: Floats = precision === 'f32'
-      ? { ...tensor, element: 'f32' }
-      : uploadTensor(gpu, `master of ${name}`, 'f32', precision, tensor.shape, parameter.pack(values(name)));
-    return [parameter, { weight, gradient: create('gradient'), first: create('first moment'), second: create('second moment') }];
-  }));
+export function createOptimizer(
+  gpu: Gpu,
+  { precision }: RecordingTarget,
+  parameters: readonly Parameter[],
+  values: (name: string) => Float32Array,
+): Optimizer {
+  const tensors = new Map(
+    parameters.map((parameter) => {
+      const { name, tensor } = parameter;
+      const create = (what: string): Floats => createTensor(gpu, `${what} of ${name}`, 'f32', precision, tensor.shape);
+      // In f32 the weight that the kernels read, uploaded already, is its own master.
+      const weight: Floats =
+        precision === 'f32'
+          ? { ...tensor, element: 'f32' }
+          : uploadTensor(gpu, `master of ${name}`, 'f32', precision, tensor.shape, parameter.pack(values(name)));
+      return [
+        parameter,
+        { weight, gradient: create('gradient'), first: create('first moment'), second: create('second moment') },
+      ];
+    }),
+  );
   const state = createTensor(gpu, 'optimizer state', 'f32', precision, [stateSize]);
   const schedule = createTensor(gpu, 'schedule', 'f32', precision, [4]);
-  writeTensor(gpu, state, Float32Array.from({ length: stateSize }, (_, i) => (i === 0 ? lossScale[precision] : 0)));
+  writeTensor(
+    gpu,
+    state,
+    Float32Array.from({ length: stateSize }, (_, i) => (i === 0 ? lossScale[precision] : 0)),
+  );
   return { tensors, state, schedule };
 }
 
@@ -47,13 +62,21 @@ export function recordOptimizer(target: RecordingTarget, { tensors, state, sched
   const r = createRecorder(target);
   const byGroup = groups.map((prefix) => [...tensors].filter(([{ name }]) => name.startsWith(prefix)));
   r.within('optimizer', () => {
-    gradientNorm(r, byGroup.map((group) => group.map(([, { gradient }]) => gradient)), state, clipNorm, target.precision === 'f16');
-    byGroup.forEach((group, index) => group.forEach(([parameter, own]) => {
-      adamw(r, own, state, schedule, index);
-      if (target.precision === 'f16') {
-        convert(r, own.weight, parameter.tensor);
-      }
-    }));
+    gradientNorm(
+      r,
+      byGroup.map((group) => group.map(([, { gradient }]) => gradient)),
+      state,
+      clipNorm,
+      target.precision === 'f16',
+    );
+    byGroup.forEach((group, index) =>
+      group.forEach(([parameter, own]) => {
+        adamw(r, own, state, schedule, index);
+        if (target.precision === 'f16') {
+          convert(r, own.weight, parameter.tensor);
+        }
+      }),
+    );
   });
   return r;
 }
@@ -61,7 +84,9 @@ export function recordOptimizer(target: RecordingTarget, { tensors, state, sched
 /** Frees what is not the model's own. */
 export function destroyOptimizer(gpu: Gpu, { tensors, state, schedule }: Optimizer): void {
   for (const [parameter, { weight, ...others }] of tensors) {
-    [...Object.values(others), ...(weight.storage === parameter.tensor.storage ? [] : [weight])].forEach((tensor) => destroyTensor(gpu, tensor));
+    [...Object.values(others), ...(weight.storage === parameter.tensor.storage ? [] : [weight])].forEach((tensor) =>
+      destroyTensor(gpu, tensor),
+    );
   }
   [state, schedule].forEach((tensor) => destroyTensor(gpu, tensor));
 }

@@ -11,7 +11,12 @@ import type { Tensor } from '../runtime/tensor.ts';
 type Stored = Tensor<'stored'>;
 
 /** What a crop needs whatever its clicks: the deepest feature, and the shallower ones' share of the decoder. */
-export function recordEncode(target: RecordingTarget, c: Config, w: Weights, slots: { volume: Stored; feature: Stored; shared: Stored }): Recorder {
+export function recordEncode(
+  target: RecordingTarget,
+  c: Config,
+  w: Weights,
+  slots: { volume: Stored; feature: Stored; shared: Stored },
+): Recorder {
   const r = createRecorder(target);
   const features = encode(r, c, w, slots.volume, slots.feature);
   decodeShared(r, c, w, features.slice(0, 3), slots.volume, slots.shared);
@@ -20,8 +25,16 @@ export function recordEncode(target: RecordingTarget, c: Config, w: Weights, slo
 
 /** Clicks, or none, to logits and probabilities. */
 export function recordDecode(
-  target: RecordingTarget, c: Config, w: Weights,
-  slots: { feature: Stored; shared: Stored; points: Tensor<'f32'> | null; logits: Tensor<'f32'>; probabilities: Tensor<'f32'> },
+  target: RecordingTarget,
+  c: Config,
+  w: Weights,
+  slots: {
+    feature: Stored;
+    shared: Stored;
+    points: Tensor<'f32'> | null;
+    logits: Tensor<'f32'>;
+    probabilities: Tensor<'f32'>;
+  },
 ): Recorder {
   const r = createRecorder(target);
   const { points } = slots;

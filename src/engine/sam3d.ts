@@ -15,7 +15,15 @@ import { InputError } from '../runtime/errors.ts';
 import type { TunableGpu } from '../runtime/tuner.ts';
 import type { Plan, ReplayOptions } from '../runtime/plan.ts';
 import { targetOf, type RecordingTarget } from '../runtime/recorder.ts';
-import { bufferOf, createTensor, destroyTensor, readTensor, tensorsIn, writeTensor, type Tensor } from '../runtime/tensor.ts';
+import {
+  bufferOf,
+  createTensor,
+  destroyTensor,
+  readTensor,
+  tensorsIn,
+  writeTensor,
+  type Tensor,
+} from '../runtime/tensor.ts';
 
 export interface Sam3DOptions {
   /** f32, the default and the truth; or f16: weights and activations in half precision, sums in f32. */
@@ -49,7 +57,13 @@ export class Sam3D {
   /** Calls share plans and slots, and so run one after another. */
   readonly #inTurn = createTurns();
 
-  private constructor(gpu: TunableGpu, config: Config, target: RecordingTarget, weights: Weights, ownsWeights: boolean) {
+  private constructor(
+    gpu: TunableGpu,
+    config: Config,
+    target: RecordingTarget,
+    weights: Weights,
+    ownsWeights: boolean,
+  ) {
     this.#gpu = gpu;
     this.#ownsWeights = ownsWeights;
     this.config = config;
@@ -69,7 +83,10 @@ export class Sam3D {
     checkPrecision(gpu, precision);
     const config = configOf(weights);
     const target = targetOf(gpu, precision);
-    return gpu.checked('uploading the weights', () => new Sam3D(gpu, config, target, uploadWeights(gpu, weights, config, target), true));
+    return gpu.checked(
+      'uploading the weights',
+      () => new Sam3D(gpu, config, target, uploadWeights(gpu, weights, config, target), true),
+    );
   }
 
   /** A model over weights that are on the GPU already, such as a trainer's; they are not freed with it. */
@@ -84,17 +101,34 @@ export class Sam3D {
    * @returns logits (classes, D, H, W)
    * @throws InputError, GpuError, DeviceLostError
    */
-  predict(volume: VolumeInput, points: readonly Point[] | null, options: PredictOptions = {}): Promise<{ logits: Float32Array }> {
-    return this.#predictInto(volume, points, options, async () => ({ logits: await readTensor(this.#gpu, this.#slots.logits) }));
+  predict(
+    volume: VolumeInput,
+    points: readonly Point[] | null,
+    options: PredictOptions = {},
+  ): Promise<{ logits: Float32Array }> {
+    return this.#predictInto(volume, points, options, async () => ({
+      logits: await readTensor(this.#gpu, this.#slots.logits),
+    }));
   }
 
   /** As `predict`, through a softmax: probabilities (classes, D, H, W). */
-  predictProbabilities(volume: VolumeInput, points: readonly Point[] | null, options: PredictOptions = {}): Promise<{ probabilities: Float32Array }> {
-    return this.#predictInto(volume, points, options, async () => ({ probabilities: await readTensor(this.#gpu, this.#slots.probabilities) }));
+  predictProbabilities(
+    volume: VolumeInput,
+    points: readonly Point[] | null,
+    options: PredictOptions = {},
+  ): Promise<{ probabilities: Float32Array }> {
+    return this.#predictInto(volume, points, options, async () => ({
+      probabilities: await readTensor(this.#gpu, this.#slots.probabilities),
+    }));
   }
 
   /** As `predictProbabilities`, left on the GPU: `use` has the tensor (classes, D, H, W) to itself until it is done. */
-  visitProbabilities<T>(volume: VolumeInput, points: readonly Point[] | null, use: (probabilities: Tensor<'f32'>) => Promise<T>, options: PredictOptions = {}): Promise<T> {
+  visitProbabilities<T>(
+    volume: VolumeInput,
+    points: readonly Point[] | null,
+    use: (probabilities: Tensor<'f32'>) => Promise<T>,
+    options: PredictOptions = {},
+  ): Promise<T> {
     return this.#predictInto(volume, points, options, () => use(this.#slots.probabilities));
   }
 
@@ -104,26 +138,47 @@ export class Sam3D {
     return this.#inTurn(async () => {
       await this.#encode(await this.#plans.encode(), volume, options);
       const [feature, shared] = [this.#slots.feature, this.#slots.shared].map((slot) =>
-        createTensor(this.#gpu, 'embedding', 'stored', this.precision, slot.shape));
+        createTensor(this.#gpu, 'embedding', 'stored', this.precision, slot.shape),
+      );
       const dispose = () => [feature!, shared!].forEach((tensor) => destroyTensor(this.#gpu, tensor));
       const embedding: Embedding = { feature: feature!, shared: shared!, dispose, [Symbol.dispose]: dispose };
-      await this.#copyAll([[this.#slots.feature, embedding.feature], [this.#slots.shared, embedding.shared]]);
+      await this.#copyAll([
+        [this.#slots.feature, embedding.feature],
+        [this.#slots.shared, embedding.shared],
+      ]);
       return embedding;
     });
   }
 
   /** Answers clicks in a crop that `embed` has seen, without the encoder. @throws as `predict` */
-  decode(embedding: Embedding, points: readonly Point[] | null, options: PredictOptions = {}): Promise<{ logits: Float32Array }> {
-    return this.#decodeInto(embedding, points, options, async () => ({ logits: await readTensor(this.#gpu, this.#slots.logits) }));
+  decode(
+    embedding: Embedding,
+    points: readonly Point[] | null,
+    options: PredictOptions = {},
+  ): Promise<{ logits: Float32Array }> {
+    return this.#decodeInto(embedding, points, options, async () => ({
+      logits: await readTensor(this.#gpu, this.#slots.logits),
+    }));
   }
 
   /** As `decode`, through a softmax: probabilities (classes, D, H, W). */
-  decodeProbabilities(embedding: Embedding, points: readonly Point[] | null, options: PredictOptions = {}): Promise<{ probabilities: Float32Array }> {
-    return this.#decodeInto(embedding, points, options, async () => ({ probabilities: await readTensor(this.#gpu, this.#slots.probabilities) }));
+  decodeProbabilities(
+    embedding: Embedding,
+    points: readonly Point[] | null,
+    options: PredictOptions = {},
+  ): Promise<{ probabilities: Float32Array }> {
+    return this.#decodeInto(embedding, points, options, async () => ({
+      probabilities: await readTensor(this.#gpu, this.#slots.probabilities),
+    }));
   }
 
   /** As `decodeProbabilities`, left on the GPU, as `visitProbabilities` has it. */
-  visitDecoded<T>(embedding: Embedding, points: readonly Point[] | null, use: (probabilities: Tensor<'f32'>) => Promise<T>, options: PredictOptions = {}): Promise<T> {
+  visitDecoded<T>(
+    embedding: Embedding,
+    points: readonly Point[] | null,
+    use: (probabilities: Tensor<'f32'>) => Promise<T>,
+    options: PredictOptions = {},
+  ): Promise<T> {
     return this.#decodeInto(embedding, points, options, () => use(this.#slots.probabilities));
   }
 
@@ -133,21 +188,40 @@ export class Sam3D {
    * @param names such as `tokens`, `blocks.0.attn`, `feature.3`, `prompted`, `logits`
    * @throws VolsamError where there is no such intermediate
    */
-  async taps(volume: VolumeInput, points: readonly Point[] | null, names: readonly string[]): Promise<Map<string, TapValue>> {
+  async taps(
+    volume: VolumeInput,
+    points: readonly Point[] | null,
+    names: readonly string[],
+  ): Promise<Map<string, TapValue>> {
     const found = new Map<string, TapValue>();
     await this.visitTaps(volume, points, names, (name, value) => void found.set(name, value));
     return found;
   }
 
   /** As `taps`, one at a time: at full size they do not fit in memory together. */
-  async visitTaps(volume: VolumeInput, points: readonly Point[] | null, names: readonly string[], visit: (name: string, value: TapValue) => void, { progress, signal }: PredictOptions = {}): Promise<void> {
+  async visitTaps(
+    volume: VolumeInput,
+    points: readonly Point[] | null,
+    names: readonly string[],
+    visit: (name: string, value: TapValue) => void,
+    { progress, signal }: PredictOptions = {},
+  ): Promise<void> {
     checkVolume(volume, this.config.crop);
     checkPoints(points, this.config.crop);
     const ofDecoder = (name: string) => name === 'prompted' || name === 'logits';
-    const readers = (wanted: readonly string[]) => new Map(wanted.map((name) => [name, (values: Float32Array, tensor: Tensor) =>
-      visit(name, tapValue(this.config, name, values, tensor))]));
+    const readers = (wanted: readonly string[]) =>
+      new Map(
+        wanted.map((name) => [
+          name,
+          (values: Float32Array, tensor: Tensor) => visit(name, tapValue(this.config, name, values, tensor)),
+        ]),
+      );
     await this.#inTurn(async () => {
-      await this.#encode(await this.#plans.encode(), volume, { taps: readers(names.filter((name) => !ofDecoder(name))), progress, signal });
+      await this.#encode(await this.#plans.encode(), volume, {
+        taps: readers(names.filter((name) => !ofDecoder(name))),
+        progress,
+        signal,
+      });
       await this.#decode(await this.#plans.click(points), points, { taps: readers(names.filter(ofDecoder)), signal });
     });
   }
@@ -157,16 +231,25 @@ export class Sam3D {
    * @param target (crop, crop, crop), axes (D, H, W): 1 in the lesion, 0 elsewhere
    * @throws as `predict`
    */
-  gradients(volume: VolumeInput, points: readonly Point[] | null, target: Uint8Array, options: PredictOptions = {}): Promise<Gradients> {
+  gradients(
+    volume: VolumeInput,
+    points: readonly Point[] | null,
+    target: Uint8Array,
+    options: PredictOptions = {},
+  ): Promise<Gradients> {
     checkVolume(volume, this.config.crop);
     checkPoints(points, this.config.crop);
     checkTarget(target, this.config.crop);
-    return this.#inTurn(() => gradientsOf(this.#gpu, this.#target, this.config, this.#weights, { volume, points, target }, options));
+    return this.#inTurn(() =>
+      gradientsOf(this.#gpu, this.#target, this.config, this.#weights, { volume, points, target }, options),
+    );
   }
 
   /** Frees every buffer that the model holds; embeddings are disposed of by themselves. */
   dispose(): void {
-    new Set([...(this.#ownsWeights ? tensorsIn(this.#weights) : []), ...tensorsIn(this.#slots)]).forEach((tensor) => destroyTensor(this.#gpu, tensor));
+    new Set([...(this.#ownsWeights ? tensorsIn(this.#weights) : []), ...tensorsIn(this.#slots)]).forEach((tensor) =>
+      destroyTensor(this.#gpu, tensor),
+    );
     this.#plans.dispose();
   }
 
@@ -190,25 +273,43 @@ export class Sam3D {
     return this.#plans.recorded;
   }
 
-  async #predictInto<T>(volume: VolumeInput, points: readonly Point[] | null, { progress, signal }: PredictOptions, read: () => Promise<T>): Promise<T> {
+  async #predictInto<T>(
+    volume: VolumeInput,
+    points: readonly Point[] | null,
+    { progress, signal }: PredictOptions,
+    read: () => Promise<T>,
+  ): Promise<T> {
     checkVolume(volume, this.config.crop);
     checkPoints(points, this.config.crop);
     return this.#inTurn(async () => {
       const [encodePlan, clickPlan] = [await this.#plans.encode(), await this.#plans.click(points)];
       const total = encodePlan.operations + clickPlan.plan.operations;
       await this.#encode(encodePlan, volume, { signal, progress: progress && ((done) => progress(done, total)) });
-      await this.#decode(clickPlan, points, { signal, progress: progress && ((done) => progress(encodePlan.operations + done, total)) });
+      await this.#decode(clickPlan, points, {
+        signal,
+        progress: progress && ((done) => progress(encodePlan.operations + done, total)),
+      });
       return read();
     });
   }
 
-  async #decodeInto<T>(embedding: Embedding, points: readonly Point[] | null, options: PredictOptions, read: () => Promise<T>): Promise<T> {
+  async #decodeInto<T>(
+    embedding: Embedding,
+    points: readonly Point[] | null,
+    options: PredictOptions,
+    read: () => Promise<T>,
+  ): Promise<T> {
     checkPoints(points, this.config.crop);
     if (embedding.feature.bytes !== this.#slots.feature.bytes || embedding.shared.bytes !== this.#slots.shared.bytes) {
-      throw new InputError('embedding: made by a model of another configuration or precision; expected one of this model\'s own');
+      throw new InputError(
+        "embedding: made by a model of another configuration or precision; expected one of this model's own",
+      );
     }
     return this.#inTurn(async () => {
-      await this.#copyAll([[embedding.feature, this.#slots.feature], [embedding.shared, this.#slots.shared]]);
+      await this.#copyAll([
+        [embedding.feature, this.#slots.feature],
+        [embedding.shared, this.#slots.shared],
+      ]);
       await this.#decode(await this.#plans.click(points), points, options);
       return read();
     });

@@ -12,7 +12,15 @@ import { targetOf, type RecordingTarget } from '../runtime/recorder.ts';
 import { bufferOf, createTensor, readTensor, type Tensor, tensorsIn, writeTensor } from '../runtime/tensor.ts';
 import { InputError } from '../runtime/errors.ts';
 import { createExampleSlots, recordGradients, type ExampleSlots } from './gradients.ts';
-import { checkPoints, checkPrecision, checkTarget, checkVolume, type Point, type Volume, type VolumeInput } from './inputs.ts';
+import {
+  checkPoints,
+  checkPrecision,
+  checkTarget,
+  checkVolume,
+  type Point,
+  type Volume,
+  type VolumeInput,
+} from './inputs.ts';
 import { fillVolume } from './volume-slot.ts';
 import { createOptimizer, destroyOptimizer, recordOptimizer, type Optimizer } from './optimizer.ts';
 import { Sam3D } from './sam3d.ts';
@@ -77,7 +85,13 @@ export class Trainer {
   /** Calls share slots and weights, and so run one after another. */
   readonly #inTurn = createTurns();
 
-  private constructor(gpu: TunableGpu, config: Config, { precision }: RecordingTarget, weightDecay: number, parts: TrainerParts) {
+  private constructor(
+    gpu: TunableGpu,
+    config: Config,
+    { precision }: RecordingTarget,
+    weightDecay: number,
+    parts: TrainerParts,
+  ) {
     this.#gpu = gpu;
     this.config = config;
     this.precision = precision;
@@ -93,7 +107,11 @@ export class Trainer {
    * Uploads the weights and records a step for each number of clicks.
    * @throws InputError where the weights are not a whole model's, or f16 is asked of a device without shader-f16
    */
-  static async create(gpu: TunableGpu, file: TensorFile, { precision = 'f32', clickCounts = [1, 2, 3], weightDecay = 0 }: TrainerOptions = {}): Promise<Trainer> {
+  static async create(
+    gpu: TunableGpu,
+    file: TensorFile,
+    { precision = 'f32', clickCounts = [1, 2, 3], weightDecay = 0 }: TrainerOptions = {},
+  ): Promise<Trainer> {
     checkPrecision(gpu, precision);
     const config = configOf(file);
     const target = targetOf(gpu, precision);
@@ -105,13 +123,19 @@ export class Trainer {
    * then on the GPU without a gap.
    * @throws InputError, GpuError, DeviceLostError
    */
-  async step({ volume, points, target }: ExampleInput, learningRate: number, options?: ReplayOptions): Promise<StepResult> {
+  async step(
+    { volume, points, target }: ExampleInput,
+    learningRate: number,
+    options?: ReplayOptions,
+  ): Promise<StepResult> {
     checkVolume(volume, this.config.crop);
     checkPoints(points, this.config.crop);
     checkTarget(target, this.config.crop);
     const [plan, slots] = [this.#plans.get(points.length), this.#examples.get(points.length)];
     if (!plan || !slots) {
-      throw new InputError(`points: ${points.length} clicks; this trainer was made for ${[...this.#plans.keys()].join(', ')}`);
+      throw new InputError(
+        `points: ${points.length} clicks; this trainer was made for ${[...this.#plans.keys()].join(', ')}`,
+      );
     }
     const { done } = await this.#inTurn(async () => {
       await fillVolume(this.#gpu, slots.volume, volume);
@@ -138,7 +162,9 @@ export class Trainer {
   /** Everything that training has changed. */
   state(): Promise<TrainerState> {
     return this.#inTurn(async () => ({
-      weights: await this.#read(({ weight }) => weight), firstMoments: await this.#read(({ first }) => first), secondMoments: await this.#read(({ second }) => second),
+      weights: await this.#read(({ weight }) => weight),
+      firstMoments: await this.#read(({ first }) => first),
+      secondMoments: await this.#read(({ second }) => second),
       optimizer: await readTensor(this.#gpu, this.#optimizer.state),
     }));
   }
@@ -147,7 +173,8 @@ export class Trainer {
   restore({ weights, firstMoments, secondMoments, optimizer }: TrainerState): Promise<void> {
     return this.#inTurn(async () => {
       for (const [parameter, { weight, first, second }] of this.#optimizer.tensors) {
-        const write = (to: Tensor, values: Map<string, Float32Array>) => writeTensor(this.#gpu, to, parameter.pack(values.get(parameter.name)!));
+        const write = (to: Tensor, values: Map<string, Float32Array>) =>
+          writeTensor(this.#gpu, to, parameter.pack(values.get(parameter.name)!));
         write(weight, weights);
         write(first, firstMoments);
         write(second, secondMoments);
@@ -170,21 +197,30 @@ export class Trainer {
 
   dispose(): void {
     this.plans.forEach((plan) => plan.dispose());
-    const slots = [...this.#examples.values()].flatMap((example) => [example.volume, example.labels, example.points!, example.totals]);
+    const slots = [...this.#examples.values()].flatMap((example) => [
+      example.volume,
+      example.labels,
+      example.points!,
+      example.totals,
+    ]);
     new Set([...slots, ...tensorsIn(this.#weights)].map(bufferOf)).forEach((buffer) => this.#gpu.destroyBuffer(buffer));
     destroyOptimizer(this.#gpu, this.#optimizer);
     this.#staging.forEach((buffer) => this.#gpu.destroyBuffer(buffer));
   }
 
   #read(pick: (own: AdamW) => Tensor<'f32'>): Promise<Map<string, Float32Array>> {
-    return unpacked(this.#weights.parameters, parameterShapes(this.config), (parameter) => readTensor(this.#gpu, pick(this.#optimizer.tensors.get(parameter)!)));
+    return unpacked(this.#weights.parameters, parameterShapes(this.config), (parameter) =>
+      readTensor(this.#gpu, pick(this.#optimizer.tensors.get(parameter)!)),
+    );
   }
 
   /** Copies the loss and the optimiser's state behind the step, and reads them when the GPU gets there. */
   async #readback({ totals }: ExampleSlots): Promise<StepResult> {
     const { device } = this.#gpu;
     const bytes = totalsBytes + 4 * stateSize;
-    const staging = this.#staging.pop() ?? this.#gpu.createBuffer('loss readback', bytes, GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST);
+    const staging =
+      this.#staging.pop() ??
+      this.#gpu.createBuffer('loss readback', bytes, GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST);
     await this.#gpu.checked('reading the loss', () => {
       const encoder = device.createCommandEncoder();
       encoder.copyBufferToBuffer(bufferOf(totals), 0, staging, 0, totalsBytes);
@@ -197,7 +233,12 @@ export class Trainer {
     this.#staging.push(staging);
     const state = values.subarray(totalsBytes / 4);
     const norms = state.subarray(statePlaces.norms, statePlaces.norms + 3);
-    return { loss: values[0]!, dice: values[3]!, gradientNorms: [norms[0]!, norms[1]!, norms[2]!], skipped: state[statePlaces.skipped] !== 0 };
+    return {
+      loss: values[0]!,
+      dice: values[3]!,
+      gradientNorms: [norms[0]!, norms[1]!, norms[2]!],
+      skipped: state[statePlaces.skipped] !== 0,
+    };
   }
 }
 
@@ -209,17 +250,35 @@ interface TrainerParts {
   readonly update: Plan;
 }
 
-async function trainerParts(gpu: TunableGpu, target: RecordingTarget, c: Config, file: TensorFile, clickCounts: readonly number[]): Promise<TrainerParts> {
+async function trainerParts(
+  gpu: TunableGpu,
+  target: RecordingTarget,
+  c: Config,
+  file: TensorFile,
+  clickCounts: readonly number[],
+): Promise<TrainerParts> {
   const { weights, optimizer, examples } = await gpu.checked('uploading the weights', () => {
     const uploaded = uploadWeights(gpu, file, c, target);
     const made = createOptimizer(gpu, target, uploaded.parameters, (name) => file.read(name));
     const shared = createExampleSlots(gpu, target, c, { scale: made.state });
-    const slots = new Map(clickCounts.map((count): [number, ExampleSlots] =>
-      [count, { ...shared, points: createTensor(gpu, 'points', 'f32', target.precision, [count, 3]) }]));
+    const slots = new Map(
+      clickCounts.map((count): [number, ExampleSlots] => [
+        count,
+        { ...shared, points: createTensor(gpu, 'points', 'f32', target.precision, [count, 3]) },
+      ]),
+    );
     return { weights: uploaded, optimizer: made, examples: slots };
   });
-  const gradients = new Map([...optimizer.tensors].map(([parameter, { gradient }]): [Parameter, Tensor<'f32'>] => [parameter, gradient]));
+  const gradients = new Map(
+    [...optimizer.tensors].map(([parameter, { gradient }]): [Parameter, Tensor<'f32'>] => [parameter, gradient]),
+  );
   const recordings = [...examples.values()].map((slots) => recordGradients(target, c, weights, slots, gradients));
   const plans = await finishTunedPlans(gpu, [...recordings, recordOptimizer(target, optimizer)]);
-  return { weights, optimizer, examples, plans: new Map([...examples.keys()].map((count, i) => [count, plans[i]!])), update: plans.at(-1)! };
+  return {
+    weights,
+    optimizer,
+    examples,
+    plans: new Map([...examples.keys()].map((count, i) => [count, plans[i]!])),
+    update: plans.at(-1)!,
+  };
 }

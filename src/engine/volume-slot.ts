@@ -16,7 +16,7 @@ export async function fillVolume(gpu: Gpu, slot: Tensor<'stored'>, { data }: Vol
     await convertInto(gpu, slot, data);
     return;
   }
-  await gpu.checked('the volume\'s buffer', () => {
+  await gpu.checked("the volume's buffer", () => {
     const encoder = gpu.device.createCommandEncoder({ label: 'volume' });
     encoder.copyBufferToBuffer(data, 0, bufferOf(slot), slot.offsetBytes, slot.bytes);
     gpu.device.queue.submit([encoder.finish()]);
@@ -25,7 +25,11 @@ export async function fillVolume(gpu: Gpu, slot: Tensor<'stored'>, { data }: Vol
 
 async function convertInto(gpu: Gpu, slot: Tensor<'stored'>, buffer: GPUBuffer): Promise<void> {
   const r = createRecorder(targetOf(gpu, slot.precision));
-  convert(r, { ...slot, element: 'f32', storage: { kind: 'buffer', buffer }, offsetBytes: 0, bytes: 2 * slot.bytes }, slot);
+  convert(
+    r,
+    { ...slot, element: 'f32', storage: { kind: 'buffer', buffer }, offsetBytes: 0, bytes: 2 * slot.bytes },
+    slot,
+  );
   const plan = await finishPlan(gpu, r);
   try {
     await plan.replay();

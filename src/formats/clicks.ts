@@ -31,7 +31,9 @@ function fromMarkups(markups: readonly Markup[], file: string): ClicksFile {
     const byLabel = new Map<string, number[][]>();
     controlPoints.forEach(({ label, position }, index) => {
       if (!isClick(position)) {
-        throw new InputError(`${file}: control point ${index + 1} of list ${list + 1} has position ${JSON.stringify(position)}; expected three numbers`);
+        throw new InputError(
+          `${file}: control point ${index + 1} of list ${list + 1} has position ${JSON.stringify(position)}; expected three numbers`,
+        );
       }
       const key = label ?? String(index);
       byLabel.set(key, [...(byLabel.get(key) ?? []), [side * position[0]!, side * position[1]!, position[2]!]]);
@@ -59,12 +61,27 @@ export function parseClicks(text: string, file: string): ClicksFile {
   if (isClicks(json)) {
     return { space: 'voxel', byLesion: [json] };
   }
-  const { markups, lesions, space = 'voxel' } = (typeof json === 'object' && json !== null ? json : {}) as { markups?: unknown; lesions?: unknown; space?: unknown };
+  const {
+    markups,
+    lesions,
+    space = 'voxel',
+  } = (typeof json === 'object' && json !== null ? json : {}) as {
+    markups?: unknown;
+    lesions?: unknown;
+    space?: unknown;
+  };
   if (Array.isArray(markups)) {
     return fromMarkups(markups as Markup[], file);
   }
-  if (!Array.isArray(lesions) || lesions.length === 0 || !lesions.every(isClicks) || (space !== 'voxel' && space !== 'ras')) {
-    throw new InputError(`${file}: no clicks; expected {"space": "voxel" or "ras", "lesions": [[[i, j, k], …], …]}, a list of [i, j, k], or 3D Slicer's .mrk.json`);
+  if (
+    !Array.isArray(lesions) ||
+    lesions.length === 0 ||
+    !lesions.every(isClicks) ||
+    (space !== 'voxel' && space !== 'ras')
+  ) {
+    throw new InputError(
+      `${file}: no clicks; expected {"space": "voxel" or "ras", "lesions": [[[i, j, k], …], …]}, a list of [i, j, k], or 3D Slicer's .mrk.json`,
+    );
   }
   return { space, byLesion: lesions };
 }

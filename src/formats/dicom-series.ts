@@ -36,9 +36,17 @@ export function checkedSeries(unsorted: readonly DicomFile[], file: string): Dic
   const [first] = unsorted as [DicomFile, ...DicomFile[]];
   const normal = normalOf(first);
   const same = (a: Vector, b: Vector) => a.every((value, i) => Math.abs(value - b[i]!) < 1e-3);
-  const other = unsorted.find((slice) => slice.rows !== first.rows || slice.columns !== first.columns || !same(slice.along.flat(), first.along.flat()) || !same(slice.spacing, first.spacing));
+  const other = unsorted.find(
+    (slice) =>
+      slice.rows !== first.rows ||
+      slice.columns !== first.columns ||
+      !same(slice.along.flat(), first.along.flat()) ||
+      !same(slice.spacing, first.spacing),
+  );
   if (other) {
-    throw new InputError(`${file}: ${nameOf(other)} has another size, direction or spacing than ${nameOf(first)}; expected a stack of equal slices`);
+    throw new InputError(
+      `${file}: ${nameOf(other)} has another size, direction or spacing than ${nameOf(first)}; expected a stack of equal slices`,
+    );
   }
   const slices = [...unsorted].sort((a, b) => dot(a.position, normal) - dot(b.position, normal));
   const heights = slices.map(({ position }) => dot(position, normal));
@@ -46,12 +54,16 @@ export function checkedSeries(unsorted: readonly DicomFile[], file: string): Dic
   const usual = [...steps].sort((a, b) => a - b)[Math.floor(steps.length / 2)] ?? first.thickness;
   const uneven = steps.findIndex((step) => Math.abs(step - usual) > 0.05 * usual + 1e-3);
   if (usual < 1e-3) {
-    throw new InputError(`${file}: several slices lie at ${heights[0]!.toFixed(2)} mm; expected one volume, not several phases of it`);
+    throw new InputError(
+      `${file}: several slices lie at ${heights[0]!.toFixed(2)} mm; expected one volume, not several phases of it`,
+    );
   }
   if (uneven >= 0) {
     const gap = Math.round(steps[uneven]! / usual) - 1;
     const where = `between ${heights[uneven]!.toFixed(2)} and ${heights[uneven + 1]!.toFixed(2)} mm`;
-    throw new InputError(`${file}: ${gap > 0 ? `${gap} slices are missing ${where}` : `slices are unevenly spaced ${where}`}, where others are ${usual.toFixed(2)} mm apart; expected an even stack`);
+    throw new InputError(
+      `${file}: ${gap > 0 ? `${gap} slices are missing ${where}` : `slices are unevenly spaced ${where}`}, where others are ${usual.toFixed(2)} mm apart; expected an even stack`,
+    );
   }
   const way = slices.length > 1 ? less(slices.at(-1)!.position, slices[0]!.position) : normal;
   const tiltDegrees = (Math.acos(Math.min(1, dot(way, normal) / Math.hypot(...way))) * 180) / Math.PI;
@@ -59,14 +71,20 @@ export function checkedSeries(unsorted: readonly DicomFile[], file: string): Dic
 }
 
 function remarksOn(slices: readonly DicomFile[], tiltDegrees: number): Pick<DicomSeries, 'summary' | 'warnings'> {
-  const rescales = new Set(slices.map(({ rescale }) => (rescale ? `${rescale.slope} x ${rescale.intercept < 0 ? '-' : '+'} ${Math.abs(rescale.intercept)}` : 'none')));
-  const summary = `${slices.length} slices of ${slices[0]!.columns} x ${slices[0]!.rows}, by position; rescaled by ${rescales.size > 1 ? 'each slice\'s own slope and intercept' : [...rescales][0]}`;
+  const rescales = new Set(
+    slices.map(({ rescale }) =>
+      rescale ? `${rescale.slope} x ${rescale.intercept < 0 ? '-' : '+'} ${Math.abs(rescale.intercept)}` : 'none',
+    ),
+  );
+  const summary = `${slices.length} slices of ${slices[0]!.columns} x ${slices[0]!.rows}, by position; rescaled by ${rescales.size > 1 ? "each slice's own slope and intercept" : [...rescales][0]}`;
   const warnings: string[] = [];
   if (slices[0]!.modality === 'CT' && rescales.has('none')) {
     warnings.push('a CT without rescale: its values are taken to be Hounsfield units');
   }
   if (tiltDegrees > 0.1) {
-    warnings.push(`the gantry was tilted by ${tiltDegrees.toFixed(1)} degrees: slices are shifted against each other, and the network sees them as stored; the mask's affine has the shear`);
+    warnings.push(
+      `the gantry was tilted by ${tiltDegrees.toFixed(1)} degrees: slices are shifted against each other, and the network sees them as stored; the mask's affine has the shear`,
+    );
   }
   return { summary, warnings };
 }
@@ -74,16 +92,29 @@ function remarksOn(slices: readonly DicomFile[], tiltDegrees: number): Pick<Dico
 /** Voxel indices to millimetres in RAS; the step between slices may be sheared. */
 function affineOf(slices: readonly DicomFile[]): Affine {
   const [first, last] = [slices[0]!, slices.at(-1)!];
-  const step = slices.length > 1 ? less(last.position, first.position).map((value) => value / (slices.length - 1)) : normalOf(first).map((value) => value * first.thickness);
-  const columns = [...first.along.map((way, axis) => way.map((value) => value * first.spacing[axis]!)), step, first.position];
+  const step =
+    slices.length > 1
+      ? less(last.position, first.position).map((value) => value / (slices.length - 1))
+      : normalOf(first).map((value) => value * first.thickness);
+  const columns = [
+    ...first.along.map((way, axis) => way.map((value) => value * first.spacing[axis]!)),
+    step,
+    first.position,
+  ];
   return [0, 1, 2].map((row) => columns.map((column) => (row < 2 ? -1 : 1) * column[row]!)).concat([[0, 0, 0, 1]]);
 }
 
 /** @param values of the slices in order, rescaled @throws InputError where they do not fill the series */
-export function seriesImage({ slices }: DicomSeries, values: ArrayLike<number | bigint> | null, file: string): NiftiImage {
+export function seriesImage(
+  { slices }: DicomSeries,
+  values: ArrayLike<number | bigint> | null,
+  file: string,
+): NiftiImage {
   const [{ columns, rows }] = slices as [DicomFile, ...DicomFile[]];
   if (values?.length !== columns * rows * slices.length) {
-    throw new InputError(`${file}: ${values?.length ?? 0} values for ${columns} x ${rows} x ${slices.length} voxels; expected one scalar volume`);
+    throw new InputError(
+      `${file}: ${values?.length ?? 0} values for ${columns} x ${rows} x ${slices.length} voxels; expected one scalar volume`,
+    );
   }
   return createNifti([columns, rows, slices.length], affineOf(slices), Float32Array.from(values, Number));
 }

@@ -50,34 +50,58 @@ export function parseSlice(bytes: Uint8Array, file: string): DicomSlice | undefi
   try {
     data = dicomParser.parseDicom(bytes, { untilTag: pixelData });
   } catch (error) {
-    throw new InputError(`${file}: no DICOM file that can be read (${String((error as { exception?: string }).exception ?? error)})`);
+    throw new InputError(
+      `${file}: no DICOM file that can be read (${String((error as { exception?: string }).exception ?? error)})`,
+    );
   }
   const [rows, columns] = [data.uint16('x00280010'), data.uint16('x00280011')];
   if (!rows || !columns) {
     return undefined;
   }
-  const [position, orientation, spacing] = [numbers(data, 'x00200032', 3), numbers(data, 'x00200037', 6), numbers(data, 'x00280030', 2)];
+  const [position, orientation, spacing] = [
+    numbers(data, 'x00200032', 3),
+    numbers(data, 'x00200037', 6),
+    numbers(data, 'x00280030', 2),
+  ];
   const frames = Number(data.string('x00280008') ?? 1);
   if (frames > 1) {
     throw new InputError(`${file}: holds ${frames} frames; expected series with a file for each slice`);
   }
   if (!position || !orientation || !spacing) {
-    throw new InputError(`${file}: its header does not say where the slice lies (position, orientation, pixel spacing)`);
+    throw new InputError(
+      `${file}: its header does not say where the slice lies (position, orientation, pixel spacing)`,
+    );
   }
   const [slope, intercept] = [numbers(data, 'x00281053', 1), numbers(data, 'x00281052', 1)];
   const text = (tag: string) => data.string(tag) ?? '';
   return {
-    series: text('x0020000e'), study: text('x0020000d'), frameOfReference: text('x00200052'), instance: text('x00080018'), sopClass: text('x00080016'), modality: text('x00080060'), rows, columns,
-    position: position as unknown as Triple, along: [orientation.slice(0, 3) as unknown as Triple, orientation.slice(3) as unknown as Triple],
-    spacing: [spacing[1]!, spacing[0]!], thickness: numbers(data, 'x00180050', 1)?.[0] ?? 1,
+    series: text('x0020000e'),
+    study: text('x0020000d'),
+    frameOfReference: text('x00200052'),
+    instance: text('x00080018'),
+    sopClass: text('x00080016'),
+    modality: text('x00080060'),
+    rows,
+    columns,
+    position: position as unknown as Triple,
+    along: [orientation.slice(0, 3) as unknown as Triple, orientation.slice(3) as unknown as Triple],
+    spacing: [spacing[1]!, spacing[0]!],
+    thickness: numbers(data, 'x00180050', 1)?.[0] ?? 1,
     rescale: slope && intercept && { slope: slope[0]!, intercept: intercept[0]! },
   };
 }
 
 /** What an archive files a result by, by DICOM's names. */
 const identity = {
-  PatientName: 'x00100010', PatientID: 'x00100020', PatientBirthDate: 'x00100030', PatientSex: 'x00100040',
-  StudyDate: 'x00080020', StudyTime: 'x00080030', StudyID: 'x00200010', AccessionNumber: 'x00080050', ReferringPhysicianName: 'x00080090',
+  PatientName: 'x00100010',
+  PatientID: 'x00100020',
+  PatientBirthDate: 'x00100030',
+  PatientSex: 'x00100040',
+  StudyDate: 'x00080020',
+  StudyTime: 'x00080030',
+  StudyID: 'x00200010',
+  AccessionNumber: 'x00080050',
+  ReferringPhysicianName: 'x00080090',
 } as const;
 
 export type Identity = Readonly<Record<keyof typeof identity, string>>;
@@ -92,8 +116,27 @@ export const noIdentity = Object.fromEntries(Object.keys(identity).map((name) =>
 
 /** Elements that say who the patient is, where, and when they were examined; DICOM lets all of them be empty. */
 const identifying = [
-  ...Object.values(identity), 'x00080080', 'x00080081', 'x00081030', 'x00081040', 'x00081048', 'x00081050', 'x00081060', 'x00081070',
-  'x00100021', 'x00100032', 'x00101000', 'x00101001', 'x00101010', 'x00101020', 'x00101030', 'x00102160', 'x00102180', 'x001021b0', 'x00104000', 'x00204000',
+  ...Object.values(identity),
+  'x00080080',
+  'x00080081',
+  'x00081030',
+  'x00081040',
+  'x00081048',
+  'x00081050',
+  'x00081060',
+  'x00081070',
+  'x00100021',
+  'x00100032',
+  'x00101000',
+  'x00101001',
+  'x00101010',
+  'x00101020',
+  'x00101030',
+  'x00102160',
+  'x00102180',
+  'x001021b0',
+  'x00104000',
+  'x00204000',
 ];
 
 /**

@@ -7,21 +7,43 @@ import { createNifti, type Affine, type NiftiImage } from './nifti.ts';
 export function fromItk({ imageType, size, direction, spacing, origin, data }: Image, file: string): NiftiImage {
   const dims = [size[0]!, size[1]!, size[2] ?? 0] as [number, number, number];
   if (size.length !== 3 || imageType.components !== 1 || !data) {
-    throw new InputError(`${file}: ${size.join(' x ')} voxels of ${imageType.components} components; expected one three-dimensional scalar volume`);
+    throw new InputError(
+      `${file}: ${size.join(' x ')} voxels of ${imageType.components} components; expected one three-dimensional scalar volume`,
+    );
   }
   const side = (row: number) => (row < 2 ? -1 : 1);
-  const affine: Affine = [0, 1, 2].map((row) => [...[0, 1, 2].map((column) => side(row) * Number(direction[3 * row + column]) * spacing[column]!), side(row) * origin[row]!]).concat([[0, 0, 0, 1]]);
-  return createNifti(dims, affine, data instanceof Float32Array ? data : Float32Array.from(data as ArrayLike<number | bigint>, Number));
+  const affine: Affine = [0, 1, 2]
+    .map((row) => [
+      ...[0, 1, 2].map((column) => side(row) * Number(direction[3 * row + column]) * spacing[column]!),
+      side(row) * origin[row]!,
+    ])
+    .concat([[0, 0, 0, 1]]);
+  return createNifti(
+    dims,
+    affine,
+    data instanceof Float32Array ? data : Float32Array.from(data as ArrayLike<number | bigint>, Number),
+  );
 }
 
 /** Values on an image's grid as ITK has them. */
-export function toItk({ dims, affine, spacing }: NiftiImage, data: Uint8Array | Int16Array | Float32Array, name: string): Image {
+export function toItk(
+  { dims, affine, spacing }: NiftiImage,
+  data: Uint8Array | Int16Array | Float32Array,
+  name: string,
+): Image {
   const component = data instanceof Uint8Array ? 'uint8' : data instanceof Int16Array ? 'int16' : 'float32';
   const side = (row: number) => (row < 2 ? -1 : 1);
   return {
     imageType: { dimension: 3, componentType: component, pixelType: 'Scalar', components: 1 },
-    name, origin: [0, 1, 2].map((row) => side(row) * affine[row]![3]!), spacing: [...spacing], size: [...dims],
-    direction: Float64Array.from({ length: 9 }, (_, i) => (side(Math.floor(i / 3)) * affine[Math.floor(i / 3)]![i % 3]!) / spacing[i % 3]!),
-    metadata: new Map(), data,
+    name,
+    origin: [0, 1, 2].map((row) => side(row) * affine[row]![3]!),
+    spacing: [...spacing],
+    size: [...dims],
+    direction: Float64Array.from(
+      { length: 9 },
+      (_, i) => (side(Math.floor(i / 3)) * affine[Math.floor(i / 3)]![i % 3]!) / spacing[i % 3]!,
+    ),
+    metadata: new Map(),
+    data,
   } as Image;
 }

@@ -21,12 +21,50 @@ export interface NiftiImage {
 /** Where the fields that this module reads or rewrites lie, and the type of the floating-point ones. */
 const layouts = {
   1: {
-    headerBytes: 348, float: 4, pixdim: 76, datatype: 70, bitpix: 72, voxOffset: 108, sclSlope: 112, sclInter: 116, calMax: 124, calMin: 128,
-    qformCode: 252, sformCode: 254, quatern: 256, srow: 280, text: [[4, 10], [14, 18], [148, 80], [228, 24], [328, 16]], description: 148,
+    headerBytes: 348,
+    float: 4,
+    pixdim: 76,
+    datatype: 70,
+    bitpix: 72,
+    voxOffset: 108,
+    sclSlope: 112,
+    sclInter: 116,
+    calMax: 124,
+    calMin: 128,
+    qformCode: 252,
+    sformCode: 254,
+    quatern: 256,
+    srow: 280,
+    text: [
+      [4, 10],
+      [14, 18],
+      [148, 80],
+      [228, 24],
+      [328, 16],
+    ],
+    description: 148,
   },
   2: {
-    headerBytes: 540, float: 8, pixdim: 104, datatype: 12, bitpix: 14, voxOffset: 168, sclSlope: 176, sclInter: 184, calMax: 192, calMin: 200,
-    qformCode: 344, sformCode: 348, quatern: 352, srow: 400, text: [[240, 80], [320, 24], [508, 16]], description: 240,
+    headerBytes: 540,
+    float: 8,
+    pixdim: 104,
+    datatype: 12,
+    bitpix: 14,
+    voxOffset: 168,
+    sclSlope: 176,
+    sclInter: 184,
+    calMax: 192,
+    calMin: 200,
+    qformCode: 344,
+    sformCode: 348,
+    quatern: 352,
+    srow: 400,
+    text: [
+      [240, 80],
+      [320, 24],
+      [508, 16],
+    ],
+    description: 240,
   },
 } as const;
 
@@ -36,12 +74,18 @@ function fields({ bytes, littleEndian, version }: NiftiImage['header']) {
   const layout = layouts[version];
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return {
-    view, layout,
+    view,
+    layout,
     float: (field: Field, index = 0) =>
-      (layout.float === 4 ? view.getFloat32(layout[field] + 4 * index, littleEndian) : view.getFloat64(layout[field] + 8 * index, littleEndian)),
+      layout.float === 4
+        ? view.getFloat32(layout[field] + 4 * index, littleEndian)
+        : view.getFloat64(layout[field] + 8 * index, littleEndian),
     setFloat: (field: Field, value: number) =>
-      (layout.float === 4 ? view.setFloat32(layout[field], value, littleEndian) : view.setFloat64(layout[field], value, littleEndian)),
-    code: (field: Field) => (version === 1 ? view.getInt16(layout[field], littleEndian) : view.getInt32(layout[field], littleEndian)),
+      layout.float === 4
+        ? view.setFloat32(layout[field], value, littleEndian)
+        : view.setFloat64(layout[field], value, littleEndian),
+    code: (field: Field) =>
+      version === 1 ? view.getInt16(layout[field], littleEndian) : view.getInt32(layout[field], littleEndian),
   };
 }
 
@@ -52,7 +96,14 @@ function affineOf(header: NiftiImage['header'], dims: readonly number[], spacing
     return [0, 1, 2].map((row) => [0, 1, 2, 3].map((column) => float('srow', 4 * row + column))).concat([[0, 0, 0, 1]]);
   }
   if (code('qformCode') > 0) {
-    const [b, c, d, x, y, z] = [0, 1, 2, 3, 4, 5].map((i) => float('quatern', i)) as [number, number, number, number, number, number];
+    const [b, c, d, x, y, z] = [0, 1, 2, 3, 4, 5].map((i) => float('quatern', i)) as [
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+    ];
     const a = Math.sqrt(Math.max(0, 1 - b * b - c * c - d * d));
     const side = float('pixdim') < 0 ? -1 : 1;
     const [si, sj, sk] = [spacing[0]!, spacing[1]!, spacing[2]! * side];
@@ -64,7 +115,12 @@ function affineOf(header: NiftiImage['header'], dims: readonly number[], spacing
     ];
   }
   const middle = (axis: number) => ((dims[axis]! - 1) / 2) * spacing[axis]!;
-  return [[-spacing[0]!, 0, 0, middle(0)], [0, spacing[1]!, 0, -middle(1)], [0, 0, spacing[2]!, -middle(2)], [0, 0, 0, 1]];
+  return [
+    [-spacing[0]!, 0, 0, middle(0)],
+    [0, spacing[1]!, 0, -middle(1)],
+    [0, 0, spacing[2]!, -middle(2)],
+    [0, 0, 0, 1],
+  ];
 }
 
 type Reading = (view: DataView, at: number, littleEndian: boolean) => number;
@@ -103,7 +159,9 @@ export function stridesOf(dims: NiftiImage['dims']): readonly [number, number, n
 function dimsOf(file: string, dims: readonly number[]): [number, number, number] {
   const [count, ...sides] = dims as [number, ...number[]];
   if (count < 3 || sides.slice(3, count).some((side) => side > 1) || sides.slice(0, 3).some((side) => side < 1)) {
-    throw new InputError(`${file}: dimensions ${sides.slice(0, count).join(' x ')}; expected one three-dimensional volume`);
+    throw new InputError(
+      `${file}: dimensions ${sides.slice(0, count).join(' x ')}; expected one three-dimensional volume`,
+    );
   }
   return [sides[0]!, sides[1]!, sides[2]!];
 }
@@ -128,11 +186,15 @@ export function parseNifti(bytes: Uint8Array, file = 'NIfTI file', voxels?: Uint
   const head = unpacked(bytes, file);
   const parsed = reader.isNIFTI(head, voxels !== undefined) ? reader.readHeader(head, voxels !== undefined) : null;
   if (!parsed || parsed.magic.startsWith('ni') !== (voxels !== undefined)) {
-    throw new InputError(`${file}: no NIfTI file; expected .nii and .nii.gz of NIfTI-1 and NIfTI-2, and .hdr with its .img beside it`);
+    throw new InputError(
+      `${file}: no NIfTI file; expected .nii and .nii.gz of NIfTI-1 and NIfTI-2, and .hdr with its .img beside it`,
+    );
   }
   const type = types[parsed.datatypeCode];
   if (!type) {
-    throw new InputError(`${file}: data type ${parsed.getDatatypeCodeString(parsed.datatypeCode)}; expected integers and floats of one channel`);
+    throw new InputError(
+      `${file}: data type ${parsed.getDatatypeCodeString(parsed.datatypeCode)}; expected integers and floats of one channel`,
+    );
   }
   const data = voxels ? unpacked(voxels, file) : head;
   const dims = dimsOf(file, parsed.dims);
@@ -140,7 +202,9 @@ export function parseNifti(bytes: Uint8Array, file = 'NIfTI file', voxels?: Uint
   const count = dims[0] * dims[1] * dims[2];
   const needed = parsed.vox_offset + count * type.bytes;
   if (data.byteLength < needed) {
-    throw new InputError(`${file}: cut short: ${dims.join(' x ')} voxels need ${needed} bytes, the file has ${data.byteLength}`);
+    throw new InputError(
+      `${file}: cut short: ${dims.join(' x ')} voxels need ${needed} bytes, the file has ${data.byteLength}`,
+    );
   }
   const { littleEndian } = parsed;
   const slope = Number.isFinite(parsed.scl_slope) && parsed.scl_slope !== 0 ? parsed.scl_slope : 1;
@@ -152,7 +216,11 @@ export function parseNifti(bytes: Uint8Array, file = 'NIfTI file', voxels?: Uint
   }
   const version = parsed instanceof reader.NIFTI2 ? 2 : 1;
   // A copy: a view of the file would keep all of it in memory as long as the image.
-  const header = { bytes: singleFileHeader(new Uint8Array(head.slice(0, layouts[version].headerBytes)), version), littleEndian, version } as const;
+  const header = {
+    bytes: singleFileHeader(new Uint8Array(head.slice(0, layouts[version].headerBytes)), version),
+    littleEndian,
+    version,
+  } as const;
   return { dims, spacing, affine: affineOf(header, dims, spacing), values, header };
 }
 
@@ -165,20 +233,30 @@ export function createNifti(dims: NiftiImage['dims'], affine: Affine, values: Fl
   const layout = layouts[1];
   const bytes = new Uint8Array(layout.headerBytes);
   const view = new DataView(bytes.buffer);
-  const spacing = [0, 1, 2].map((axis) => Math.hypot(...[0, 1, 2].map((row) => affine[row]![axis]!))) as [number, number, number];
+  const spacing = [0, 1, 2].map((axis) => Math.hypot(...[0, 1, 2].map((row) => affine[row]![axis]!))) as [
+    number,
+    number,
+    number,
+  ];
   view.setInt32(0, layout.headerBytes, true);
   [3, ...dims, 1, 1, 1, 1].forEach((side, i) => view.setInt16(40 + 2 * i, side, true));
   [1, ...spacing].forEach((side, i) => view.setFloat32(layout.pixdim + 4 * i, side, true));
   bytes[123] = 2; // xyzt_units: millimetres
   view.setInt16(layout.sformCode, 1, true);
-  affine.slice(0, 3).forEach((row, i) => row.forEach((value, j) => view.setFloat32(layout.srow + 4 * (4 * i + j), value, true)));
+  affine
+    .slice(0, 3)
+    .forEach((row, i) => row.forEach((value, j) => view.setFloat32(layout.srow + 4 * (4 * i + j), value, true)));
   bytes.set(new TextEncoder().encode('n+1'), 344);
   return { dims, spacing, affine, values, header: { bytes, littleEndian: true, version: 1 } };
 }
 
 /** Of the types that volsam writes: NIfTI's code and bytes. */
 function writtenType(values: WrittenValues): { code: number; bytes: number } {
-  return values instanceof Uint8Array ? { code: 2, bytes: 1 } : values instanceof Int16Array ? { code: 4, bytes: 2 } : { code: 16, bytes: 4 };
+  return values instanceof Uint8Array
+    ? { code: 2, bytes: 1 }
+    : values instanceof Int16Array
+      ? { code: 4, bytes: 2 }
+      : { code: 16, bytes: 4 };
 }
 
 type WrittenValues = Uint8Array | Int16Array | Float32Array;

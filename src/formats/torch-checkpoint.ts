@@ -24,15 +24,23 @@ function tensorsIn(value: TorchValue | undefined, where: string, file: string): 
   if (!(value instanceof Map)) {
     throw new InputError(`${file}: ${where} is no dict of tensors`);
   }
-  return [...value as Map<unknown, TorchValue>].flatMap(([name, tensor]): [string, TorchTensor][] => (typeof name === 'string' && isTensor(tensor) ? [[name, tensor]] : []));
+  return [...(value as Map<unknown, TorchValue>)].flatMap(([name, tensor]): [string, TorchTensor][] =>
+    typeof name === 'string' && isTensor(tensor) ? [[name, tensor]] : [],
+  );
 }
 
 function adaptedNetwork(checkpoint: ReadonlyMap<unknown, TorchValue>, file: string): NamedTensors {
   const features = checkpoint.get('feature_dict');
   // The published code trains four prompt encoders, and asks the last one only.
   const prompt = Array.isArray(features) ? (features as TorchValue[]).at(-1) : features;
-  const parts = [['encoder', checkpoint.get('encoder_dict')], ['prompt', prompt], ['decoder', checkpoint.get('decoder_dict')]] as const;
-  const named = parts.flatMap(([prefix, part]) => tensorsIn(part, `${prefix}'s part`, file).map(([name, tensor]) => [`${prefix}.${name}`, tensor] as const));
+  const parts = [
+    ['encoder', checkpoint.get('encoder_dict')],
+    ['prompt', prompt],
+    ['decoder', checkpoint.get('decoder_dict')],
+  ] as const;
+  const named = parts.flatMap(([prefix, part]) =>
+    tensorsIn(part, `${prefix}'s part`, file).map(([name, tensor]) => [`${prefix}.${name}`, tensor] as const),
+  );
   const isUnused = (name: string) => unusedPatterns.some((pattern) => pattern.test(name));
   const config = checkpoint.get('config');
   return {
@@ -49,7 +57,11 @@ function imageEncoder(entries: readonly [string, TorchTensor][]): NamedTensors {
   const isUsed = (name: string) => name.startsWith(prefix) && !name.startsWith(`${prefix}neck.`);
   return {
     kind: 'SAM',
-    tensors: new Map(entries.filter(([name]) => isUsed(name)).map(([name, tensor]) => [`encoder.${name.slice(prefix.length)}`, tensor])),
+    tensors: new Map(
+      entries
+        .filter(([name]) => isUsed(name))
+        .map(([name, tensor]) => [`encoder.${name.slice(prefix.length)}`, tensor]),
+    ),
     unused: entries.map(([name]) => name).filter((name) => !isUsed(name)),
   };
 }
@@ -65,5 +77,7 @@ export function namedTensors(checkpoint: TorchValue, file: string): NamedTensors
       return imageEncoder(entries);
     }
   }
-  throw new InputError(`${file}: expected checkpoints of the adapted network (with encoder_dict, feature_dict and decoder_dict) and SAM's own (with image_encoder.)`);
+  throw new InputError(
+    `${file}: expected checkpoints of the adapted network (with encoder_dict, feature_dict and decoder_dict) and SAM's own (with image_encoder.)`,
+  );
 }

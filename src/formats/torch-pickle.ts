@@ -19,13 +19,28 @@ export interface TorchTensor {
   readonly strides: readonly number[];
 }
 
-export type TorchValue = TorchTensor | string | number | boolean | null | readonly TorchValue[] | ReadonlyMap<unknown, TorchValue> | object;
+export type TorchValue =
+  | TorchTensor
+  | string
+  | number
+  | boolean
+  | null
+  | readonly TorchValue[]
+  | ReadonlyMap<unknown, TorchValue>
+  | object;
 
 /** PyTorch's typed storages. */
 export const storageTypes: Readonly<Record<string, { readonly dtype: string; readonly bytes: number }>> = {
-  FloatStorage: { dtype: 'F32', bytes: 4 }, HalfStorage: { dtype: 'F16', bytes: 2 }, BFloat16Storage: { dtype: 'BF16', bytes: 2 }, DoubleStorage: { dtype: 'F64', bytes: 8 },
-  LongStorage: { dtype: 'I64', bytes: 8 }, IntStorage: { dtype: 'I32', bytes: 4 }, ShortStorage: { dtype: 'I16', bytes: 2 }, CharStorage: { dtype: 'I8', bytes: 1 },
-  ByteStorage: { dtype: 'U8', bytes: 1 }, BoolStorage: { dtype: 'BOOL', bytes: 1 },
+  FloatStorage: { dtype: 'F32', bytes: 4 },
+  HalfStorage: { dtype: 'F16', bytes: 2 },
+  BFloat16Storage: { dtype: 'BF16', bytes: 2 },
+  DoubleStorage: { dtype: 'F64', bytes: 8 },
+  LongStorage: { dtype: 'I64', bytes: 8 },
+  IntStorage: { dtype: 'I32', bytes: 4 },
+  ShortStorage: { dtype: 'I16', bytes: 2 },
+  CharStorage: { dtype: 'I8', bytes: 1 },
+  ByteStorage: { dtype: 'U8', bytes: 1 },
+  BoolStorage: { dtype: 'BOOL', bytes: 1 },
 };
 
 /** A state dict's pickle has some hundred bytes a tensor: ViT-H with its optimisers stays well below a quarter of this. */
@@ -38,10 +53,17 @@ interface Storage {
 }
 
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
-const areCounts = (value: unknown): value is number[] => Array.isArray(value) && value.length <= 16 && value.every(isCount);
+const areCounts = (value: unknown): value is number[] =>
+  Array.isArray(value) && value.length <= 16 && value.every(isCount);
 
 function rebuiltTensor(storage: Storage, offset: unknown, shape: unknown, strides: unknown): TorchTensor {
-  if (storage?.kind !== 'storage' || !isCount(offset) || !areCounts(shape) || !areCounts(strides) || shape.length !== strides.length) {
+  if (
+    storage?.kind !== 'storage' ||
+    !isCount(offset) ||
+    !areCounts(shape) ||
+    !areCounts(strides) ||
+    shape.length !== strides.length
+  ) {
     throw new InputError('a tensor whose storage, shape or strides are none');
   }
   return { kind: 'tensor', key: storage.key, dtype: storage.dtype, offset, shape, strides };
@@ -58,12 +80,19 @@ function allowedNames(): ReadonlyMap<string, (...args: never[]) => unknown> {
     ['collections.OrderedDict', () => new Map()],
     ['torch._utils._rebuild_tensor_v2', rebuiltTensor],
     ['torch._utils._rebuild_parameter', (tensor: TorchTensor) => tensor],
-    ...['numpy.core.multiarray.scalar', 'numpy._core.multiarray.scalar', 'numpy.dtype', '_codecs.encode', 'torch.device', 'torch.Size'].map((name) => [name, ignored] as const),
+    ...[
+      'numpy.core.multiarray.scalar',
+      'numpy._core.multiarray.scalar',
+      'numpy.dtype',
+      '_codecs.encode',
+      'torch.device',
+      'torch.Size',
+    ].map((name) => [name, ignored] as const),
   ]);
 }
 
 function storageOf(id: unknown): Storage {
-  const [kind, type, key] = Array.isArray(id) ? id as unknown[] : [];
+  const [kind, type, key] = Array.isArray(id) ? (id as unknown[]) : [];
   if (kind !== 'storage' || typeof type !== 'function' || typeof key !== 'string' || !/^[\w.-]+$/.test(key)) {
     throw new InputError('a persistent id that is no storage');
   }
@@ -95,7 +124,9 @@ export function readTorchPickle(bytes: Uint8Array, file: string): TorchValue {
   try {
     return parser.parse<TorchValue>(bytes);
   } catch (error) {
-    throw new InputError(`${file}: its pickle is refused: ${(error as Error).message}; expected tensors in dicts and lists, as torch.save writes a state_dict`);
+    throw new InputError(
+      `${file}: its pickle is refused: ${(error as Error).message}; expected tensors in dicts and lists, as torch.save writes a state_dict`,
+    );
   }
 }
 
@@ -106,7 +137,12 @@ export interface WrittenTensor {
   readonly shape: readonly number[];
 }
 
-export type WrittenValue = WrittenTensor | string | number | readonly WrittenValue[] | ReadonlyMap<string, WrittenValue>;
+export type WrittenValue =
+  | WrittenTensor
+  | string
+  | number
+  | readonly WrittenValue[]
+  | ReadonlyMap<string, WrittenValue>;
 
 /** Protocol 2, as torch.save writes it; all tensors are f32. */
 export function formatTorchPickle(value: WrittenValue): Uint8Array {
@@ -126,7 +162,8 @@ export function formatTorchPickle(value: WrittenValue): Uint8Array {
     put(op('t'));
   };
   const integer = (number: number) => put(op('J'), ...uint32(number));
-  const strides = (shape: readonly number[]) => shape.map((_, axis) => shape.slice(axis + 1).reduce((product, side) => product * side, 1));
+  const strides = (shape: readonly number[]) =>
+    shape.map((_, axis) => shape.slice(axis + 1).reduce((product, side) => product * side, 1));
 
   function tensor({ key, shape }: WrittenTensor): void {
     const count = shape.reduce((product, side) => product * side, 1);

@@ -28,9 +28,17 @@ export type ChooseForm = (shape: string, forms: readonly Form[], traits: Traits)
 
 export function canRun({ needs }: Kernel, { precision, features, subgroupSize, matrixSide }: Traits): boolean {
   const { subgroupLanes } = needs;
-  const lanesFit = subgroupLanes === undefined || subgroupSize === subgroupLanes || (subgroupLanes === 'fixed' && subgroupSize !== undefined);
+  const lanesFit =
+    subgroupLanes === undefined ||
+    subgroupSize === subgroupLanes ||
+    (subgroupLanes === 'fixed' && subgroupSize !== undefined);
   const matricesFit = !needs.features.includes('chromium-experimental-subgroup-matrix') || matrixSide !== undefined;
-  return needs.features.every((feature) => features.has(feature)) && lanesFit && matricesFit && (!needs.halfPrecision || precision === 'f16');
+  return (
+    needs.features.every((feature) => features.has(feature)) &&
+    lanesFit &&
+    matricesFit &&
+    (!needs.halfPrecision || precision === 'f16')
+  );
 }
 
 function withSettings(tile: Tile, settings: Readonly<Record<string, number>>): Tile {
@@ -40,11 +48,21 @@ function withSettings(tile: Tile, settings: Readonly<Record<string, number>>): T
 
 /** Every form that the device can run. @param kernels a kernel's files, the plain one first */
 export function formsOf(kernels: readonly Kernel[], traits: Traits): Form[] {
-  return kernels.filter((kernel) => canRun(kernel, traits)).flatMap((kernel) => kernel.settings.map((settings): Form => {
-    const values = kernel.settings.length > 1 ? ` ${Object.values(settings).join('x')}` : '';
-    const lanes: Record<string, number> = kernel.needs.subgroupLanes === 'fixed' ? { subgroupLanes: traits.subgroupSize! } : {};
-    return { name: kernel.name + values, kernel, settings: { ...settings, ...lanes }, tile: withSettings(kernel.tile, settings) };
-  }));
+  return kernels
+    .filter((kernel) => canRun(kernel, traits))
+    .flatMap((kernel) =>
+      kernel.settings.map((settings): Form => {
+        const values = kernel.settings.length > 1 ? ` ${Object.values(settings).join('x')}` : '';
+        const lanes: Record<string, number> =
+          kernel.needs.subgroupLanes === 'fixed' ? { subgroupLanes: traits.subgroupSize! } : {};
+        return {
+          name: kernel.name + values,
+          kernel,
+          settings: { ...settings, ...lanes },
+          tile: withSettings(kernel.tile, settings),
+        };
+      }),
+    );
 }
 
 /** On a CPU a form that suits one, for its subgroups where there is one; elsewhere the plain form. */

@@ -15,7 +15,10 @@ export interface Binding<Name extends string = string> {
 
 type OverrideValue = number | boolean;
 
-export interface Kernel<Bindings extends Record<string, Element> = Record<string, Element>, Overrides = Record<string, OverrideValue>> {
+export interface Kernel<
+  Bindings extends Record<string, Element> = Record<string, Element>,
+  Overrides = Record<string, OverrideValue>,
+> {
   /** The file's name without its extension, followed by `.entryPoint` where that is not `main`. */
   readonly name: string;
   readonly entryPoint: string;
@@ -49,8 +52,20 @@ export interface OwnKernel {
  */
 export function defineKernel({ name, source, bindings, entryPoint = 'main' }: OwnKernel): Kernel {
   return {
-    name, source, entryPoint, bindings: bindings.map((binding, index) => ({ name: binding.name, element: binding.element, written: binding.written ?? false, index })),
-    required: [], needs: { features: [], halfPrecision: false }, suitsSoftware: false, tile: {}, settings: [{}],
+    name,
+    source,
+    entryPoint,
+    bindings: bindings.map((binding, index) => ({
+      name: binding.name,
+      element: binding.element,
+      written: binding.written ?? false,
+      index,
+    })),
+    required: [],
+    needs: { features: [], halfPrecision: false },
+    suitsSoftware: false,
+    tile: {},
+    settings: [{}],
   };
 }
 

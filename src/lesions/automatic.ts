@@ -48,11 +48,13 @@ export function windowStarts(voxels: number, side: number, overlap: number): num
 export function windowWeights(voxels: number, side: number, starts: readonly number[]): Float32Array[] {
   const gaussian = gaussianWindow(side);
   const total = new Float64Array(voxels);
-  starts.forEach((start) => gaussian.forEach((weight, at) => {
-    if (start + at >= 0 && start + at < voxels) {
-      total[start + at]! += weight;
-    }
-  }));
+  starts.forEach((start) =>
+    gaussian.forEach((weight, at) => {
+      if (start + at >= 0 && start + at < voxels) {
+        total[start + at]! += weight;
+      }
+    }),
+  );
   return starts.map((start) => Float32Array.from(gaussian, (weight, at) => weight / (total[start + at] ?? 1)));
 }
 
@@ -72,25 +74,43 @@ export type ReadWindow = (firsts: Shape) => Volume;
  * @param read gives a window's voxels; zeros beyond the volume
  * @returns (depth, height, width), W fastest
  */
-export async function blendWindows(gpu: Gpu, sam: Pick<Sam3D, 'config' | 'visitProbabilities'>, shape: Shape, read: ReadWindow, { overlap = 0.5, progress, signal }: AutomaticOptions = {}): Promise<Float32Array> {
+export async function blendWindows(
+  gpu: Gpu,
+  sam: Pick<Sam3D, 'config' | 'visitProbabilities'>,
+  shape: Shape,
+  read: ReadWindow,
+  { overlap = 0.5, progress, signal }: AutomaticOptions = {},
+): Promise<Float32Array> {
   const { crop: side } = sam.config;
   const starts = shape.map((voxels) => windowStarts(voxels, side, overlap));
   const weights = shape.map((voxels, axis) => windowWeights(voxels, side, starts[axis]!));
-  const [weightsTensor, place] = [createTensor(gpu, 'window weights', 'f32', 'f32', [3, side]), createTensor(gpu, 'window place', 'u32', 'f32', [4])];
+  const [weightsTensor, place] = [
+    createTensor(gpu, 'window weights', 'f32', 'f32', [3, side]),
+    createTensor(gpu, 'window place', 'u32', 'f32', [4]),
+  ];
   const slabs: Slab[] = [];
-  const windows = starts[0]!.flatMap((d, i) => starts[1]!.flatMap((h, j) => starts[2]!.map((w, k) => ({ firsts: [d, h, w] as const, index: [i, j, k] as const }))));
+  const windows = starts[0]!.flatMap((d, i) =>
+    starts[1]!.flatMap((h, j) => starts[2]!.map((w, k) => ({ firsts: [d, h, w] as const, index: [i, j, k] as const }))),
+  );
   try {
     for (const [done, { firsts, index }] of windows.entries()) {
-      await sam.visitProbabilities(read(firsts), null, async (probabilities) => {
-        if (slabs.length === 0) {
-          slabs.push(...await openSlabs(gpu, shape, lesionTensor(probabilities), weightsTensor, place));
-        }
-        writeTensor(gpu, weightsTensor, Float32Array.from(index.flatMap((at, axis) => [...weights[axis]![at]!])));
-        for (const slab of slabs.filter(({ first, volume }) => firsts[0] < first + volume.shape[0]! && firsts[0] + side > first)) {
-          writeTensor(gpu, place, Uint32Array.from([firsts[0] - slab.first, firsts[1], firsts[2], 0]));
-          await slab.plan.replay({ signal });
-        }
-      }, { signal, progress: progress && ((part, total) => progress(done * total + part, windows.length * total)) });
+      await sam.visitProbabilities(
+        read(firsts),
+        null,
+        async (probabilities) => {
+          if (slabs.length === 0) {
+            slabs.push(...(await openSlabs(gpu, shape, lesionTensor(probabilities), weightsTensor, place)));
+          }
+          writeTensor(gpu, weightsTensor, Float32Array.from(index.flatMap((at, axis) => [...weights[axis]![at]!])));
+          for (const slab of slabs.filter(
+            ({ first, volume }) => firsts[0] < first + volume.shape[0]! && firsts[0] + side > first,
+          )) {
+            writeTensor(gpu, place, Uint32Array.from([firsts[0] - slab.first, firsts[1], firsts[2], 0]));
+            await slab.plan.replay({ signal });
+          }
+        },
+        { signal, progress: progress && ((part, total) => progress(done * total + part, windows.length * total)) },
+      );
     }
     const blended = new Float32Array(shape[0] * shape[1] * shape[2]);
     for (const { first, volume } of slabs) {
@@ -107,7 +127,13 @@ export async function blendWindows(gpu: Gpu, sam: Pick<Sam3D, 'config' | 'visitP
 }
 
 /** @param probability (side, side, side): where every window's lesion comes to lie */
-async function openSlabs(gpu: Gpu, [depth, height, width]: Shape, probability: Tensor<'f32'>, weights: Tensor<'f32'>, place: Tensor<'u32'>): Promise<Slab[]> {
+async function openSlabs(
+  gpu: Gpu,
+  [depth, height, width]: Shape,
+  probability: Tensor<'f32'>,
+  weights: Tensor<'f32'>,
+  place: Tensor<'u32'>,
+): Promise<Slab[]> {
   const target = targetOf(gpu, 'f32');
   const most = Math.max(1, Math.floor(target.bindingBytes / (4 * height * width)));
   const slabs: Slab[] = [];
@@ -125,10 +151,22 @@ async function openSlabs(gpu: Gpu, [depth, height, width]: Shape, probability: T
  * @returns mask and probability on the image's grid
  * @throws InputError, GpuError, DeviceLostError, or the signal's reason
  */
-export async function segmentAutomatically(gpu: Gpu, sam: Sam3D, image: NiftiImage, preset: Preset, options: AutomaticOptions = {}): Promise<AutomaticSegmentation> {
+export async function segmentAutomatically(
+  gpu: Gpu,
+  sam: Sam3D,
+  image: NiftiImage,
+  preset: Preset,
+  options: AutomaticOptions = {},
+): Promise<AutomaticSegmentation> {
   const axes = resampledAxes(image, preset);
   const shape = axes.map(({ resampledVoxels }) => resampledVoxels) as unknown as Shape;
-  const blended = await blendWindows(gpu, sam, shape, (firsts) => readCrop(image, cropAt(axes, sam.config.crop, firsts), preset), options);
+  const blended = await blendWindows(
+    gpu,
+    sam,
+    shape,
+    (firsts) => readCrop(image, cropAt(axes, sam.config.crop, firsts), preset),
+    options,
+  );
   const probability = writeResampled(blended, axes);
   return { probability, ...componentsOf(probability, image.dims) };
 }

@@ -12,7 +12,9 @@ export interface Components {
 const mostComponents = 255;
 
 /** The voxels that touch one, by a side, an edge or a corner. */
-const neighbours = [-1, 0, 1].flatMap((k) => [-1, 0, 1].flatMap((j) => [-1, 0, 1].map((i) => [i, j, k] as const))).filter((step) => step.some((at) => at !== 0));
+const neighbours = [-1, 0, 1]
+  .flatMap((k) => [-1, 0, 1].flatMap((j) => [-1, 0, 1].map((i) => [i, j, k] as const)))
+  .filter((step) => step.some((at) => at !== 0));
 
 /** @param probability on a grid of `dims`, i fastest: parts of it that are over a half */
 export function componentsOf(probability: Float32Array, dims: Triple): Components {
@@ -44,8 +46,13 @@ export function componentsOf(probability: Float32Array, dims: Triple): Component
       }
     }
   }
-  const bySize = [...sizes.keys()].slice(1).sort((a, b) => sizes[b]! - sizes[a]!).slice(0, mostComponents);
+  const bySize = [...sizes.keys()]
+    .slice(1)
+    .sort((a, b) => sizes[b]! - sizes[a]!)
+    .slice(0, mostComponents);
   const labels = new Uint8Array(sizes.length);
-  bySize.forEach((label, rank) => { labels[label] = rank + 1; });
+  bySize.forEach((label, rank) => {
+    labels[label] = rank + 1;
+  });
   return { mask: Uint8Array.from(part, (label) => labels[label]!), lesions: bySize.length };
 }

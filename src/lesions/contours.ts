@@ -10,19 +10,34 @@ export interface Contour {
 }
 
 /** Steps along i and j that keep the lesion on the left: to the right, down, to the left, up. */
-const ways = [[1, 0], [0, 1], [-1, 0], [0, -1]] as const;
+const ways = [
+  [1, 0],
+  [0, 1],
+  [-1, 0],
+  [0, -1],
+] as const;
 
 /** The sides of voxels between inside and outside, by the corner that they begin at: bit w is set where one leaves along ways[w]. */
 function sidesOf(inside: (i: number, j: number) => boolean, ni: number, nj: number): Uint8Array {
   const sides = new Uint8Array((ni + 1) * (nj + 1));
-  const mark = (i: number, j: number, way: number) => { sides[j * (ni + 1) + i]! |= 1 << way; };
+  const mark = (i: number, j: number, way: number) => {
+    sides[j * (ni + 1) + i]! |= 1 << way;
+  };
   for (let j = 0; j < nj; j++) {
     for (let i = 0; i < ni; i++) {
       if (inside(i, j)) {
-        if (!inside(i, j - 1)) { mark(i, j, 0); }
-        if (!inside(i + 1, j)) { mark(i + 1, j, 1); }
-        if (!inside(i, j + 1)) { mark(i + 1, j + 1, 2); }
-        if (!inside(i - 1, j)) { mark(i, j + 1, 3); }
+        if (!inside(i, j - 1)) {
+          mark(i, j, 0);
+        }
+        if (!inside(i + 1, j)) {
+          mark(i + 1, j, 1);
+        }
+        if (!inside(i, j + 1)) {
+          mark(i + 1, j + 1, 2);
+        }
+        if (!inside(i - 1, j)) {
+          mark(i, j + 1, 3);
+        }
       }
     }
   }
@@ -53,7 +68,8 @@ export function contoursOf(mask: Uint8Array, dims: Triple, value: number): Conto
   const [, row, slice] = stridesOf(dims);
   const contours: Contour[] = [];
   for (let k = 0; k < nk; k++) {
-    const inside = (i: number, j: number) => i >= 0 && j >= 0 && i < ni && j < nj && mask[k * slice + j * row + i] === value;
+    const inside = (i: number, j: number) =>
+      i >= 0 && j >= 0 && i < ni && j < nj && mask[k * slice + j * row + i] === value;
     const sides = sidesOf(inside, ni, nj);
     for (let corner = 0; corner < sides.length; corner++) {
       while (sides[corner]) {

@@ -47,7 +47,10 @@ function meanOf(sum: readonly number[], count: number): Triple {
   return sum.map((value) => value / count) as unknown as Triple;
 }
 
-function extentOf({ crop: { side, axes }, probability }: SeenCrop, isCovered: (at: readonly number[]) => boolean): Extent | undefined {
+function extentOf(
+  { crop: { side, axes }, probability }: SeenCrop,
+  isCovered: (at: readonly number[]) => boolean,
+): Extent | undefined {
   const total = { sum: [0, 0, 0], count: 0 };
   const sides = Array.from({ length: 6 }, () => ({ sum: [0, 0, 0], count: 0 }));
   probability.forEach((value, index) => {
@@ -58,7 +61,9 @@ function extentOf({ crop: { side, axes }, probability }: SeenCrop, isCovered: (a
     const at = inCrop.map((voxel, n) => voxel + axes[n]!.first);
     const add = (to: typeof total) => {
       to.count++;
-      at.forEach((voxel, n) => { to.sum[n]! += voxel; });
+      at.forEach((voxel, n) => {
+        to.sum[n]! += voxel;
+      });
     };
     add(total);
     inCrop.forEach((voxel, n) => {
@@ -68,7 +73,12 @@ function extentOf({ crop: { side, axes }, probability }: SeenCrop, isCovered: (a
       }
     });
   });
-  return total.count === 0 ? undefined : { middle: meanOf(total.sum, total.count), touched: sides.filter(({ count }) => count > 0).map(({ sum, count }) => meanOf(sum, count)) };
+  return total.count === 0
+    ? undefined
+    : {
+        middle: meanOf(total.sum, total.count),
+        touched: sides.filter(({ count }) => count > 0).map(({ sum, count }) => meanOf(sum, count)),
+      };
 }
 
 /** Whether a voxel lies within a crop, its outermost layer excepted. */
@@ -87,10 +97,15 @@ function touching(seen: readonly SeenCrop[]): { crop: Crop; extent: Extent }[] {
 /** The lesion's voxel that lies nearest to a place; the network's prompt where no click is in reach. */
 function nearestVoxel(seen: readonly SeenCrop[], middle: Triple, to: Crop): Point | undefined {
   let [best, least]: [Point | undefined, number] = [undefined, Infinity];
-  for (const { crop: { side, axes }, probability } of seen) {
+  for (const {
+    crop: { side, axes },
+    probability,
+  } of seen) {
     probability.forEach((value, index) => {
       if (value > 0.5) {
-        const at = [Math.floor(index / side ** 2), Math.floor(index / side) % side, index % side].map((voxel, n) => voxel + axes[n]!.first);
+        const at = [Math.floor(index / side ** 2), Math.floor(index / side) % side, index % side].map(
+          (voxel, n) => voxel + axes[n]!.first,
+        );
         const away = Math.hypot(...at.map((voxel, n) => voxel - middle[n]!));
         const inside = at.map((voxel, n) => voxel - to.axes[n]!.first) as unknown as Point;
         if (away < least && inside.every((voxel) => voxel >= 0 && voxel < to.side)) {
@@ -103,7 +118,11 @@ function nearestVoxel(seen: readonly SeenCrop[], middle: Triple, to: Crop): Poin
 }
 
 function cropAbout({ side, axes }: Crop, middle: Triple, clicks: Clicks, seen: readonly SeenCrop[]): Crop | undefined {
-  const moved = cropAt(axes, side, middle.map((at) => Math.round(at) - Math.floor(side / 2)));
+  const moved = cropAt(
+    axes,
+    side,
+    middle.map((at) => Math.round(at) - Math.floor(side / 2)),
+  );
   const inReach = clicks.flatMap((click) => pointsIn(moved, [click]) ?? []);
   const nearest = inReach.length > 0 ? undefined : nearestVoxel(seen, middle, moved);
   const points = nearest ? [nearest] : inReach;
@@ -122,7 +141,11 @@ export function nextCrop(seen: readonly SeenCrop[], clicks: Clicks): Crop | unde
   for (const { crop: from, extent } of touching(seen)) {
     for (const middle of [extent.middle, ...extent.touched]) {
       const crop = cropAbout(from, middle, clicks, seen);
-      const isNew = crop && seen.every((other) => crop.axes.some(({ first }, n) => Math.abs(first - other.crop.axes[n]!.first) > leastMove * crop.side));
+      const isNew =
+        crop &&
+        seen.every((other) =>
+          crop.axes.some(({ first }, n) => Math.abs(first - other.crop.axes[n]!.first) > leastMove * crop.side),
+        );
       if (isNew) {
         return crop;
       }
@@ -138,8 +161,14 @@ export function touchesBorder(seen: readonly SeenCrop[]): boolean {
 
 function windowed(values: Float32Array | undefined, side: number): Float32Array {
   const weights = gaussianWindow(side);
-  return Float32Array.from({ length: side ** 3 }, (_, index) =>
-    (values?.[index] ?? 1) * weights[Math.floor(index / side ** 2)]! * weights[Math.floor(index / side) % side]! * weights[index % side]!);
+  return Float32Array.from(
+    { length: side ** 3 },
+    (_, index) =>
+      (values?.[index] ?? 1) *
+      weights[Math.floor(index / side ** 2)]! *
+      weights[Math.floor(index / side) % side]! *
+      weights[index % side]!,
+  );
 }
 
 /** The probability on the part of the file's grid that the crops reach; where they overlap, each counts by its Gaussian window. */
@@ -149,10 +178,18 @@ export function blended(seen: readonly SeenCrop[]): BoxValues {
     return writeCropBox(first.probability, first.crop);
   }
   const weight = windowed(undefined, first.crop.side);
-  const parts = seen.map(({ crop, probability }) => ({ sums: writeCropBox(windowed(probability, crop.side), crop), weights: writeCropBox(weight, crop) }));
+  const parts = seen.map(({ crop, probability }) => ({
+    sums: writeCropBox(windowed(probability, crop.side), crop),
+    weights: writeCropBox(weight, crop),
+  }));
   const origin = [0, 1, 2].map((axis) => Math.min(...parts.map(({ sums }) => sums.origin[axis]!))) as unknown as Triple;
-  const dims = origin.map((from, axis) => Math.max(...parts.map(({ sums }) => sums.origin[axis]! + sums.dims[axis]!)) - from) as unknown as Triple;
-  const [values, total] = [new Float32Array(dims[0] * dims[1] * dims[2]), new Float32Array(dims[0] * dims[1] * dims[2])];
+  const dims = origin.map(
+    (from, axis) => Math.max(...parts.map(({ sums }) => sums.origin[axis]! + sums.dims[axis]!)) - from,
+  ) as unknown as Triple;
+  const [values, total] = [
+    new Float32Array(dims[0] * dims[1] * dims[2]),
+    new Float32Array(dims[0] * dims[1] * dims[2]),
+  ];
   for (const { sums, weights } of parts) {
     const inUnion = { dims: sums.dims, origin: sums.origin.map((at, axis) => at - origin[axis]!) as unknown as Triple };
     eachRow(inUnion, dims, (inBox, onGrid) => {

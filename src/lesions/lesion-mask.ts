@@ -37,7 +37,10 @@ export function lesionIn(grid: ArrayLike<number>, gridDims: Triple, value: numbe
   if (high[0]! < 0) {
     return { origin: [0, 0, 0], dims: [0, 0, 0], voxels: new Uint8Array(0) };
   }
-  const box: Box = { origin: low as unknown as Triple, dims: low.map((at, axis) => high[axis]! - at + 1) as unknown as Triple };
+  const box: Box = {
+    origin: low as unknown as Triple,
+    dims: low.map((at, axis) => high[axis]! - at + 1) as unknown as Triple,
+  };
   const voxels = new Uint8Array(box.dims[0] * box.dims[1] * box.dims[2]);
   eachRow(box, gridDims, (inBox, onGrid) => {
     for (let i = 0; i < box.dims[0]; i++) {
@@ -65,7 +68,9 @@ export function united(a: LesionMask, b: LesionMask): LesionMask {
     return a.voxels.length === 0 ? b : a;
   }
   const origin = a.origin.map((at, axis) => Math.min(at, b.origin[axis]!)) as unknown as Triple;
-  const dims = origin.map((at, axis) => Math.max(a.origin[axis]! + a.dims[axis]!, b.origin[axis]! + b.dims[axis]!) - at) as unknown as Triple;
+  const dims = origin.map(
+    (at, axis) => Math.max(a.origin[axis]! + a.dims[axis]!, b.origin[axis]! + b.dims[axis]!) - at,
+  ) as unknown as Triple;
   const voxels = new Uint8Array(dims[0] * dims[1] * dims[2]);
   for (const mask of [a, b]) {
     paint(voxels, dims, { ...mask, origin: mask.origin.map((at, axis) => at - origin[axis]!) as unknown as Triple }, 1);

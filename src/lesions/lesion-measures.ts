@@ -37,7 +37,10 @@ function farthest(points: readonly (readonly number[])[]): number {
   points.forEach((a, i) => {
     for (let j = i + 1; j < points.length; j++) {
       const b = points[j]!;
-      most = Math.max(most, a.reduce((sum, value, axis) => sum + (value - b[axis]!) ** 2, 0));
+      most = Math.max(
+        most,
+        a.reduce((sum, value, axis) => sum + (value - b[axis]!) ** 2, 0),
+      );
     }
   });
   return Math.sqrt(most);
@@ -51,7 +54,10 @@ interface Slice {
 }
 
 /** Outlines run through the middles of voxels' sides, so that n voxels in a row are n voxels long. */
-function slicesOf(mask: LesionMask, { affine, spacing }: Pick<NiftiImage, 'affine' | 'spacing'>): { slices: Slice[]; sliceMm: number } {
+function slicesOf(
+  mask: LesionMask,
+  { affine, spacing }: Pick<NiftiImage, 'affine' | 'spacing'>,
+): { slices: Slice[]; sliceMm: number } {
   const { left, back, feet } = patientAxes(affine);
   const strides = stridesOf(mask.dims);
   const [across, down] = [left.fileAxis, back.fileAxis];
@@ -60,7 +66,9 @@ function slicesOf(mask: LesionMask, { affine, spacing }: Pick<NiftiImage, 'affin
     const middles: Corner[] = [];
     for (let y = 0; y < mask.dims[down]!; y++) {
       const row = slice * strides[feet.fileAxis]! + y * strides[down]!;
-      const inRow = Array.from({ length: mask.dims[across]! }, (_, x) => x).filter((x) => mask.voxels[row + x * strides[across]!]);
+      const inRow = Array.from({ length: mask.dims[across]! }, (_, x) => x).filter(
+        (x) => mask.voxels[row + x * strides[across]!],
+      );
       // A row's two ends are all of it that a hull can touch.
       for (const x of new Set([inRow[0], inRow.at(-1)])) {
         if (x !== undefined) {
@@ -68,7 +76,14 @@ function slicesOf(mask: LesionMask, { affine, spacing }: Pick<NiftiImage, 'affin
         }
       }
     }
-    const sides = middles.flatMap(([x, y]) => [[-0.5, 0], [0.5, 0], [0, -0.5], [0, 0.5]].map(([dx, dy]): Corner => [x + dx! * spacing[across]!, y + dy! * spacing[down]!]));
+    const sides = middles.flatMap(([x, y]) =>
+      [
+        [-0.5, 0],
+        [0.5, 0],
+        [0, -0.5],
+        [0, 0.5],
+      ].map(([dx, dy]): Corner => [x + dx! * spacing[across]!, y + dy! * spacing[down]!]),
+    );
     return { z: slice * sliceMm, middles: hullOf(middles), outline: hullOf(sides) };
   });
   return { slices, sliceMm };
@@ -78,11 +93,17 @@ export function measuresOf(mask: LesionMask, image: Pick<NiftiImage, 'affine' | 
   const voxels = mask.voxels.reduce((sum, value) => sum + value, 0);
   const { slices, sliceMm } = slicesOf(mask, image);
   const surface = slices.flatMap(({ z, middles, outline }) => [
-    ...outline.map((corner) => [...corner, z]), ...middles.flatMap((corner) => [[...corner, z - sliceMm / 2], [...corner, z + sliceMm / 2]]),
+    ...outline.map((corner) => [...corner, z]),
+    ...middles.flatMap((corner) => [
+      [...corner, z - sliceMm / 2],
+      [...corner, z + sliceMm / 2],
+    ]),
   ]);
   return {
-    voxels, millilitres: voxels * voxelMillilitres(image.spacing),
-    axialDiameterMm: Math.max(0, ...slices.map(({ outline }) => farthest(outline))), diameterMm: farthest(surface),
+    voxels,
+    millilitres: voxels * voxelMillilitres(image.spacing),
+    axialDiameterMm: Math.max(0, ...slices.map(({ outline }) => farthest(outline))),
+    diameterMm: farthest(surface),
   };
 }
 

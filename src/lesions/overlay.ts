@@ -29,13 +29,23 @@ function offsets({ dims, spacing }: NiftiImage, { fileAxis, flipped }: AxisOrder
   });
 }
 
-function pixelOf({ dims, spacing }: NiftiImage, { fileAxis, flipped }: AxisOrder, voxel: number, pixelMm: number): number {
+function pixelOf(
+  { dims, spacing }: NiftiImage,
+  { fileAxis, flipped }: AxisOrder,
+  voxel: number,
+  pixelMm: number,
+): number {
   return Math.round((((flipped ? dims[fileAxis]! - 1 - voxel : voxel) + 0.5) * spacing[fileAxis]!) / pixelMm - 0.5);
 }
 
 function paintCross(put: (x: number, y: number, colour: readonly number[]) => void, x: number, y: number): void {
   for (let away = 3; away <= 7; away++) {
-    for (const [dx, dy] of [[away, 0], [-away, 0], [0, away], [0, -away]] as const) {
+    for (const [dx, dy] of [
+      [away, 0],
+      [-away, 0],
+      [0, away],
+      [0, -away],
+    ] as const) {
       put(x + dx, y + dy, clickColour);
     }
   }
@@ -47,15 +57,28 @@ function paintCross(put: (x: number, y: number, colour: readonly number[]) => vo
  * @param click voxel indices (i, j, k)
  * @param range intensities that become black and white
  */
-export function drawOverlay(image: NiftiImage, mask: Uint8Array, click: readonly number[], range: readonly [number, number]): Picture {
+export function drawOverlay(
+  image: NiftiImage,
+  mask: Uint8Array,
+  click: readonly number[],
+  range: readonly [number, number],
+): Picture {
   const { dims, spacing } = image;
   const strides = stridesOf(dims);
   const { left, back, feet } = patientAxes(image.affine);
   const voxel = click.map((at, axis) => Math.min(Math.max(Math.round(at), 0), dims[axis]! - 1));
   const origin = voxel.reduce((sum, at, axis) => sum + at * strides[axis]!, 0);
   const pixelMm = Math.max(...dims.map((side, axis) => side * spacing[axis]!)) / panelPixels;
-  const panels: Panel[] = [{ across: left, down: back }, { across: left, down: feet }, { across: back, down: feet }];
-  const laidOut = panels.map((panel) => ({ ...panel, xs: offsets(image, panel.across, pixelMm), ys: offsets(image, panel.down, pixelMm) }));
+  const panels: Panel[] = [
+    { across: left, down: back },
+    { across: left, down: feet },
+    { across: back, down: feet },
+  ];
+  const laidOut = panels.map((panel) => ({
+    ...panel,
+    xs: offsets(image, panel.across, pixelMm),
+    ys: offsets(image, panel.down, pixelMm),
+  }));
   const width = laidOut.reduce((sum, { xs }) => sum + xs.length, gapPixels * 2);
   const height = Math.max(...laidOut.map(({ ys }) => ys.length));
   const pixels = new Uint8Array(width * height * 4).fill(255).map((value, i) => (i % 4 === 3 ? value : 24));
@@ -67,16 +90,24 @@ export function drawOverlay(image: NiftiImage, mask: Uint8Array, click: readonly
         pixels.set(colour, ((startY + y) * width + startX + x) * 4);
       }
     };
-    const plane = origin - voxel[across.fileAxis]! * strides[across.fileAxis]! - voxel[down.fileAxis]! * strides[down.fileAxis]!;
-    const inMask = (x: number, y: number) => x >= 0 && y >= 0 && x < xs.length && y < ys.length && mask[plane + xs[x]! + ys[y]!]! > 0;
+    const plane =
+      origin - voxel[across.fileAxis]! * strides[across.fileAxis]! - voxel[down.fileAxis]! * strides[down.fileAxis]!;
+    const inMask = (x: number, y: number) =>
+      x >= 0 && y >= 0 && x < xs.length && y < ys.length && mask[plane + xs[x]! + ys[y]!]! > 0;
     for (let y = 0; y < ys.length; y++) {
       for (let x = 0; x < xs.length; x++) {
-        const shade = 255 * Math.min(Math.max((image.values[plane + xs[x]! + ys[y]!]! - range[0]) / (range[1] - range[0]), 0), 1);
-        const onOutline = inMask(x, y) && !(inMask(x - 1, y) && inMask(x + 1, y) && inMask(x, y - 1) && inMask(x, y + 1));
+        const shade =
+          255 * Math.min(Math.max((image.values[plane + xs[x]! + ys[y]!]! - range[0]) / (range[1] - range[0]), 0), 1);
+        const onOutline =
+          inMask(x, y) && !(inMask(x - 1, y) && inMask(x + 1, y) && inMask(x, y - 1) && inMask(x, y + 1));
         put(x, y, onOutline ? outlineColour : [shade, shade, shade]);
       }
     }
-    paintCross(put, pixelOf(image, across, voxel[across.fileAxis]!, pixelMm), pixelOf(image, down, voxel[down.fileAxis]!, pixelMm));
+    paintCross(
+      put,
+      pixelOf(image, across, voxel[across.fileAxis]!, pixelMm),
+      pixelOf(image, down, voxel[down.fileAxis]!, pixelMm),
+    );
     startX += xs.length + gapPixels;
   }
   return { width, height, pixels };

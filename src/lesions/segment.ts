@@ -49,20 +49,40 @@ const mostLesions = 255;
 /** What a lesion's crops are at most: three along each axis. */
 const mostCrops = 27;
 
-async function seeLesion(sam: Sam3D, image: NiftiImage, clicks: Clicks, preset: Preset, { follow = false, prepared, progress, signal }: SegmentImageOptions): Promise<SeenCrop[]> {
+async function seeLesion(
+  sam: Sam3D,
+  image: NiftiImage,
+  clicks: Clicks,
+  preset: Preset,
+  { follow = false, prepared, progress, signal }: SegmentImageOptions,
+): Promise<SeenCrop[]> {
   const { crop: side } = sam.config;
   const waiting: Crop[] = cropsRound(image, clicks, preset, side);
   const seen: SeenCrop[] = [];
-  for (let crop = waiting.shift(); crop && seen.length < mostCrops; crop = waiting.shift() ?? (follow ? nextCrop(seen, clicks) : undefined)) {
-    const share = (done: number, total: number) => progress?.(seen.length * total + done, (seen.length + 1 + waiting.length) * total);
-    const { probabilities } = await sam.predictProbabilities(prepared?.get(cropKey(crop)) ?? readCrop(image, crop, preset), crop.points, { signal, progress: share });
+  for (
+    let crop = waiting.shift();
+    crop && seen.length < mostCrops;
+    crop = waiting.shift() ?? (follow ? nextCrop(seen, clicks) : undefined)
+  ) {
+    const share = (done: number, total: number) =>
+      progress?.(seen.length * total + done, (seen.length + 1 + waiting.length) * total);
+    const { probabilities } = await sam.predictProbabilities(
+      prepared?.get(cropKey(crop)) ?? readCrop(image, crop, preset),
+      crop.points,
+      { signal, progress: share },
+    );
     seen.push({ crop, probability: lesionProbability(probabilities, [side, side, side]).slice() });
   }
   return seen;
 }
 
 /** Puts a lesion where it is likelier than those before it. */
-function addLesion({ mask, probability }: Pick<LesionsSegmentation, 'mask' | 'probability'>, { dims }: NiftiImage, lesion: BoxValues, label: number): void {
+function addLesion(
+  { mask, probability }: Pick<LesionsSegmentation, 'mask' | 'probability'>,
+  { dims }: NiftiImage,
+  lesion: BoxValues,
+  label: number,
+): void {
   eachRow(lesion, dims, (inBox, onGrid) => {
     for (let i = 0; i < lesion.dims[0]; i++) {
       const value = lesion.values[inBox + i]!;
@@ -80,7 +100,13 @@ function addLesion({ mask, probability }: Pick<LesionsSegmentation, 'mask' | 'pr
  * seen by several, blended where they overlap.
  * @throws InputError where a click lies outside the image, or there is no lesion, or more than 255
  */
-export async function segmentLesions(sam: Sam3D, image: NiftiImage, clicks: ClicksByLesion, preset: Preset, options: SegmentImageOptions = {}): Promise<LesionsSegmentation> {
+export async function segmentLesions(
+  sam: Sam3D,
+  image: NiftiImage,
+  clicks: ClicksByLesion,
+  preset: Preset,
+  options: SegmentImageOptions = {},
+): Promise<LesionsSegmentation> {
   if (clicks.length < 1 || clicks.length > mostLesions) {
     throw new InputError(`lesions: ${clicks.length} are given; expected 1 to ${mostLesions}, since a label is a byte`);
   }
@@ -88,14 +114,25 @@ export async function segmentLesions(sam: Sam3D, image: NiftiImage, clicks: Clic
   const found = { mask: new Uint8Array(voxels), probability: new Float32Array(voxels) };
   const about: Omit<FoundLesion, 'voxels' | 'millilitres'>[] = [];
   for (const [index, own] of clicks.entries()) {
-    const progress = options.progress && ((done: number, total: number) => options.progress!(index * total + done, clicks.length * total));
+    const progress =
+      options.progress &&
+      ((done: number, total: number) => options.progress!(index * total + done, clicks.length * total));
     const seen = await seeLesion(sam, image, own, preset, { ...options, progress });
     addLesion(found, image, blended(seen), index + 1);
     about.push({ crops: seen.length, touchesBorder: touchesBorder(seen) });
   }
   const counts = new Float64Array(clicks.length + 1);
-  found.mask.forEach((label) => { counts[label]!++; });
-  return { ...found, lesions: about.map((one, index) => ({ ...one, voxels: counts[index + 1]!, millilitres: counts[index + 1]! * voxelMillilitres(image.spacing) })) };
+  found.mask.forEach((label) => {
+    counts[label]!++;
+  });
+  return {
+    ...found,
+    lesions: about.map((one, index) => ({
+      ...one,
+      voxels: counts[index + 1]!,
+      millilitres: counts[index + 1]! * voxelMillilitres(image.spacing),
+    })),
+  };
 }
 
 /**
@@ -103,7 +140,17 @@ export async function segmentLesions(sam: Sam3D, image: NiftiImage, clicks: Clic
  * image's own grid, cut at 0.5.
  * @throws InputError as `segmentLesions`
  */
-export async function segmentImage(sam: Sam3D, image: NiftiImage, clicks: Clicks, preset: Preset, options: SegmentImageOptions = {}): Promise<Segmentation> {
-  const { mask, probability, lesions: [lesion] } = await segmentLesions(sam, image, [clicks], preset, options);
+export async function segmentImage(
+  sam: Sam3D,
+  image: NiftiImage,
+  clicks: Clicks,
+  preset: Preset,
+  options: SegmentImageOptions = {},
+): Promise<Segmentation> {
+  const {
+    mask,
+    probability,
+    lesions: [lesion],
+  } = await segmentLesions(sam, image, [clicks], preset, options);
   return { mask, probability, voxels: lesion!.voxels, millilitres: lesion!.millilitres };
 }

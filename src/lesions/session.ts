@@ -90,7 +90,13 @@ export function createSession(options: SessionOptions): Session {
     encoded = undefined;
   }
 
-  async function embeddingOf(sam: Sam3D, gpu: Gpu, { image, preset }: Loaded, crop: Crop, { progress, signal }: SegmentOptions): Promise<{ embedding: Embedding; isNew: boolean }> {
+  async function embeddingOf(
+    sam: Sam3D,
+    gpu: Gpu,
+    { image, preset }: Loaded,
+    crop: Crop,
+    { progress, signal }: SegmentOptions,
+  ): Promise<{ embedding: Embedding; isNew: boolean }> {
     const key = cropKey(crop);
     if (encoded?.gpu === gpu && encoded.key === key) {
       return { embedding: encoded.embedding, isNew: false };
@@ -98,21 +104,46 @@ export function createSession(options: SessionOptions): Session {
     progress?.('resampling', 0);
     const volume = readCrop(image, crop, preset);
     forget();
-    const embedding = await sam.embed(volume, { signal, progress: (done, total) => progress?.('encoding', done / total) });
+    const embedding = await sam.embed(volume, {
+      signal,
+      progress: (done, total) => progress?.('encoding', done / total),
+    });
     encoded = { gpu, key, embedding };
     return { embedding, isNew: true };
   }
 
   /** The lesion that clicks in one crop show. */
-  async function maskOf(sam: Sam3D, crop: Crop, clicks: readonly Click[], embedding: Embedding, { progress, signal }: SegmentOptions): Promise<LesionMask> {
-    const { probabilities } = await sam.decodeProbabilities(embedding, pointsIn(crop, clicks)!, { signal, progress: (done, total) => progress?.('decoding', done / total) });
+  async function maskOf(
+    sam: Sam3D,
+    crop: Crop,
+    clicks: readonly Click[],
+    embedding: Embedding,
+    { progress, signal }: SegmentOptions,
+  ): Promise<LesionMask> {
+    const { probabilities } = await sam.decodeProbabilities(embedding, pointsIn(crop, clicks)!, {
+      signal,
+      progress: (done, total) => progress?.('decoding', done / total),
+    });
     progress?.('writing back', 0);
     const { origin, dims, values } = writeCropBox(lesionProbability(probabilities, [side, side, side]), crop);
-    const least = lesionIn(Uint8Array.from(values, (value) => Number(value > 0.5)), dims, 1);
-    return { ...least, origin: [least.origin[0] + origin[0], least.origin[1] + origin[1], least.origin[2] + origin[2]] };
+    const least = lesionIn(
+      Uint8Array.from(values, (value) => Number(value > 0.5)),
+      dims,
+      1,
+    );
+    return {
+      ...least,
+      origin: [least.origin[0] + origin[0], least.origin[1] + origin[1], least.origin[2] + origin[2]],
+    };
   }
 
-  async function lesionOf(sam: Sam3D, gpu: Gpu, work: Loaded, crops: readonly { crop: Crop; clicks: Click[] }[], given: SegmentOptions): Promise<{ mask: LesionMask; encodings: number }> {
+  async function lesionOf(
+    sam: Sam3D,
+    gpu: Gpu,
+    work: Loaded,
+    crops: readonly { crop: Crop; clicks: Click[] }[],
+    given: SegmentOptions,
+  ): Promise<{ mask: LesionMask; encodings: number }> {
     let [mask, encodings]: [LesionMask | undefined, number] = [undefined, 0];
     for (const { crop, clicks } of crops) {
       const key = JSON.stringify(clicks);
@@ -144,19 +175,25 @@ export function createSession(options: SessionOptions): Session {
       return model.use(async (sam, gpu) => {
         gpu.memory.resetPeak();
         const { mask, encodings } = await lesionOf(sam, gpu, work, crops, given);
-        return { mask, milliseconds: performance.now() - started, peakGpuBytes: gpu.memory.peakBytes, encoded: encodings };
+        return {
+          mask,
+          milliseconds: performance.now() - started,
+          peakGpuBytes: gpu.memory.peakBytes,
+          encoded: encodings,
+        };
       });
     },
-    profile: () => model.use(async (sam, gpu) => {
-      if (sam.plans.length === 0) {
-        throw new InputError('nothing has run yet: there is no call to profile');
-      }
-      const profiles: Profile[] = [];
-      for (const plan of sam.plans) {
-        profiles.push(await profile(gpu, plan));
-      }
-      return { clock: profiles[0]!.clock, timings: profiles.flatMap(({ timings }) => timings) };
-    }),
+    profile: () =>
+      model.use(async (sam, gpu) => {
+        if (sam.plans.length === 0) {
+          throw new InputError('nothing has run yet: there is no call to profile');
+        }
+        const profiles: Profile[] = [];
+        for (const plan of sam.plans) {
+          profiles.push(await profile(gpu, plan));
+        }
+        return { clock: profiles[0]!.clock, timings: profiles.flatMap(({ timings }) => timings) };
+      }),
     close: model.close,
   };
 }

@@ -27,12 +27,22 @@ export function isTrainable(name: string, { adaptation }: { readonly adaptation:
 
 /** Whether SAM's own checkpoint has a tensor, so that nothing else can stand in for it. */
 export function isOfSam(name: string): boolean {
-  return /^encoder\.(patch_embed\.|pos_embed$|blocks\.\d+\.(norm[12]\.|mlp\.|attn\.(qkv\.(weight|bias)$|proj\.|rel_pos_[hw]$)))/.test(name);
+  return /^encoder\.(patch_embed\.|pos_embed$|blocks\.\d+\.(norm[12]\.|mlp\.|attn\.(qkv\.(weight|bias)$|proj\.|rel_pos_[hw]$)))/.test(
+    name,
+  );
 }
 
 /** The adaptation that a checkpoint's tensors show; undefined of SAM's own encoder, which has none yet. */
 export function adaptationIn(names: Iterable<string>): Adaptation | undefined {
   const all = [...names];
   const has = (part: string) => all.some((name) => name.includes(part));
-  return has('.adapter.conv.') ? 'spatial' : has('.adapter.') ? 'bottleneck' : has('.lora_a.') ? 'lora' : has('decoder.') ? 'frozen' : undefined;
+  return has('.adapter.conv.')
+    ? 'spatial'
+    : has('.adapter.')
+      ? 'bottleneck'
+      : has('.lora_a.')
+        ? 'lora'
+        : has('decoder.')
+          ? 'frozen'
+          : undefined;
 }

@@ -37,9 +37,25 @@ export interface Config {
 }
 
 const vitB: Config = {
-  embed: 768, depth: 12, heads: 12, mlp: 3072, grid: 32, window: 8, localWindow: 14, globalBlocks: [2, 5, 8, 11], patch: 16, crop: 128,
-  neck: 256, head: 128, classes: 2, promptHeads: 8, promptMlp: 2048, promptDepth: 2, queries: 10,
-  adaptation: 'spatial', loraRank: 4,
+  embed: 768,
+  depth: 12,
+  heads: 12,
+  mlp: 3072,
+  grid: 32,
+  window: 8,
+  localWindow: 14,
+  globalBlocks: [2, 5, 8, 11],
+  patch: 16,
+  crop: 128,
+  neck: 256,
+  head: 128,
+  classes: 2,
+  promptHeads: 8,
+  promptMlp: 2048,
+  promptDepth: 2,
+  queries: 10,
+  adaptation: 'spatial',
+  loraRank: 4,
 };
 
 /** Configurations that a file's metadata may name. */
@@ -48,8 +64,20 @@ export const configs: Readonly<Record<string, Config>> = {
   vit_l: { ...vitB, embed: 1024, depth: 24, heads: 16, mlp: 4096, globalBlocks: [5, 11, 17, 23] },
   vit_h: { ...vitB, embed: 1280, depth: 32, heads: 16, mlp: 5120, globalBlocks: [7, 15, 23, 31] },
   tiny: {
-    ...vitB, embed: 64, depth: 4, heads: 2, mlp: 256, grid: 8, window: 4, localWindow: 7, globalBlocks: [3], crop: 32, neck: 32, head: 16,
-    promptHeads: 4, promptMlp: 64,
+    ...vitB,
+    embed: 64,
+    depth: 4,
+    heads: 2,
+    mlp: 256,
+    grid: 8,
+    window: 4,
+    localWindow: 7,
+    globalBlocks: [3],
+    crop: 32,
+    neck: 32,
+    head: 16,
+    promptHeads: 4,
+    promptMlp: 64,
   },
 };
 
@@ -73,9 +101,20 @@ function encoderShapes(c: Config, add: (name: string, ...shape: number[]) => voi
       block(`attn.rel_pos_${axis}`, 2 * side - 1, embed / c.heads);
     }
     block('attn.lr');
-    const layers = [['attn.qkv', 3 * embed, embed], ['attn.proj', embed, embed], ['mlp.lin1', c.mlp, embed], ['mlp.lin2', embed, c.mlp]] as const;
-    const adapter = [['adapter.linear1', half, embed], ['adapter.linear2', embed, half]] as const;
-    for (const [layer, out, inner] of [...layers, ...c.adaptation === 'spatial' || c.adaptation === 'bottleneck' ? adapter : []]) {
+    const layers = [
+      ['attn.qkv', 3 * embed, embed],
+      ['attn.proj', embed, embed],
+      ['mlp.lin1', c.mlp, embed],
+      ['mlp.lin2', embed, c.mlp],
+    ] as const;
+    const adapter = [
+      ['adapter.linear1', half, embed],
+      ['adapter.linear2', embed, half],
+    ] as const;
+    for (const [layer, out, inner] of [
+      ...layers,
+      ...(c.adaptation === 'spatial' || c.adaptation === 'bottleneck' ? adapter : []),
+    ]) {
       block(`${layer}.weight`, out, inner);
       block(`${layer}.bias`, out);
     }
@@ -103,7 +142,10 @@ function promptShapes(c: Config, add: (name: string, ...shape: number[]) => void
   for (let i = 0; i < c.promptDepth; i++) {
     const layer = (name: string, ...shape: number[]) => add(`transformer.layers.${i}.${name}`, ...shape);
     layer('global_query', 1, c.queries, neck);
-    for (const [attention, inner] of [['self_attn', neck], ['cross_attn_image_to_token', Math.floor(neck / 2)]] as const) {
+    for (const [attention, inner] of [
+      ['self_attn', neck],
+      ['cross_attn_image_to_token', Math.floor(neck / 2)],
+    ] as const) {
       for (const projection of ['q_proj', 'k_proj', 'v_proj']) {
         layer(`${attention}.${projection}.weight`, inner, neck);
         layer(`${attention}.${projection}.bias`, inner);
@@ -125,7 +167,10 @@ function promptShapes(c: Config, add: (name: string, ...shape: number[]) => void
 /** Every parameter's shape, as PyTorch stores it. */
 export function parameterShapes(c: Config): Map<string, readonly number[]> {
   const shapes = new Map<string, readonly number[]>();
-  const under = (prefix: string) => (name: string, ...shape: number[]) => void shapes.set(prefix + name, shape);
+  const under =
+    (prefix: string) =>
+    (name: string, ...shape: number[]) =>
+      void shapes.set(prefix + name, shape);
   encoderShapes(c, under('encoder.'));
   promptShapes(c, under('prompt.'));
   const decoder = under('decoder.');
@@ -152,9 +197,16 @@ function fromMetadata(text: string): Partial<Config> {
   }
   const fields = parsedObject(text);
   if (!fields) {
-    throw new InputError(`weights: metadata config is ${JSON.stringify(text)}; expected ${Object.keys(configs).join(', ')} or a JSON object`);
+    throw new InputError(
+      `weights: metadata config is ${JSON.stringify(text)}; expected ${Object.keys(configs).join(', ')} or a JSON object`,
+    );
   }
-  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase()), value]));
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => [
+      name.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase()),
+      value,
+    ]),
+  );
 }
 
 function parsedObject(text: string): object | undefined {
@@ -173,9 +225,14 @@ function fromShapes(shapes: TensorFile['shapes']): Partial<Config> {
   const [embed, grid] = [side('encoder.patch_embed.proj.weight', 0), side('encoder.depth_embed', 1)];
   const depth = count(/^encoder\.blocks\.(\d+)\./);
   const headWidth = side('encoder.blocks.0.attn.rel_pos_h', 1);
-  const tableSides = Array.from({ length: depth }, (_, i) => ((side(`encoder.blocks.${i}.attn.rel_pos_h`, 0) ?? 0) + 1) / 2);
+  const tableSides = Array.from(
+    { length: depth },
+    (_, i) => ((side(`encoder.blocks.${i}.attn.rel_pos_h`, 0) ?? 0) + 1) / 2,
+  );
   const found = {
-    embed, grid, depth,
+    embed,
+    grid,
+    depth,
     heads: embed && headWidth ? embed / headWidth : undefined,
     mlp: side('encoder.blocks.0.mlp.lin1.weight', 0),
     localWindow: tableSides.find((tableSide) => tableSide !== 2 * (grid ?? 0)) ?? 14,
@@ -202,13 +259,20 @@ function check(condition: boolean, found: string, expected: string): void {
 /** @throws InputError by the names of the sizes that do not fit together */
 export function checkConfig(c: Config): void {
   for (const [name, value] of Object.entries(c)) {
-    check(name === 'globalBlocks' || name === 'adaptation' || (Number.isInteger(value) && value > 0), `${name} is ${JSON.stringify(value)}`, 'a positive integer');
+    check(
+      name === 'globalBlocks' || name === 'adaptation' || (Number.isInteger(value) && value > 0),
+      `${name} is ${JSON.stringify(value)}`,
+      'a positive integer',
+    );
   }
   check(adaptations.includes(c.adaptation), `adaptation is ${JSON.stringify(c.adaptation)}`, adaptations.join(', '));
   check(c.grid % c.window === 0, `grid ${c.grid} with window ${c.window}`, 'a grid that the window divides');
   check(c.embed % c.heads === 0, `embed ${c.embed} with heads ${c.heads}`, 'a width that the heads divide');
-  check(c.neck % c.promptHeads === 0 && Math.floor(c.neck / 2) % c.promptHeads === 0, `neck ${c.neck} with promptHeads ${c.promptHeads}`,
-    'a neck whose width and half width the prompt heads divide');
+  check(
+    c.neck % c.promptHeads === 0 && Math.floor(c.neck / 2) % c.promptHeads === 0,
+    `neck ${c.neck} with promptHeads ${c.promptHeads}`,
+    'a neck whose width and half width the prompt heads divide',
+  );
   check(c.depth % 4 === 0, `depth ${c.depth}`, 'a multiple of 4: a feature leaves after each quarter');
   check(c.crop % (2 * c.grid) === 0, `crop ${c.crop} with grid ${c.grid}`, 'a crop that twice the grid divides');
 }
@@ -218,7 +282,11 @@ export function checkConfig(c: Config): void {
  * tell, else the published value. @throws InputError where the sizes do not fit together
  */
 export function partialConfigOf(file: TensorFile): Config {
-  const config: Config = { ...vitB, ...fromShapes(file.shapes), ...(file.metadata.config !== undefined && fromMetadata(file.metadata.config)) };
+  const config: Config = {
+    ...vitB,
+    ...fromShapes(file.shapes),
+    ...(file.metadata.config !== undefined && fromMetadata(file.metadata.config)),
+  };
   checkConfig(config);
   return config;
 }
@@ -227,14 +295,24 @@ export function partialConfigOf(file: TensorFile): Config {
 export function configOf(file: TensorFile): Config {
   const config = partialConfigOf(file);
   const expected = parameterShapes(config);
-  const list = (names: string[]) => `${names.slice(0, 5).join(', ')}${names.length > 5 ? ` and ${names.length - 5} more` : ''}`;
+  const list = (names: string[]) =>
+    `${names.slice(0, 5).join(', ')}${names.length > 5 ? ` and ${names.length - 5} more` : ''}`;
   const missing = [...expected.keys()].filter((name) => !file.shapes.has(name));
   const unknown = [...file.shapes.keys()].filter((name) => !expected.has(name));
-  if (unknown.length === 0 && missing.length > 0 && !missing.some(isOfSam) && missing.some((name) => name.includes('.adapter.'))) {
-    throw new InputError('weights: this is SAM\'s 2D encoder; the adapters, necks, prompt encoder and decoder that make it see volumes are missing: fine-tune it first (volsam train), or take a fine-tuned model');
+  if (
+    unknown.length === 0 &&
+    missing.length > 0 &&
+    !missing.some(isOfSam) &&
+    missing.some((name) => name.includes('.adapter.'))
+  ) {
+    throw new InputError(
+      "weights: this is SAM's 2D encoder; the adapters, necks, prompt encoder and decoder that make it see volumes are missing: fine-tune it first (volsam train), or take a fine-tuned model",
+    );
   }
   if (missing.length + unknown.length > 0) {
-    throw new InputError(`weights: ${missing.length} tensors are missing (${list(missing) || 'none'}) and ${unknown.length} are unknown (${list(unknown) || 'none'})`);
+    throw new InputError(
+      `weights: ${missing.length} tensors are missing (${list(missing) || 'none'}) and ${unknown.length} are unknown (${list(unknown) || 'none'})`,
+    );
   }
   for (const [name, shape] of expected) {
     const found = file.shapes.get(name)!;

@@ -31,11 +31,21 @@ function headsOf(r: Recorder, w: Weights, features: readonly Stored[]): Stored[]
 }
 
 /** The given levels' share of `cls.0`, and the volume's, before its norm. */
-function classifyLevels(r: Recorder, c: Config, w: Weights, levels: readonly Stored[], volume: Stored, summed: Stored): void {
+function classifyLevels(
+  r: Recorder,
+  c: Config,
+  w: Weights,
+  levels: readonly Stored[],
+  volume: Stored,
+  summed: Stored,
+): void {
   r.within('cls.0', () => {
     const volumeChannel = { volume: smallVolume(r, c, volume), weight: w.volumeMixing };
     w.mixingSlices.forEach((slice, i) => {
-      const mixed = levels.reduce<Stored | undefined>((residual, x, level) => linear(r, x, w.heads[level]!.mixing[i]!, { residual }), undefined);
+      const mixed = levels.reduce<Stored | undefined>(
+        (residual, x, level) => linear(r, x, w.heads[level]!.mixing[i]!, { residual }),
+        undefined,
+      );
       enlargedConvolution(r, mixed!, slice, summed, { volume: volumeChannel });
     });
   });
@@ -58,7 +68,14 @@ function finish(r: Recorder, c: Config, w: Weights, summed: Stored, logits: Tens
  * @param volume (crop, crop, crop), axes (D, H, W)
  * @param shared (2 grid, 2 grid, 2 grid, head width): where the result goes
  */
-export function decodeShared(r: Recorder, c: Config, w: Weights, features: readonly Stored[], volume: Stored, shared: Stored): void {
+export function decodeShared(
+  r: Recorder,
+  c: Config,
+  w: Weights,
+  features: readonly Stored[],
+  volume: Stored,
+  shared: Stored,
+): void {
   classifyLevels(r, c, w, headsOf(r, w, features), volume, shared);
 }
 
@@ -68,12 +85,21 @@ export function decodeShared(r: Recorder, c: Config, w: Weights, features: reado
  * @param shared what `decodeShared` made
  * @param logits (classes, crop, crop, crop), axes (D, H, W): where the result goes
  */
-export function decodeClick(r: Recorder, c: Config, w: Weights, feature: Stored, shared: Stored, logits: Tensor<'f32'>): void {
+export function decodeClick(
+  r: Recorder,
+  c: Config,
+  w: Weights,
+  feature: Stored,
+  shared: Stored,
+  logits: Tensor<'f32'>,
+): void {
   const level = r.within('head.3', () => head(r, w.heads[3]!, feature));
   const summed = r.tensor('stored', shared.shape);
-  r.within('cls.0', () => w.mixingSlices.forEach((slice, i) => {
-    enlargedConvolution(r, linear(r, level, w.heads[3]!.mixing[i]!), slice, summed, { base: shared });
-  }));
+  r.within('cls.0', () =>
+    w.mixingSlices.forEach((slice, i) => {
+      enlargedConvolution(r, linear(r, level, w.heads[3]!.mixing[i]!), slice, summed, { base: shared });
+    }),
+  );
   finish(r, c, w, summed, logits);
 }
 

@@ -31,11 +31,19 @@ function gridSlices(r: Recorder, c: Config, width: number): Slice[] {
 }
 
 /** A linear layer over a whole grid, slice by slice. */
-function gridLinear(r: Recorder, slices: readonly Slice[], x: Stored, weights: LinearWeights, { residual, activation }: LinearOptions): Stored {
+function gridLinear(
+  r: Recorder,
+  slices: readonly Slice[],
+  x: Stored,
+  weights: LinearWeights,
+  { residual, activation }: LinearOptions,
+): Stored {
   const y = r.tensor('stored', [...x.shape.slice(0, -1), weights.weight.shape[1]!]);
   for (const { first, count } of slices) {
     linear(r, rows(x, first, count), weights, {
-      ...(activation && { activation }), residual: residual && rows(residual, first, count), into: rows(y, first, count),
+      ...(activation && { activation }),
+      residual: residual && rows(residual, first, count),
+      into: rows(y, first, count),
     });
   }
   return y;
@@ -62,11 +70,23 @@ function projectQkv(r: Recorder, { norm1, attention: { qkv, lora } }: BlockWeigh
 
 /** Norm, windowed attention, projection; residual. Bands of windows keep q, k and v small and make the roll along H. */
 export function attention(r: Recorder, c: Config, w: BlockWeights, x: Stored, shifted: boolean): Stored {
-  const { heads, qkv: { width: qkvWidth } } = widthsOf(c, r.precision);
+  const {
+    heads,
+    qkv: { width: qkvWidth },
+  } = widthsOf(c, r.precision);
   const shift = shifted ? Math.floor(c.window / 2) : 0;
-  const tables = { plane: w.attention.planeTables, depth: linear(r, w.attention.depthResizing, { weight: w.attention.depthTable }) };
+  const tables = {
+    plane: w.attention.planeTables,
+    depth: linear(r, w.attention.depthResizing, { weight: w.attention.depthTable }),
+  };
   const y = r.tensor('stored', x.shape);
-  for (const { firstRow, rowCount, pieces } of windowBands(c.grid, c.window, shift, rowBytes(r, c, qkvWidth), r.bindingBytes)) {
+  for (const { firstRow, rowCount, pieces } of windowBands(
+    c.grid,
+    c.window,
+    shift,
+    rowBytes(r, c, qkvWidth),
+    r.bindingBytes,
+  )) {
     const qkv = r.tensor('stored', [rowCount, c.grid, c.grid, qkvWidth]);
     for (const { from, at, count } of pieces) {
       projectQkv(r, w, rows(x, from, count), rows(qkv, at, count));
@@ -74,7 +94,10 @@ export function attention(r: Recorder, c: Config, w: BlockWeights, x: Stored, sh
     const shape = { grid: c.grid, window: c.window, shift, channels: heads };
     const attended = windowAttention(r, qkv, tables, shape, firstRow, heads.width);
     for (const { from, at, count } of pieces) {
-      linear(r, rows(attended, at, count), w.attention.projection, { residual: rows(x, from, count), into: rows(y, from, count) });
+      linear(r, rows(attended, at, count), w.attention.projection, {
+        residual: rows(x, from, count),
+        into: rows(y, from, count),
+      });
     }
   }
   return y;
@@ -86,10 +109,14 @@ export function mlp(r: Recorder, c: Config, w: BlockWeights, x: Stored, into?: S
   for (const { first, count } of gridSlices(r, c, widthsOf(c, r.precision).mlp.width)) {
     const part = rows(x, first, count);
     // A block's backward needs what its MLP was given, but not what it made.
-    checkpointed(r, (target?: Stored) => {
-      const hidden = linear(r, part, w.mlp.linear1, { norm: { weights: w.norm2, epsilon }, activation: 'gelu' });
-      return linear(r, hidden, w.mlp.linear2, { residual: part, into: target });
-    }, rows(y, first, count));
+    checkpointed(
+      r,
+      (target?: Stored) => {
+        const hidden = linear(r, part, w.mlp.linear1, { norm: { weights: w.norm2, epsilon }, activation: 'gelu' });
+        return linear(r, hidden, w.mlp.linear2, { residual: part, into: target });
+      },
+      rows(y, first, count),
+    );
   }
   return y;
 }
@@ -130,11 +157,14 @@ export function encode(r: Recorder, c: Config, w: Weights, volume: Stored, deepe
   const features: Stored[] = [];
   w.blocks.forEach((blockWeights, index) => {
     const before = x;
-    x = r.within(`blocks.${index}`, () => checkpointed(r, (into?: Stored) => block(r, c, blockWeights, index, before, into)));
+    x = r.within(`blocks.${index}`, () =>
+      checkpointed(r, (into?: Stored) => block(r, c, blockWeights, index, before, into)),
+    );
     if ((index + 1) % (c.depth / 4) === 0) {
       const [level, deep] = [features.length, x];
       const feature = r.within(`neck.${level}`, () =>
-        checkpointed(r, (into?: Stored) => neck(r, c, w.necks[level]!, deep, into), level === 3 ? deepest : undefined));
+        checkpointed(r, (into?: Stored) => neck(r, c, w.necks[level]!, deep, into), level === 3 ? deepest : undefined),
+      );
       r.tap(`feature.${level}`, feature);
       features.push(feature);
     }

@@ -18,7 +18,13 @@ function uniformBound(name: string, shapes: ReadonlyMap<string, readonly number[
   return 1 / Math.sqrt(sizeOf(weight.slice(1)));
 }
 
-function fresh(name: string, shapes: ReadonlyMap<string, readonly number[]>, read: (name: string) => Float32Array, seed: string, adaptation: Adaptation): Float32Array {
+function fresh(
+  name: string,
+  shapes: ReadonlyMap<string, readonly number[]>,
+  read: (name: string) => Float32Array,
+  seed: string,
+  adaptation: Adaptation,
+): Float32Array {
   const shape = shapes.get(name)!;
   const random = randomOf(`${seed}/initial/${name}`);
   const values = (draw: () => number) => Float32Array.from({ length: sizeOf(shape) }, draw);
@@ -59,12 +65,16 @@ export function completedWeights(file: TensorFile | undefined, config: Config, s
   const shapes = parameterShapes(config);
   const missing = [...shapes.keys()].filter((name) => isOfSam(name) && !file?.shapes.has(name));
   if (file && missing.length > 0) {
-    throw new InputError(`weights: ${missing.length} tensors of the frozen encoder are missing (${missing.slice(0, 5).join(', ')}); expected a whole SAM encoder`);
+    throw new InputError(
+      `weights: ${missing.length} tensors of the frozen encoder are missing (${missing.slice(0, 5).join(', ')}); expected a whole SAM encoder`,
+    );
   }
   for (const [name, shape] of file?.shapes ?? []) {
     const expected = shapes.get(name);
     if (!expected || sizeOf(expected) !== sizeOf(shape)) {
-      throw new InputError(`weights: ${name} has shape [${shape}]; ${expected ? `this configuration takes [${expected}]` : 'this network has no such tensor'}`);
+      throw new InputError(
+        `weights: ${name} has shape [${shape}]; ${expected ? `this configuration takes [${expected}]` : 'this network has no such tensor'}`,
+      );
     }
   }
   const made = new Map<string, Float32Array>();

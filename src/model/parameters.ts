@@ -28,7 +28,11 @@ function unpackInto(whole: Float32Array, { pack }: Parameter, packed: Float32Arr
  * @param shapes of the checkpoint's tensors
  * @param read a parameter's packed values
  */
-export async function unpacked(parameters: readonly Parameter[], shapes: ReadonlyMap<string, readonly number[]>, read: (parameter: Parameter) => Promise<Float32Array>): Promise<Map<string, Float32Array>> {
+export async function unpacked(
+  parameters: readonly Parameter[],
+  shapes: ReadonlyMap<string, readonly number[]>,
+  read: (parameter: Parameter) => Promise<Float32Array>,
+): Promise<Map<string, Float32Array>> {
   const found = new Map<string, Float32Array>();
   for (const parameter of parameters) {
     const { name } = parameter;

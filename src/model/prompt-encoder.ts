@@ -15,13 +15,32 @@ type Stored = Tensor<'stored'>;
 
 const epsilon = 1e-5;
 
-function attend(r: Recorder, w: TokenAttentionWeights, channels: Channels, x: Stored, context: Stored, residual?: Stored): Stored {
-  const attended = tokenAttention(r, linear(r, x, w.query), linear(r, context, w.key), linear(r, context, w.value), channels);
+function attend(
+  r: Recorder,
+  w: TokenAttentionWeights,
+  channels: Channels,
+  x: Stored,
+  context: Stored,
+  residual?: Stored,
+): Stored {
+  const attended = tokenAttention(
+    r,
+    linear(r, x, w.query),
+    linear(r, context, w.key),
+    linear(r, context, w.value),
+    channels,
+  );
   return linear(r, attended, w.output, { residual });
 }
 
 /** Self attention of queries and points, the queries' MLP, then the image's attention to the queries. */
-function layer(r: Recorder, c: Config, w: PromptLayerWeights, image: Stored, points: Stored): { image: Stored; points: Stored } {
+function layer(
+  r: Recorder,
+  c: Config,
+  w: PromptLayerWeights,
+  image: Stored,
+  points: Stored,
+): { image: Stored; points: Stored } {
   const { selfAttention, imageToToken } = widthsOf(c, r.precision);
   const pointCount = points.shape[0]!;
   const tokens = concatenation(r, [w.queries, points]);
@@ -43,7 +62,10 @@ function layer(r: Recorder, c: Config, w: PromptLayerWeights, image: Stored, poi
  * @returns the shape of the feature
  */
 export function encodePrompt(r: Recorder, c: Config, w: Weights, feature: Stored, points: Tensor<'f32'>): Stored {
-  let state = { image: reshaped(feature, [c.grid ** 3, feature.shape.at(-1)!]), points: pointSampling(r, feature, points, c.crop) };
+  let state = {
+    image: reshaped(feature, [c.grid ** 3, feature.shape.at(-1)!]),
+    points: pointSampling(r, feature, points, c.crop),
+  };
   w.promptLayers.forEach((layerWeights, index) => {
     state = r.within(`layers.${index}`, () => layer(r, c, layerWeights, state.image, state.points));
   });

@@ -55,7 +55,9 @@ export function syntheticVolume(side: number, seed = 'v0'): Float32Array {
 /** (side, side, side): an off-centre ellipsoid as the label, the reference's. */
 export function syntheticTarget(side: number): Uint8Array {
   return Uint8Array.from({ length: side ** 3 }, (_, i) => {
-    const [d, h, w] = [Math.floor(i / side ** 2), Math.floor(i / side) % side, i % side].map((at) => (at + 0.5) / side) as [number, number, number];
+    const [d, h, w] = [Math.floor(i / side ** 2), Math.floor(i / side) % side, i % side].map(
+      (at) => (at + 0.5) / side,
+    ) as [number, number, number];
     return Number(((d - 0.45) / 0.25) ** 2 + ((h - 0.5) / 0.2) ** 2 + ((w - 0.55) / 0.3) ** 2 < 1);
   });
 }

@@ -55,7 +55,9 @@ export interface AttentionWeights {
 
 export interface BlockWeights {
   /** Of the adaptations with adapters; the convolution of `spatial` only. */
-  readonly adapter: { readonly linear1: LinearWeights; readonly conv: DepthwiseWeights | undefined; readonly linear2: LinearWeights } | undefined;
+  readonly adapter:
+    | { readonly linear1: LinearWeights; readonly conv: DepthwiseWeights | undefined; readonly linear2: LinearWeights }
+    | undefined;
   readonly norm1: NormWeights;
   readonly attention: AttentionWeights;
   readonly norm2: NormWeights;
@@ -114,7 +116,8 @@ export interface Weights {
 /** Reads, packs and uploads by checkpoint name; what is trainable is noted among the parameters. */
 function uploader(gpu: Gpu, file: TensorFile, c: Config, precision: Precision) {
   const parameters: Parameter[] = [];
-  const constant = (label: string, shape: readonly number[], values: Float32Array): Stored => uploadTensor(gpu, label, 'stored', precision, shape, values);
+  const constant = (label: string, shape: readonly number[], values: Float32Array): Stored =>
+    uploadTensor(gpu, label, 'stored', precision, shape, values);
   const upload = (name: string, shape: readonly number[], pack: Parameter['pack']): Stored => {
     const tensor = constant(name, shape, pack(file.read(name)));
     if (isTrainable(name, c)) {
@@ -125,13 +128,24 @@ function uploader(gpu: Gpu, file: TensorFile, c: Config, precision: Precision) {
   const rows = (name: string, outer: readonly number[], channels: Channels): Stored =>
     upload(name, [...outer, channels.width], (values) => padChannels(values, channels));
   const vector = (name: string, channels: Channels): Stored => rows(name, [], channels);
-  const weight = (name: string, out: Channels, inner: Channels): Stored => upload(name, [inner.width, out.width], (values) => packWeight(values, out, inner));
+  const weight = (name: string, out: Channels, inner: Channels): Stored =>
+    upload(name, [inner.width, out.width], (values) => packWeight(values, out, inner));
   return {
-    parameters, constant, upload, rows, vector, weight,
-    linear: (name: string, out: Channels, inner: Channels): LinearWeights =>
-      ({ weight: weight(`${name}.weight`, out, inner), bias: vector(`${name}.bias`, out) }),
-    norm: (name: string, channels: Channels): NormWeights =>
-      ({ weight: vector(`${name}.weight`, channels), bias: vector(`${name}.bias`, channels), channels: channels.count }),
+    parameters,
+    constant,
+    upload,
+    rows,
+    vector,
+    weight,
+    linear: (name: string, out: Channels, inner: Channels): LinearWeights => ({
+      weight: weight(`${name}.weight`, out, inner),
+      bias: vector(`${name}.bias`, out),
+    }),
+    norm: (name: string, channels: Channels): NormWeights => ({
+      weight: vector(`${name}.weight`, channels),
+      bias: vector(`${name}.bias`, channels),
+      channels: channels.count,
+    }),
     conv: (name: string, out: Channels, inner: Channels): Stored =>
       upload(name, [27, inner.width, out.width], (values) => packWeight(values, out, inner)),
     depthwise: (name: string, channels: Channels): Stored =>
@@ -146,10 +160,15 @@ function embeddingWeights(u: Uploader, file: TensorFile, c: Config, { embed }: W
   const voxels = c.crop / grid;
   const taps = voxels + 2;
   const read = (name: string) => file.read(`encoder.${name}`);
-  const padded = (name: string, shape: number[], values: Float32Array) => u.constant(name, [...shape, embed.width], padChannels(values, embed));
+  const padded = (name: string, shape: number[], values: Float32Array) =>
+    u.constant(name, [...shape, embed.width], padChannels(values, embed));
   const slices = channelsOf(patch);
   return {
-    patch: padded('patch_embed', [taps ** 2 + 1], foldPatchWeight(read('patch_embed.proj.weight'), read('patch_embed.proj.bias'), patch, voxels)),
+    patch: padded(
+      'patch_embed',
+      [taps ** 2 + 1],
+      foldPatchWeight(read('patch_embed.proj.weight'), read('patch_embed.proj.bias'), patch, voxels),
+    ),
     folding: u.constant('slice folding', [taps, slices.width], padChannels(sliceFolding(patch, voxels), slices)),
     slice: u.weight('encoder.slice_embed.weight', embed, slices),
     sliceBias: u.vector('encoder.slice_embed.bias', embed),
@@ -167,21 +186,38 @@ function concatenated(parts: readonly Float32Array[]): Float32Array {
   return whole;
 }
 
-function attentionWeights(u: Uploader, file: TensorFile, c: Config, { embed, heads, qkv }: Widths, name: string): AttentionWeights {
+function attentionWeights(
+  u: Uploader,
+  file: TensorFile,
+  c: Config,
+  { embed, heads, qkv }: Widths,
+  name: string,
+): AttentionWeights {
   const headWidth = c.embed / c.heads;
   const head = channelsOf(headWidth);
   const [lr] = file.read(`${name}.lr`);
-  const plane = ['h', 'w'].map((axis) => padChannels(resizedTable(file.read(`${name}.rel_pos_${axis}`), headWidth, c.window, lr!), head));
+  const plane = ['h', 'w'].map((axis) =>
+    padChannels(resizedTable(file.read(`${name}.rel_pos_${axis}`), headWidth, c.window, lr!), head),
+  );
   const length = channelsOf(file.shapes.get(`${name}.rel_pos_d`)![0]!);
   return {
     qkv: u.linear(`${name}.qkv`, qkv, embed),
-    lora: c.adaptation !== 'lora' ? undefined : {
-      down: { weight: u.weight(`${name}.qkv.lora_a.weight`, channelsOf(c.loraRank), embed) }, up: { weight: u.weight(`${name}.qkv.lora_b.weight`, qkv, channelsOf(c.loraRank)) },
-    },
+    lora:
+      c.adaptation !== 'lora'
+        ? undefined
+        : {
+            down: { weight: u.weight(`${name}.qkv.lora_a.weight`, channelsOf(c.loraRank), embed) },
+            up: { weight: u.weight(`${name}.qkv.lora_b.weight`, qkv, channelsOf(c.loraRank)) },
+          },
     planeTables: u.constant(`${name}.rel_pos`, [2, 2 * c.window - 1, head.width], concatenated(plane)),
-    depthResizing: u.constant(`${name}.rel_pos_d resizing`, [2 * c.window - 1, length.width], tableResizing(length.count, c.window, lr!, length.width)),
+    depthResizing: u.constant(
+      `${name}.rel_pos_d resizing`,
+      [2 * c.window - 1, length.width],
+      tableResizing(length.count, c.window, lr!, length.width),
+    ),
     depthTable: u.upload(`${name}.rel_pos_d`, [length.width, head.width], (values) =>
-      concatenated([padChannels(values, head), new Float32Array((length.width - length.count) * head.width)])),
+      concatenated([padChannels(values, head), new Float32Array((length.width - length.count) * head.width)]),
+    ),
     projection: u.linear(`${name}.proj`, embed, heads),
   };
 }
@@ -190,11 +226,20 @@ function blockWeights(u: Uploader, file: TensorFile, c: Config, w: Widths, index
   const name = `encoder.blocks.${index}`;
   const { embed, half, mlp } = w;
   return {
-    adapter: c.adaptation !== 'spatial' && c.adaptation !== 'bottleneck' ? undefined : {
-      linear1: u.linear(`${name}.adapter.linear1`, half, embed),
-      conv: c.adaptation === 'bottleneck' ? undefined : { weight: u.depthwise(`${name}.adapter.conv.weight`, half), bias: u.vector(`${name}.adapter.conv.bias`, half) },
-      linear2: u.linear(`${name}.adapter.linear2`, embed, half),
-    },
+    adapter:
+      c.adaptation !== 'spatial' && c.adaptation !== 'bottleneck'
+        ? undefined
+        : {
+            linear1: u.linear(`${name}.adapter.linear1`, half, embed),
+            conv:
+              c.adaptation === 'bottleneck'
+                ? undefined
+                : {
+                    weight: u.depthwise(`${name}.adapter.conv.weight`, half),
+                    bias: u.vector(`${name}.adapter.conv.bias`, half),
+                  },
+            linear2: u.linear(`${name}.adapter.linear2`, embed, half),
+          },
     norm1: u.norm(`${name}.norm1`, embed),
     attention: attentionWeights(u, file, c, w, `${name}.attn`),
     norm2: u.norm(`${name}.norm2`, embed),
@@ -225,8 +270,14 @@ function promptLayerWeights(u: Uploader, c: Config, w: Widths, index: number): P
     queries: u.rows(`${name}.global_query`, [c.queries], w.neck),
     selfAttention: attention('self_attn', w.selfAttention),
     imageToToken: attention('cross_attn_image_to_token', w.imageToToken),
-    norm1: norm(1), norm2: norm(2), norm3: norm(3), norm4: norm(4),
-    mlp: { linear1: u.linear(`${name}.mlp.lin1`, w.promptMlp, w.neck), linear2: u.linear(`${name}.mlp.lin2`, w.neck, w.promptMlp) },
+    norm1: norm(1),
+    norm2: norm(2),
+    norm3: norm(3),
+    norm4: norm(4),
+    mlp: {
+      linear1: u.linear(`${name}.mlp.lin1`, w.promptMlp, w.neck),
+      linear2: u.linear(`${name}.mlp.lin2`, w.neck, w.promptMlp),
+    },
   };
 }
 
@@ -242,7 +293,12 @@ function classifierInputs(values: Float32Array, head: number, first: number, cou
 }
 
 /** Uploads every parameter, `cls.0` in slices that the target can bind. */
-export function uploadWeights(gpu: Gpu, file: TensorFile, c: Config, { precision, bindingBytes }: RecordingTarget): Weights {
+export function uploadWeights(
+  gpu: Gpu,
+  file: TensorFile,
+  c: Config,
+  { precision, bindingBytes }: RecordingTarget,
+): Weights {
   const u = uploader(gpu, file, c, precision);
   const w = widthsOf(c, precision);
   const slices = mixingSlices(c.grid ** 3, w.head.width, elementBytes('stored', precision), bindingBytes);
@@ -256,11 +312,14 @@ export function uploadWeights(gpu: Gpu, file: TensorFile, c: Config, { precision
       conv2: u.conv(`decoder.mlahead.head${level + 2}.3.weight`, w.head, w.head),
       mixing: slices.map((slice) => ({
         weight: u.upload('decoder.cls.0.weight', [w.head.width, 27 * slice.count], (values) =>
-          packMixingWeight(classifierInputs(values, c.head, level * c.head, c.head), w.head, w.head, slice)),
+          packMixingWeight(classifierInputs(values, c.head, level * c.head, c.head), w.head, w.head, slice),
+        ),
       })),
     })),
     mixingSlices: slices,
-    volumeMixing: u.upload('decoder.cls.0.weight', [27, w.head.width], (values) => packDepthwiseWeight(classifierInputs(values, c.head, 4 * c.head, 1), w.head)),
+    volumeMixing: u.upload('decoder.cls.0.weight', [27, w.head.width], (values) =>
+      packDepthwiseWeight(classifierInputs(values, c.head, 4 * c.head, 1), w.head),
+    ),
     classify: u.conv('decoder.cls.3.weight', w.classes, w.head),
     parameters: u.parameters,
   };

@@ -1,7 +1,10 @@
 /** What volsam uses of modules that have no types. */
 declare module 'dcmjs' {
   type Dataset = Record<string, unknown>;
-  interface DicomDict { dict: Dataset; write(): ArrayBuffer }
+  interface DicomDict {
+    dict: Dataset;
+    write(): ArrayBuffer;
+  }
   const dcmjs: {
     data: {
       DicomDict: new (meta: Dataset) => DicomDict;

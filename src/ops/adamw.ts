@@ -19,5 +19,11 @@ export interface AdamW {
  * @param part which of the three factors of the state applies
  */
 export function adamw(r: Recorder, tensors: AdamW, state: Floats, schedule: Floats, part: number): void {
-  r.dispatch(kernel, { ...tensors, state, schedule }, { part }, vectorWorkgroups(tensors.weight), 14 * sizeOf(tensors.weight.shape));
+  r.dispatch(
+    kernel,
+    { ...tensors, state, schedule },
+    { part },
+    vectorWorkgroups(tensors.weight),
+    14 * sizeOf(tensors.weight.shape),
+  );
 }

@@ -5,10 +5,22 @@ import { sizeOf, type Tensor } from '../runtime/tensor.ts';
 
 /** A weight's gradient. @param partials (chunks, …the gradient's shape) */
 export function sumChunks(r: Recorder, partials: Tensor<'f32'>, { into: gradient, accumulate }: Share<'f32'>): void {
-  r.dispatch(chunkSumsParameter, { partials, gradient }, { accumulate }, vectorWorkgroups(gradient), sizeOf(partials.shape));
+  r.dispatch(
+    chunkSumsParameter,
+    { partials, gradient },
+    { accumulate },
+    vectorWorkgroups(gradient),
+    sizeOf(partials.shape),
+  );
 }
 
 /** An activation's gradient. @param partials (chunks, …the gradient's shape) */
 export function sumActivationChunks(r: Recorder, partials: Tensor<'f32'>, { into, accumulate }: Share): void {
-  r.dispatch(chunkSumsActivation, { partials, activationGradient: into }, { accumulate }, vectorWorkgroups(into), sizeOf(partials.shape));
+  r.dispatch(
+    chunkSumsActivation,
+    { partials, activationGradient: into },
+    { accumulate },
+    vectorWorkgroups(into),
+    sizeOf(partials.shape),
+  );
 }

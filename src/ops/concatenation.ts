@@ -16,13 +16,15 @@ export function concatenation(r: Recorder, parts: readonly Stored[]): Stored {
     first += place.count;
     return place;
   });
-  r.tape?.record(y, parts, (dy) => placed.forEach(({ part, first: from, count }) => {
-    const share = r.tape!.parameter(part);
-    if (share) {
-      columnSums(r, rows(dy, from, count), share); // of one row as long as the part: a conversion to f32
-    } else {
-      r.tape!.pass(part, rows(dy, from, count));
-    }
-  }));
+  r.tape?.record(y, parts, (dy) =>
+    placed.forEach(({ part, first: from, count }) => {
+      const share = r.tape!.parameter(part);
+      if (share) {
+        columnSums(r, rows(dy, from, count), share); // of one row as long as the part: a conversion to f32
+      } else {
+        r.tape!.pass(part, rows(dy, from, count));
+      }
+    }),
+  );
   return y;
 }

@@ -27,9 +27,16 @@ export function conv3d(r: Recorder, x: Stored, weight: Stored, share?: Share): S
   const overrides = { height, gridWidth, depth, inWidth, outWidth, accumulate: share?.accumulate ?? false };
   const operations = 54 * tokens * inWidth * outWidth;
   // Some forms make tokens that are consecutive in memory, others a run along depth.
-  const tokenTiles = (tile: Tile) => (tile.depth ? height * gridWidth * Math.ceil(depth / tile.depth) : Math.ceil(tokens / tile.tokens!));
-  r.dispatchForm(conv3dForms, `${inWidth} x ${outWidth}`, { x, weight, y }, overrides,
-    (tile) => tileWorkgroups(Math.ceil(outWidth / tile.columns!), tokenTiles(tile)), operations);
+  const tokenTiles = (tile: Tile) =>
+    tile.depth ? height * gridWidth * Math.ceil(depth / tile.depth) : Math.ceil(tokens / tile.tokens!);
+  r.dispatchForm(
+    conv3dForms,
+    `${inWidth} x ${outWidth}`,
+    { x, weight, y },
+    overrides,
+    (tile) => tileWorkgroups(Math.ceil(outWidth / tile.columns!), tokenTiles(tile)),
+    operations,
+  );
   r.tape?.record(y, [x, weight], (dy) => {
     const [weightShare, inputShare] = [r.tape!.parameter(weight), r.tape!.gradient(x)];
     if (weightShare) {

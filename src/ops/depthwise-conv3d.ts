@@ -31,11 +31,22 @@ export function packDepthwiseWeight(values: Float32Array, channels: Channels): F
 
 const weightChunkRows = 64;
 
-function convolve(r: Recorder, x: Stored, weight: Stored, bias: Stored | undefined, { into: y, accumulate }: Share): void {
+function convolve(
+  r: Recorder,
+  x: Stored,
+  weight: Stored,
+  bias: Stored | undefined,
+  { into: y, accumulate }: Share,
+): void {
   const [height, gridWidth, depth, width] = x.shape as [number, number, number, number];
   const invocations = gridWidth * Math.ceil(depth / 4) * (width / 4);
-  r.dispatch(kernel, { x, weight, bias: bias ?? weight, y }, { height, gridWidth, depth, width, hasBias: Boolean(bias), relu: Boolean(bias), accumulate },
-    [Math.ceil(invocations / 64), height, 1], 54 * sizeOf(x.shape));
+  r.dispatch(
+    kernel,
+    { x, weight, bias: bias ?? weight, y },
+    { height, gridWidth, depth, width, hasBias: Boolean(bias), relu: Boolean(bias), accumulate },
+    [Math.ceil(invocations / 64), height, 1],
+    54 * sizeOf(x.shape),
+  );
 }
 
 /** gradient += sum over tokens of x at each tap, times dy. */
@@ -43,8 +54,13 @@ function weightGradient(r: Recorder, x: Stored, dy: Stored, share: Share<'f32'>)
   const [height, gridWidth, depth, width] = x.shape as [number, number, number, number];
   const chunks = Math.ceil((height * gridWidth) / weightChunkRows);
   const partials = r.tensor('f32', [chunks, 27, width]);
-  r.dispatch(backwardKernel, { x, dy, partials }, { height, gridWidth, depth, width, chunk: weightChunkRows },
-    spread(Math.ceil((chunks * 9 * width) / 4 / 64)), 54 * sizeOf(x.shape));
+  r.dispatch(
+    backwardKernel,
+    { x, dy, partials },
+    { height, gridWidth, depth, width, chunk: weightChunkRows },
+    spread(Math.ceil((chunks * 9 * width) / 4 / 64)),
+    54 * sizeOf(x.shape),
+  );
   sumChunks(r, partials, share);
 }
 

@@ -17,7 +17,13 @@ export function diceCrossEntropy(r: Recorder, logits: Floats, labels: Floats, to
   const voxels = sizeOf(labels.shape);
   const partials = r.tensor('f32', [Math.ceil(voxels / chunk), 4]);
   const overrides = { classes, voxels, chunk };
-  r.dispatch(diceCrossEntropyPartial, { logits, labels, partials }, overrides, spread(Math.ceil(partials.shape[0]! / 64)), 8 * classes * voxels);
+  r.dispatch(
+    diceCrossEntropyPartial,
+    { logits, labels, partials },
+    overrides,
+    spread(Math.ceil(partials.shape[0]! / 64)),
+    8 * classes * voxels,
+  );
   r.dispatch(diceCrossEntropyCombine, { chunkSums: partials, totals }, overrides, [1, 1, 1], sizeOf(partials.shape));
 }
 
@@ -27,10 +33,22 @@ export function diceCrossEntropy(r: Recorder, logits: Floats, labels: Floats, to
  * @param scale (1)
  * @returns the shape of the logits
  */
-export function diceCrossEntropyGradient(r: Recorder, logits: Floats, labels: Floats, totals: Floats, scale: Floats): Floats {
+export function diceCrossEntropyGradient(
+  r: Recorder,
+  logits: Floats,
+  labels: Floats,
+  totals: Floats,
+  scale: Floats,
+): Floats {
   const classes = logits.shape[0]!;
   const voxels = sizeOf(labels.shape);
   const dlogits = r.tensor('f32', logits.shape);
-  r.dispatch(diceCrossEntropyBackward, { logits, labels, totals, scale, dlogits }, { classes, voxels }, spread(Math.ceil(voxels / 64)), 12 * classes * voxels);
+  r.dispatch(
+    diceCrossEntropyBackward,
+    { logits, labels, totals, scale, dlogits },
+    { classes, voxels },
+    spread(Math.ceil(voxels / 64)),
+    12 * classes * voxels,
+  );
   return dlogits;
 }

@@ -3,7 +3,11 @@
  * enlarging them: each tap's channel mixing is a linear layer at the low resolution (`linear`), and this op enlarges,
  * shifts and sums what came out. Exact, since mixing channels and interpolating tokens commute.
  */
-import { enlargedConvolution as kernel, enlargedConvolutionBackwardMixed, enlargedConvolutionBackwardVolumeWeight } from '../kernels/generated.ts';
+import {
+  enlargedConvolution as kernel,
+  enlargedConvolutionBackwardMixed,
+  enlargedConvolutionBackwardVolumeWeight,
+} from '../kernels/generated.ts';
 import { type Recorder, type Share, spread, vectorWorkgroups } from '../runtime/recorder.ts';
 import { sizeOf, type Tensor } from '../runtime/tensor.ts';
 import { VolsamError } from '../runtime/errors.ts';
@@ -27,7 +31,12 @@ export function mixingSlices(tokens: number, width: number, elementBytes: number
 }
 
 /** A slice's columns of PyTorch's (out, in, 3, 3, 3) as a linear layer's weight: (in width, 27 * slice columns). */
-export function packMixingWeight(values: Float32Array, outChannels: Channels, inChannels: Channels, slice: Slice): Float32Array {
+export function packMixingWeight(
+  values: Float32Array,
+  outChannels: Channels,
+  inChannels: Channels,
+  slice: Slice,
+): Float32Array {
   const packed = packWeight(values, outChannels, inChannels); // (27, in, out)
   const mixing = new Float32Array(inChannels.width * 27 * slice.count);
   for (let tap = 0; tap < 27; tap++) {
@@ -45,20 +54,42 @@ function volumeWeightGradient(r: Recorder, volume: Tensor<'f32'>, dy: Stored, sh
   const [side, , , width] = dy.shape as [number, number, number, number];
   const chunks = Math.ceil(side ** 2 / volumeChunkRows);
   const volumePartials = r.tensor('f32', [chunks, 27, width]);
-  r.dispatch(enlargedConvolutionBackwardVolumeWeight, { dy, volume, volumePartials }, { grid: side / 2, width, columns: width, firstColumn: 0, chunk: volumeChunkRows },
-    spread(Math.ceil((chunks * 9 * width) / 4 / 64)), 54 * sizeOf(dy.shape));
+  r.dispatch(
+    enlargedConvolutionBackwardVolumeWeight,
+    { dy, volume, volumePartials },
+    { grid: side / 2, width, columns: width, firstColumn: 0, chunk: volumeChunkRows },
+    spread(Math.ceil((chunks * 9 * width) / 4 / 64)),
+    54 * sizeOf(dy.shape),
+  );
   sumChunks(r, volumePartials, share);
 }
 
 /** All slices share y's gradient; the first of them, whose backward comes last, sees to what is not by slice. */
-function recordBackward(r: Recorder, mixed: Stored, slice: Slice, y: Stored, base: Stored | undefined, volume: VolumeChannel | undefined): void {
+function recordBackward(
+  r: Recorder,
+  mixed: Stored,
+  slice: Slice,
+  y: Stored,
+  base: Stored | undefined,
+  volume: VolumeChannel | undefined,
+): void {
   const { tape } = r;
   tape?.record(y, [mixed, base, volume?.weight], (dy) => {
     const mixedShare = tape.gradient(mixed);
     if (mixedShare) {
-      r.dispatch(enlargedConvolutionBackwardMixed, { dy, dmixed: mixedShare.into }, {
-        grid: mixed.shape[0]!, width: y.shape.at(-1)!, columns: slice.count, firstColumn: slice.first, accumulate: mixedShare.accumulate,
-      }, vectorWorkgroups(mixed), 250 * sizeOf(mixed.shape));
+      r.dispatch(
+        enlargedConvolutionBackwardMixed,
+        { dy, dmixed: mixedShare.into },
+        {
+          grid: mixed.shape[0]!,
+          width: y.shape.at(-1)!,
+          columns: slice.count,
+          firstColumn: slice.first,
+          accumulate: mixedShare.accumulate,
+        },
+        vectorWorkgroups(mixed),
+        250 * sizeOf(mixed.shape),
+      );
     }
     const volumeShare = slice.first === 0 ? tape.parameter(volume?.weight) : undefined;
     if (volume && volumeShare) {
@@ -77,7 +108,13 @@ function recordBackward(r: Recorder, mixed: Stored, slice: Slice, y: Stored, bas
  * @param base the shape of y; what the result starts from
  * @throws VolsamError where y is not twice the grid
  */
-export function enlargedConvolution(r: Recorder, mixed: Stored, slice: Slice, y: Stored, { base, volume }: { base?: Stored; volume?: VolumeChannel | undefined }): void {
+export function enlargedConvolution(
+  r: Recorder,
+  mixed: Stored,
+  slice: Slice,
+  y: Stored,
+  { base, volume }: { base?: Stored; volume?: VolumeChannel | undefined },
+): void {
   const grid = mixed.shape[0]!;
   const [side, , , width] = y.shape as [number, number, number, number];
   if (side !== 2 * grid || mixed.shape.at(-1) !== 27 * slice.count) {
@@ -85,10 +122,25 @@ export function enlargedConvolution(r: Recorder, mixed: Stored, slice: Slice, y:
   }
   const invocations = side ** 3 * (slice.count / 4);
   // Without a volume channel its bindings are not read; `mixed` stands in under the element types that the kernel declares.
-  r.dispatch(kernel, {
-    mixed, base: base ?? mixed, volume: volume?.volume ?? { ...mixed, element: 'f32' }, volumeWeight: volume?.weight ?? mixed, y,
-  }, {
-    grid, width, columns: slice.count, firstColumn: slice.first, hasBase: Boolean(base), hasVolume: Boolean(volume),
-  }, spread(Math.ceil(invocations / 64)), 432 * side ** 3 * slice.count);
+  r.dispatch(
+    kernel,
+    {
+      mixed,
+      base: base ?? mixed,
+      volume: volume?.volume ?? { ...mixed, element: 'f32' },
+      volumeWeight: volume?.weight ?? mixed,
+      y,
+    },
+    {
+      grid,
+      width,
+      columns: slice.count,
+      firstColumn: slice.first,
+      hasBase: Boolean(base),
+      hasVolume: Boolean(volume),
+    },
+    spread(Math.ceil(invocations / 64)),
+    432 * side ** 3 * slice.count,
+  );
   recordBackward(r, mixed, slice, y, base, volume);
 }

@@ -17,12 +17,30 @@ const rowValues = 64;
  * @param state (16)
  * @param dynamicScale whether the loss scale follows overflows, as mixed precision needs
  */
-export function gradientNorm(r: Recorder, groups: readonly (readonly Floats[])[], state: Floats, limit: number, dynamicScale: boolean): void {
+export function gradientNorm(
+  r: Recorder,
+  groups: readonly (readonly Floats[])[],
+  state: Floats,
+  limit: number,
+  dynamicScale: boolean,
+): void {
   const gradients = groups.flat();
   const allSquares = r.tensor('f32', [gradients.length, rowValues]);
   gradients.forEach((gradient, i) => {
-    r.dispatch(gradientNormPartial, { gradient, squares: reshaped(rows(allSquares, i, 1), [rowValues]) }, {}, [16, 1, 1], 2 * sizeOf(gradient.shape));
+    r.dispatch(
+      gradientNormPartial,
+      { gradient, squares: reshaped(rows(allSquares, i, 1), [rowValues]) },
+      {},
+      [16, 1, 1],
+      2 * sizeOf(gradient.shape),
+    );
   });
   const [firstEnd, secondEnd] = [groups[0]!.length, groups[0]!.length + groups[1]!.length];
-  r.dispatch(gradientNormCombine, { allSquares, state }, { firstEnd, secondEnd, parameters: gradients.length, limit, dynamicScale }, [1, 1, 1], 16 * gradients.length);
+  r.dispatch(
+    gradientNormCombine,
+    { allSquares, state },
+    { firstEnd, secondEnd, parameters: gradients.length, limit, dynamicScale },
+    [1, 1, 1],
+    16 * gradients.length,
+  );
 }

@@ -1,5 +1,10 @@
 /** LayerNorm over channels: `torch.nn.functional.layer_norm`; in this layout the necks' channel norm is the same op. */
-import { layerNorm as kernel, layerNormBackwardInput, layerNormBackwardParameters, layerNormStatistics as statisticsKernel } from '../kernels/generated.ts';
+import {
+  layerNorm as kernel,
+  layerNormBackwardInput,
+  layerNormBackwardParameters,
+  layerNormStatistics as statisticsKernel,
+} from '../kernels/generated.ts';
 import { spread, vectorWorkgroups, type Recorder } from '../runtime/recorder.ts';
 import { sizeOf, type Tensor } from '../runtime/tensor.ts';
 import { VolsamError } from '../runtime/errors.ts';
@@ -36,12 +41,26 @@ function backward(r: Recorder, x: Stored, { weight, bias, channels }: NormWeight
   const { into: dx, accumulate } = r.tape!.gradient(x) ?? { into: r.tensor('stored', x.shape), accumulate: false };
   const statistics = r.tensor('f32', [tokens, 2]);
   const overrides = { tokens, width, channels, epsilon, chunk };
-  r.dispatch(layerNormBackwardInput, { x, weight, dy, statistics, dx }, { ...overrides, lanes: lanesOf(r), accumulate }, spread(tokens), 16 * tokens * width);
+  r.dispatch(
+    layerNormBackwardInput,
+    { x, weight, dy, statistics, dx },
+    { ...overrides, lanes: lanesOf(r), accumulate },
+    spread(tokens),
+    16 * tokens * width,
+  );
   const [weightShare, biasShare] = [r.tape!.parameter(weight), r.tape!.parameter(bias)];
   if (weightShare && biasShare) {
-    const [weightPartials, biasPartials] = [0, 1].map(() => r.tensor('f32', [Math.ceil(tokens / chunk), width])) as [Tensor<'f32'>, Tensor<'f32'>];
-    r.dispatch(layerNormBackwardParameters, { x, dy, tokenStatistics: statistics, weightPartials, biasPartials }, overrides,
-      vectorWorkgroups(weightPartials), 5 * tokens * width);
+    const [weightPartials, biasPartials] = [0, 1].map(() => r.tensor('f32', [Math.ceil(tokens / chunk), width])) as [
+      Tensor<'f32'>,
+      Tensor<'f32'>,
+    ];
+    r.dispatch(
+      layerNormBackwardParameters,
+      { x, dy, tokenStatistics: statistics, weightPartials, biasPartials },
+      overrides,
+      vectorWorkgroups(weightPartials),
+      5 * tokens * width,
+    );
     sumChunks(r, weightPartials, weightShare);
     sumChunks(r, biasPartials, biasShare);
   }
@@ -65,7 +84,13 @@ export function layerNormStatistics(r: Recorder, x: Stored, weights: NormWeights
   const width = x.shape.at(-1)!;
   const tokens = sizeOf(x.shape) / width;
   const tokenStatistics = r.tensor('f32', [tokens, 2]);
-  r.dispatch(statisticsKernel, { x, tokenStatistics }, { tokens, width, channels: weights.channels, epsilon, lanes: lanesOf(r) }, spread(tokens), 4 * tokens * width);
+  r.dispatch(
+    statisticsKernel,
+    { x, tokenStatistics },
+    { tokens, width, channels: weights.channels, epsilon, lanes: lanesOf(r) },
+    spread(tokens),
+    4 * tokens * width,
+  );
   return tokenStatistics;
 }
 
@@ -74,15 +99,31 @@ export function layerNormStatistics(r: Recorder, x: Stored, weights: NormWeights
  * @param x (…, width)
  * @throws VolsamError where the widths differ
  */
-export function layerNorm(r: Recorder, x: Stored, weights: NormWeights, { epsilon, residual, into }: LayerNormOptions): Stored {
+export function layerNorm(
+  r: Recorder,
+  x: Stored,
+  weights: NormWeights,
+  { epsilon, residual, into }: LayerNormOptions,
+): Stored {
   checkWidths(x, weights);
   const { weight, bias, channels } = weights;
   const width = x.shape.at(-1)!;
   const tokens = sizeOf(x.shape) / width;
   const y = into ?? r.tensor('stored', x.shape);
-  r.dispatch(kernel, { x, weight, bias, residual: residual ?? weight, y }, {
-    tokens, width, channels, epsilon, lanes: lanesOf(r), addResidual: Boolean(residual),
-  }, spread(tokens), 8 * tokens * width);
+  r.dispatch(
+    kernel,
+    { x, weight, bias, residual: residual ?? weight, y },
+    {
+      tokens,
+      width,
+      channels,
+      epsilon,
+      lanes: lanesOf(r),
+      addResidual: Boolean(residual),
+    },
+    spread(tokens),
+    8 * tokens * width,
+  );
   r.tape?.record(y, [x, weight, bias, residual], (dy) => {
     backward(r, x, weights, epsilon, dy);
     if (residual) {

@@ -49,11 +49,18 @@ function checkShapes(x: Stored, weight: Stored, others: Record<string, Stored | 
 }
 
 /** With the gradient of y: the weight's and the bias's where they are trainable, then the input's. */
-function recordBackward(r: Recorder, x: Stored, { weight, bias }: LinearWeights, { activation, residual }: LinearOptions, y: Stored): void {
+function recordBackward(
+  r: Recorder,
+  x: Stored,
+  { weight, bias }: LinearWeights,
+  { activation, residual }: LinearOptions,
+  y: Stored,
+): void {
   const { tape } = r;
   tape?.record(y, [x, weight, bias, residual], (dy) => {
     let sums = dy;
-    if (activation) { // ReLU without a residual: y has the sign of what it was made from
+    if (activation) {
+      // ReLU without a residual: y has the sign of what it was made from
       sums = r.tensor('stored', y.shape);
       activationBackward(r, activation, y, dy, { into: sums, accumulate: false });
     }
@@ -94,17 +101,38 @@ export function linear(r: Recorder, x: Stored, weights: LinearWeights, options: 
   const y = into ?? r.tensor('stored', [...outer, outWidth]);
   checkShapes(x, weight, { y, residual });
   // WebGPU needs every binding; unused ones get the weight.
-  const statistics = norm ? layerNormStatistics(r, x, norm.weights, norm.epsilon) : { ...weight, element: 'f32' as const };
+  const statistics = norm
+    ? layerNormStatistics(r, x, norm.weights, norm.epsilon)
+    : { ...weight, element: 'f32' as const };
   const bindings = {
-    x, weight, bias: bias ?? weight, residual: residual ?? weight, y, statistics, normWeight: norm?.weights.weight ?? weight, normBias: norm?.weights.bias ?? weight,
+    x,
+    weight,
+    bias: bias ?? weight,
+    residual: residual ?? weight,
+    y,
+    statistics,
+    normWeight: norm?.weights.weight ?? weight,
+    normBias: norm?.weights.bias ?? weight,
   };
   const overrides = {
-    tokens, inWidth, outWidth, normalise: Boolean(norm), activation: activation ? activationCodes[activation] : 0, hasBias: Boolean(bias),
-    hasResidual: Boolean(residual), accumulate,
+    tokens,
+    inWidth,
+    outWidth,
+    normalise: Boolean(norm),
+    activation: activation ? activationCodes[activation] : 0,
+    hasBias: Boolean(bias),
+    hasResidual: Boolean(residual),
+    accumulate,
   };
   const operations = 2 * tokens * inWidth * outWidth;
-  r.dispatchForm(linearForms, `${inWidth} x ${outWidth}`, bindings, overrides,
-    (tile) => tileWorkgroups(Math.ceil(outWidth / tile.columns!), Math.ceil(tokens / tile.tokens!)), operations);
+  r.dispatchForm(
+    linearForms,
+    `${inWidth} x ${outWidth}`,
+    bindings,
+    overrides,
+    (tile) => tileWorkgroups(Math.ceil(outWidth / tile.columns!), Math.ceil(tokens / tile.tokens!)),
+    operations,
+  );
   recordBackward(r, x, weights, options, y);
   return y;
 }

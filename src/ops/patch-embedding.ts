@@ -88,7 +88,8 @@ export function pooledPosition(embedding: Float32Array, channels: number, grid: 
     for (let w = 0; w < grid; w++) {
       for (let c = 0; c < channels; c++) {
         const at = 2 * h * row + 2 * w * channels + c;
-        position[(h * grid + w) * channels + c] = (embedding[at]! + embedding[at + channels]! + embedding[at + row]! + embedding[at + row + channels]!) / 4;
+        position[(h * grid + w) * channels + c] =
+          (embedding[at]! + embedding[at + channels]! + embedding[at + row]! + embedding[at + row + channels]!) / 4;
       }
     }
   }
@@ -98,14 +99,25 @@ export function pooledPosition(embedding: Float32Array, channels: number, grid: 
 const chunk = 32;
 
 /** The gradients of what is trained of the embedding: the slice weight and bias, and the depth embedding. */
-function backward(r: Recorder, volume: Stored, { patch, slice, sliceBias, depth }: PatchEmbeddingWeights, { first, count }: Slice, dy: Stored): void {
+function backward(
+  r: Recorder,
+  volume: Stored,
+  { patch, slice, sliceBias, depth }: PatchEmbeddingWeights,
+  { first, count }: Slice,
+  dy: Stored,
+): void {
   const [grid, width] = depth.shape as [number, number];
   const sliceShare = r.tape!.gradient(slice);
   if (sliceShare) {
     const rowCount = count * grid;
     const partials = r.tensor('f32', [Math.ceil(rowCount / chunk), ...slice.shape]);
-    r.dispatch(backwardKernel, { volume, patchWeight: patch, dy, partials }, { crop: volume.shape[0]!, grid, width, rowCount, firstRow: first * grid, chunk },
-      vectorWorkgroups(partials), 2 * rowCount * grid * width * slice.shape[0]! ** 3);
+    r.dispatch(
+      backwardKernel,
+      { volume, patchWeight: patch, dy, partials },
+      { crop: volume.shape[0]!, grid, width, rowCount, firstRow: first * grid, chunk },
+      vectorWorkgroups(partials),
+      2 * rowCount * grid * width * slice.shape[0]! ** 3,
+    );
     sumActivationChunks(r, partials, sliceShare);
   }
   [sliceBias, depth].forEach((added) => {
@@ -122,22 +134,40 @@ function backward(r: Recorder, volume: Stored, { patch, slice, sliceBias, depth 
  * @returns (grid, grid, grid, width), axes (H, W, D)
  * @throws VolsamError where the grid does not divide the crop
  */
-export function patchEmbedding(r: Recorder, volume: Stored, weights: PatchEmbeddingWeights, slices: readonly Slice[]): Stored {
+export function patchEmbedding(
+  r: Recorder,
+  volume: Stored,
+  weights: PatchEmbeddingWeights,
+  slices: readonly Slice[],
+): Stored {
   const [grid, width] = weights.depth.shape as [number, number];
   const crop = volume.shape[0]!;
   const taps = crop / grid + 2;
   if (weights.slice.shape[0] !== taps) {
-    throw new VolsamError(`patchEmbedding: crop ${crop} over grid ${grid} needs ${taps} taps; the weights have ${weights.slice.shape[0]}`);
+    throw new VolsamError(
+      `patchEmbedding: crop ${crop} over grid ${grid} needs ${taps} taps; the weights have ${weights.slice.shape[0]}`,
+    );
   }
   const y = r.tensor('stored', [grid, grid, grid, width]);
   const runs = Math.ceil(grid / 4);
   const { patch, slice, sliceBias, position, depth } = weights;
   for (const { first, count } of slices) {
     const part = rows(y, first, count);
-    r.dispatch(kernel, {
-      volume, patchWeight: patch, sliceWeight: slice, sliceBias, position, depthEmbedding: depth, y: part,
-    }, { crop, grid, width, firstRow: first }, [Math.ceil((grid * runs * (width / 4)) / 64), count, 1],
-    2 * count * grid * runs * width * (4 * (taps - 2) + 2) * taps * taps);
+    r.dispatch(
+      kernel,
+      {
+        volume,
+        patchWeight: patch,
+        sliceWeight: slice,
+        sliceBias,
+        position,
+        depthEmbedding: depth,
+        y: part,
+      },
+      { crop, grid, width, firstRow: first },
+      [Math.ceil((grid * runs * (width / 4)) / 64), count, 1],
+      2 * count * grid * runs * width * (4 * (taps - 2) + 2) * taps * taps,
+    );
     r.tape?.record(part, [slice, sliceBias, depth], (dy) => backward(r, volume, weights, { first, count }, dy));
   }
   return y;

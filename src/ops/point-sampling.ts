@@ -9,16 +9,32 @@ import type { Tensor } from '../runtime/tensor.ts';
  * @param crop voxels along a side of the crop
  * @returns (points, width)
  */
-export function pointSampling(r: Recorder, feature: Tensor<'stored'>, points: Tensor<'f32'>, crop: number): Tensor<'stored'> {
+export function pointSampling(
+  r: Recorder,
+  feature: Tensor<'stored'>,
+  points: Tensor<'f32'>,
+  crop: number,
+): Tensor<'stored'> {
   const [grid, , , width] = feature.shape as [number, number, number, number];
   const pointCount = points.shape[0]!;
   const y = r.tensor('stored', [pointCount, width]);
-  r.dispatch(kernel, { feature, points, y }, { pointCount, grid, crop, width }, [Math.ceil((pointCount * width) / 4 / 64), 1, 1], 16 * pointCount * width);
+  r.dispatch(
+    kernel,
+    { feature, points, y },
+    { pointCount, grid, crop, width },
+    [Math.ceil((pointCount * width) / 4 / 64), 1, 1],
+    16 * pointCount * width,
+  );
   r.tape?.record(y, [feature], (dy) => {
     const share = r.tape!.gradient(feature);
     if (share) {
-      r.dispatch(backwardKernel, { dy, points, dfeature: share.into }, { pointCount, grid, crop, width, accumulate: share.accumulate },
-        vectorWorkgroups(feature), 12 * grid ** 3 * pointCount);
+      r.dispatch(
+        backwardKernel,
+        { dy, points, dfeature: share.into },
+        { pointCount, grid, crop, width, accumulate: share.accumulate },
+        vectorWorkgroups(feature),
+        12 * grid ** 3 * pointCount,
+      );
     }
   });
   return y;

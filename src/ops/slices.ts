@@ -10,5 +10,8 @@ export function slicesOf(total: number, rowBytes: number, limitBytes: number, st
   const steps = total / step;
   const most = Math.max(1, Math.floor(limitBytes / (rowBytes * step)));
   const each = Math.ceil(steps / Math.ceil(steps / most)) * step;
-  return Array.from({ length: Math.ceil(total / each) }, (_, i) => ({ first: i * each, count: Math.min(each, total - i * each) }));
+  return Array.from({ length: Math.ceil(total / each) }, (_, i) => ({
+    first: i * each,
+    count: Math.min(each, total - i * each),
+  }));
 }

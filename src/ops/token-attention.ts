@@ -1,5 +1,9 @@
 /** Multi-head attention between sets of tokens: the prompt encoder's self and image-to-token attention. */
-import { tokenAttention as kernel, tokenAttentionBackwardKey, tokenAttentionBackwardQuery } from '../kernels/generated.ts';
+import {
+  tokenAttention as kernel,
+  tokenAttentionBackwardKey,
+  tokenAttentionBackwardQuery,
+} from '../kernels/generated.ts';
 import { spread, type Recorder } from '../runtime/recorder.ts';
 import { sizeOf, type Tensor } from '../runtime/tensor.ts';
 import { VolsamError } from '../runtime/errors.ts';
@@ -10,17 +14,38 @@ type Stored = Tensor<'stored'>;
 
 const chunk = 64;
 
-function backward(r: Recorder, q: Stored, k: Stored, v: Stored, { count, groups: heads, groupWidth: headWidth, width }: Channels, dy: Stored): void {
+function backward(
+  r: Recorder,
+  q: Stored,
+  k: Stored,
+  v: Stored,
+  { count, groups: heads, groupWidth: headWidth, width }: Channels,
+  dy: Stored,
+): void {
   const [queries, keys] = [sizeOf(q.shape) / width, sizeOf(k.shape) / width];
   const chunks = Math.ceil(queries / chunk);
   const { into: dq, accumulate } = r.tape!.gradient(q) ?? { into: r.tensor('stored', q.shape), accumulate: false };
   const statistics = r.tensor('f32', [queries, heads, 2]);
-  const [keyPartials, valuePartials] = [0, 1].map(() => r.tensor('f32', [chunks, keys, width])) as [Tensor<'f32'>, Tensor<'f32'>];
+  const [keyPartials, valuePartials] = [0, 1].map(() => r.tensor('f32', [chunks, keys, width])) as [
+    Tensor<'f32'>,
+    Tensor<'f32'>,
+  ];
   const overrides = { queries, heads, headWidth, width, scale: (count / heads) ** -0.5, chunk };
   const operations = 7 * queries * keys * heads * headWidth;
-  r.dispatch(tokenAttentionBackwardQuery, { q, k, v, dy, statistics, dq }, { ...overrides, accumulate }, spread(Math.ceil((queries * (heads + 1)) / 64)), operations);
-  r.dispatch(tokenAttentionBackwardKey, { q, k, v, dy, queryStatistics: statistics, keyPartials, valuePartials }, overrides,
-    spread(Math.ceil((chunks * keys * (heads + 1)) / 64)), operations);
+  r.dispatch(
+    tokenAttentionBackwardQuery,
+    { q, k, v, dy, statistics, dq },
+    { ...overrides, accumulate },
+    spread(Math.ceil((queries * (heads + 1)) / 64)),
+    operations,
+  );
+  r.dispatch(
+    tokenAttentionBackwardKey,
+    { q, k, v, dy, queryStatistics: statistics, keyPartials, valuePartials },
+    overrides,
+    spread(Math.ceil((chunks * keys * (heads + 1)) / 64)),
+    operations,
+  );
   const [keyShare, valueShare] = [r.tape!.gradient(k), r.tape!.gradient(v)];
   if (keyShare) {
     sumActivationChunks(r, keyPartials, keyShare);
@@ -42,12 +67,19 @@ function backward(r: Recorder, q: Stored, k: Stored, v: Stored, { count, groups:
 export function tokenAttention(r: Recorder, q: Stored, k: Stored, v: Stored, channels: Channels): Stored {
   const { count, groups: heads, groupWidth: headWidth, width } = channels;
   if ([q, k, v].some(({ shape }) => shape.at(-1) !== width) || headWidth > 128) {
-    throw new VolsamError(`tokenAttention: q ${q.shape}, k ${k.shape}, v ${v.shape}; it takes width ${width} in heads of at most 128`);
+    throw new VolsamError(
+      `tokenAttention: q ${q.shape}, k ${k.shape}, v ${v.shape}; it takes width ${width} in heads of at most 128`,
+    );
   }
   const [queries, keys] = [sizeOf(q.shape) / width, sizeOf(k.shape) / width];
   const y = r.tensor('stored', q.shape);
-  r.dispatch(kernel, { q, k, v, y }, { queries, heads, headWidth, width, scale: (count / heads) ** -0.5 },
-    spread(Math.ceil((queries * (heads + 1)) / 64)), 4 * queries * keys * heads * headWidth);
+  r.dispatch(
+    kernel,
+    { q, k, v, y },
+    { queries, heads, headWidth, width, scale: (count / heads) ** -0.5 },
+    spread(Math.ceil((queries * (heads + 1)) / 64)),
+    4 * queries * keys * heads * headWidth,
+  );
   r.tape?.record(y, [q, k, v], (dy) => backward(r, q, k, v, channels, dy));
   return y;
 }

@@ -11,7 +11,13 @@ const chunkTokens = 2048;
 /** What the chunks' sums may take of memory. */
 const partialBytes = 32 * 2 ** 20;
 
-function record(r: Recorder, x: Stored, dy: Stored, grid: { height: number; gridWidth: number; depth: number; taps: number }, share: Share<'f32'>): void {
+function record(
+  r: Recorder,
+  x: Stored,
+  dy: Stored,
+  grid: { height: number; gridWidth: number; depth: number; taps: number },
+  share: Share<'f32'>,
+): void {
   const [inWidth, outWidth] = [x.shape.at(-1)!, dy.shape.at(-1)!];
   const { height, gridWidth, depth, taps } = grid;
   const tokens = height * gridWidth * depth;
@@ -22,8 +28,14 @@ function record(r: Recorder, x: Stored, dy: Stored, grid: { height: number; grid
   const partials = r.tensor('f32', [chunks, taps, inWidth, outWidth]);
   const overrides = { ...grid, inWidth, outWidth, chunk };
   const operations = 2 * tokens * weightSize;
-  r.dispatchForm(weightGradientForms, `${taps} x ${inWidth} x ${outWidth}`, { x, dy, partials }, overrides,
-    (tile) => [Math.ceil(outWidth / tile.columns!), taps * Math.ceil(inWidth / tile.rows!), chunks], operations);
+  r.dispatchForm(
+    weightGradientForms,
+    `${taps} x ${inWidth} x ${outWidth}`,
+    { x, dy, partials },
+    overrides,
+    (tile) => [Math.ceil(outWidth / tile.columns!), taps * Math.ceil(inWidth / tile.rows!), chunks],
+    operations,
+  );
   sumChunks(r, partials, share);
 }
 

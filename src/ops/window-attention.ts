@@ -1,6 +1,11 @@
 /** Shifted cubic-window self attention with decomposed relative position biases (SAM's, with a third axis). */
 import type { Workgroups } from '../runtime/command.ts';
-import { windowAttentionBackwardKeyForms, windowAttentionBackwardQueryForms, windowAttentionBackwardTable, windowAttentionForms } from '../kernels/generated.ts';
+import {
+  windowAttentionBackwardKeyForms,
+  windowAttentionBackwardQueryForms,
+  windowAttentionBackwardTable,
+  windowAttentionForms,
+} from '../kernels/generated.ts';
 import type { Tile } from '../kernels/kernel.ts';
 import { vectorWorkgroups, type Recorder } from '../runtime/recorder.ts';
 import { sizeOf, type Tensor } from '../runtime/tensor.ts';
@@ -29,11 +34,20 @@ export interface WindowBand {
 }
 
 /** The grid's rows in bands of at most `limitBytes`: what makes the roll along H a matter of which rows are bound. */
-export function windowBands(grid: number, window: number, shift: number, rowBytes: number, limitBytes: number): WindowBand[] {
+export function windowBands(
+  grid: number,
+  window: number,
+  shift: number,
+  rowBytes: number,
+  limitBytes: number,
+): WindowBand[] {
   return slicesOf(grid, rowBytes, limitBytes, window).map(({ first, count }) => {
     const from = first + shift;
     const beforeWrap = Math.max(0, Math.min(count, grid - from));
-    const pieces = [{ from, at: 0, count: beforeWrap }, { from: Math.max(0, from - grid), at: beforeWrap, count: count - beforeWrap }];
+    const pieces = [
+      { from, at: 0, count: beforeWrap },
+      { from: Math.max(0, from - grid), at: beforeWrap, count: count - beforeWrap },
+    ];
     return { firstRow: first, rowCount: count, pieces: pieces.filter((piece) => piece.count > 0) };
   });
 }
@@ -84,14 +98,29 @@ const maxWindow = 64;
 
 const tableChunk = 256;
 
-type Overrides = Readonly<Record<'grid' | 'window' | 'shift' | 'firstRow' | 'heads' | 'headWidth' | 'qkvWidth' | 'outWidth' | 'scale', number>>;
+type Overrides = Readonly<
+  Record<'grid' | 'window' | 'shift' | 'firstRow' | 'heads' | 'headWidth' | 'qkvWidth' | 'outWidth' | 'scale', number>
+>;
 
 /** Forms whose registers and workgroup memory hold such a head and window: `tileHead` and `tileWindow` are the most they take. */
-function fitting<K extends { readonly tile: Tile }>(variants: readonly K[], { headWidth, window }: Pick<Overrides, 'headWidth' | 'window'>): K[] {
-  return variants.filter(({ tile }) => headWidth <= (tile.head ?? maxHeadWidth) && window <= (tile.window ?? maxWindow));
+function fitting<K extends { readonly tile: Tile }>(
+  variants: readonly K[],
+  { headWidth, window }: Pick<Overrides, 'headWidth' | 'window'>,
+): K[] {
+  return variants.filter(
+    ({ tile }) => headWidth <= (tile.head ?? maxHeadWidth) && window <= (tile.window ?? maxWindow),
+  );
 }
 
-function backward(r: Recorder, qkv: Stored, { plane, depth }: PositionTables, overrides: Overrides, y: Stored, logSums: Tensor<'f32'>, dy: Stored): void {
+function backward(
+  r: Recorder,
+  qkv: Stored,
+  { plane, depth }: PositionTables,
+  overrides: Overrides,
+  y: Stored,
+  logSums: Tensor<'f32'>,
+  dy: Stored,
+): void {
   const { window, heads, headWidth, qkvWidth } = overrides;
   const queries = window ** 3;
   const tokens = sizeOf(qkv.shape) / qkvWidth;
@@ -101,15 +130,38 @@ function backward(r: Recorder, qkv: Stored, { plane, depth }: PositionTables, ov
   const share = 2 * tokens * heads * queries * headWidth;
   const queryBindings = { qkv, tables: plane, depthTable: depth, y, dy, logSums, terms, dqkv };
   const keyBindings = { qkv, dy, logSums, queryTerms: terms, dqkv };
-  const workgroups = ({ queries: tileQueries }: Tile): Workgroups => [Math.ceil(queries / tileQueries!), heads, windows];
+  const workgroups = ({ queries: tileQueries }: Tile): Workgroups => [
+    Math.ceil(queries / tileQueries!),
+    heads,
+    windows,
+  ];
   const shape = `${window}^3 x ${headWidth}`;
-  r.dispatchForm(fitting(windowAttentionBackwardQueryForms, overrides), shape, queryBindings, overrides, workgroups, 3 * share);
-  r.dispatchForm(fitting(windowAttentionBackwardKeyForms, overrides), shape, keyBindings, overrides, workgroups, 4 * share);
+  r.dispatchForm(
+    fitting(windowAttentionBackwardQueryForms, overrides),
+    shape,
+    queryBindings,
+    overrides,
+    workgroups,
+    3 * share,
+  );
+  r.dispatchForm(
+    fitting(windowAttentionBackwardKeyForms, overrides),
+    shape,
+    keyBindings,
+    overrides,
+    workgroups,
+    4 * share,
+  );
   const tableShare = r.tape!.gradient(depth);
   if (tableShare) {
     const partials = r.tensor('f32', [Math.ceil(tokens / tableChunk), ...depth.shape]);
-    r.dispatch(windowAttentionBackwardTable, { qkv, queryTerms: terms, partials }, { ...overrides, chunk: tableChunk },
-      vectorWorkgroups(partials), 2 * tokens * heads * window * headWidth);
+    r.dispatch(
+      windowAttentionBackwardTable,
+      { qkv, queryTerms: terms, partials },
+      { ...overrides, chunk: tableChunk },
+      vectorWorkgroups(partials),
+      2 * tokens * heads * window * headWidth,
+    );
     sumActivationChunks(r, partials, tableShare);
   }
 }
@@ -121,10 +173,24 @@ function backward(r: Recorder, qkv: Stored, { plane, depth }: PositionTables, ov
  * @returns (band rows, grid, grid, outWidth)
  * @throws VolsamError where the head or the window is larger than the kernel's registers
  */
-export function windowAttention(r: Recorder, qkv: Stored, tables: PositionTables, shape: WindowAttentionShape, firstRow: number, outWidth: number): Stored {
-  const { grid, window, shift, channels: { count, groups: heads, groupWidth: headWidth } } = shape;
+export function windowAttention(
+  r: Recorder,
+  qkv: Stored,
+  tables: PositionTables,
+  shape: WindowAttentionShape,
+  firstRow: number,
+  outWidth: number,
+): Stored {
+  const {
+    grid,
+    window,
+    shift,
+    channels: { count, groups: heads, groupWidth: headWidth },
+  } = shape;
   if (headWidth > maxHeadWidth || window > maxWindow) {
-    throw new VolsamError(`windowAttention: head width ${headWidth} and window ${window}; at most ${maxHeadWidth} and ${maxWindow}`);
+    throw new VolsamError(
+      `windowAttention: head width ${headWidth} and window ${window}; at most ${maxHeadWidth} and ${maxWindow}`,
+    );
   }
   const [rowCount, , , qkvWidth] = qkv.shape as [number, number, number, number];
   const y = r.tensor('stored', [rowCount, grid, grid, outWidth]);
@@ -132,11 +198,27 @@ export function windowAttention(r: Recorder, qkv: Stored, tables: PositionTables
   const queries = window ** 3;
   const windows = (rowCount / window) * (grid / window) ** 2;
   // Without a shift all bands look alike, and share a pipeline.
-  const overrides = { grid, window, shift, firstRow: shift ? firstRow : 0, heads, headWidth, qkvWidth, outWidth, scale: (count / heads) ** -0.5 };
+  const overrides = {
+    grid,
+    window,
+    shift,
+    firstRow: shift ? firstRow : 0,
+    heads,
+    headWidth,
+    qkvWidth,
+    outWidth,
+    scale: (count / heads) ** -0.5,
+  };
   const bindings = { qkv, tables: tables.plane, depthTable: tables.depth, y, logSums };
   const operations = windows * heads * queries * headWidth * (4 * queries + 6 * window);
-  r.dispatchForm(fitting(windowAttentionForms, overrides), `${window}^3 x ${headWidth}`, bindings, overrides,
-    (tile) => [Math.ceil(queries / tile.queries!), heads, windows], operations);
+  r.dispatchForm(
+    fitting(windowAttentionForms, overrides),
+    `${window}^3 x ${headWidth}`,
+    bindings,
+    overrides,
+    (tile) => [Math.ceil(queries / tile.queries!), heads, windows],
+    operations,
+  );
   r.tape?.record(y, [qkv, tables.depth], (dy) => backward(r, qkv, tables, overrides, y, logSums, dy));
   return y;
 }

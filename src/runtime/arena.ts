@@ -49,7 +49,10 @@ function bestPlace(blocks: Block[], lifetime: Lifetime, blockBytes: number) {
     const offset = lowestOffset(block, lifetime);
     const end = offset + lifetime.storage.bytes;
     const growth = Math.max(0, end - block.bytes);
-    if (end <= Math.max(blockBytes, block.bytes) && (growth < best.growth || (growth === best.growth && best.block === blocks.length))) {
+    if (
+      end <= Math.max(blockBytes, block.bytes) &&
+      (growth < best.growth || (growth === best.growth && best.block === blocks.length))
+    ) {
       best = { block: index, offset, growth };
     }
   });

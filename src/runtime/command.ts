@@ -56,16 +56,24 @@ export type Command = Dispatch | Copy | Clear | Tap;
 export function touches(command: Command): { reads: Tensor[]; writes: Tensor[] } {
   switch (command.kind) {
     case 'dispatch': {
-      const bound = (written: boolean) => command.kernel.bindings.filter((b) => b.written === written).map(({ name }) => command.bindings[name]!);
+      const bound = (written: boolean) =>
+        command.kernel.bindings.filter((b) => b.written === written).map(({ name }) => command.bindings[name]!);
       return { reads: bound(false), writes: bound(true) };
     }
-    case 'copy': return { reads: [command.from], writes: [command.to] };
-    case 'clear': return { reads: [], writes: [command.tensor] };
-    case 'tap': return { reads: [command.tensor], writes: [] };
+    case 'copy':
+      return { reads: [command.from], writes: [command.to] };
+    case 'clear':
+      return { reads: [], writes: [command.tensor] };
+    case 'tap':
+      return { reads: [command.tensor], writes: [] };
   }
 }
 
 /** A dispatch with one of its forms taken. */
-export function inForm(dispatch: Dispatch, { overrides, workgroups }: Forms, { kernel, settings, tile }: Form): Dispatch {
+export function inForm(
+  dispatch: Dispatch,
+  { overrides, workgroups }: Forms,
+  { kernel, settings, tile }: Form,
+): Dispatch {
   return { ...dispatch, kernel, overrides: { ...overrides, ...settings }, workgroups: workgroups(tile) };
 }

@@ -36,7 +36,9 @@ export function place(blocks: readonly GPUBuffer[], { storage, offsetBytes }: Te
 }
 
 function describeDispatch({ kernel, bindings, layer }: Dispatch): string {
-  return `${layer} ${kernel.name}(${Object.entries(bindings).map(([name, { shape }]) => `${name}: ${shape.join('x')}`).join(', ')})`;
+  return `${layer} ${kernel.name}(${Object.entries(bindings)
+    .map(([name, { shape }]) => `${name}: ${shape.join('x')}`)
+    .join(', ')})`;
 }
 
 function bindGroupOf(gpu: Gpu, blocks: readonly GPUBuffer[], dispatch: Dispatch): GPUBindGroup {
@@ -51,7 +53,13 @@ function bindGroupOf(gpu: Gpu, blocks: readonly GPUBuffer[], dispatch: Dispatch)
 }
 
 export function traitsOf({ adapter, features }: Gpu, precision: Precision): Traits {
-  return { precision, features, software: adapter.software, subgroupSize: adapter.subgroupSize, matrixSide: adapter.matrixSide };
+  return {
+    precision,
+    features,
+    software: adapter.software,
+    subgroupSize: adapter.subgroupSize,
+    matrixSide: adapter.matrixSide,
+  };
 }
 
 /** Where a kernel comes in several forms, takes the one that is chosen. */
@@ -59,32 +67,52 @@ function withForms(gpu: Gpu, { commands, precision }: Recording, choose: ChooseF
   const traits = traitsOf(gpu, precision);
   return commands.map((command) => {
     const forms = command.kind === 'dispatch' ? command.forms : undefined;
-    return forms ? inForm(command as Dispatch, forms, choose(forms.shape, formsOf(forms.kernels, traits), traits)) : command;
+    return forms
+      ? inForm(command as Dispatch, forms, choose(forms.shape, formsOf(forms.kernels, traits), traits))
+      : command;
   });
 }
 
 /** Takes a form of each kernel, compiles it and binds its tensors. @throws GpuError by the kernel's name and shapes */
-export async function compile(gpu: Gpu, recording: Recording, blocks: readonly GPUBuffer[], choose: ChooseForm): Promise<CompiledCommand[]> {
-  return Promise.all(withForms(gpu, recording, choose).map(async (command): Promise<CompiledCommand> => {
-    if (command.kind === 'dispatch') {
-      const what = describeDispatch(command);
-      const pipeline = await gpu.checked(what, () => gpu.pipelines.get(command.kernel, command.overrides, recording.precision));
-      const bindGroup = await gpu.checked(what, () => bindGroupOf(gpu, blocks, command));
-      return { ...command, pipeline, bindGroup };
-    }
-    if (command.kind === 'copy') {
-      const [source, target] = [place(blocks, command.from), place(blocks, command.to)];
-      return { ...command, source: source.buffer, sourceBytes: source.offset, target: target.buffer, targetBytes: target.offset };
-    }
-    if (command.kind === 'clear') {
-      const target = place(blocks, command.tensor);
-      return { ...command, target: target.buffer, targetBytes: target.offset };
-    }
-    return command;
-  }));
+export async function compile(
+  gpu: Gpu,
+  recording: Recording,
+  blocks: readonly GPUBuffer[],
+  choose: ChooseForm,
+): Promise<CompiledCommand[]> {
+  return Promise.all(
+    withForms(gpu, recording, choose).map(async (command): Promise<CompiledCommand> => {
+      if (command.kind === 'dispatch') {
+        const what = describeDispatch(command);
+        const pipeline = await gpu.checked(what, () =>
+          gpu.pipelines.get(command.kernel, command.overrides, recording.precision),
+        );
+        const bindGroup = await gpu.checked(what, () => bindGroupOf(gpu, blocks, command));
+        return { ...command, pipeline, bindGroup };
+      }
+      if (command.kind === 'copy') {
+        const [source, target] = [place(blocks, command.from), place(blocks, command.to)];
+        return {
+          ...command,
+          source: source.buffer,
+          sourceBytes: source.offset,
+          target: target.buffer,
+          targetBytes: target.offset,
+        };
+      }
+      if (command.kind === 'clear') {
+        const target = place(blocks, command.tensor);
+        return { ...command, target: target.buffer, targetBytes: target.offset };
+      }
+      return command;
+    }),
+  );
 }
 
-export function encodeDispatch(pass: GPUComputePassEncoder, { pipeline, bindGroup, workgroups }: CompiledDispatch): void {
+export function encodeDispatch(
+  pass: GPUComputePassEncoder,
+  { pipeline, bindGroup, workgroups }: CompiledDispatch,
+): void {
   pass.setPipeline(pipeline);
   pass.setBindGroup(0, bindGroup);
   pass.dispatchWorkgroups(workgroups[0], workgroups[1], workgroups[2]);
@@ -92,14 +120,25 @@ export function encodeDispatch(pass: GPUComputePassEncoder, { pipeline, bindGrou
 
 export function encodeTransfer(encoder: GPUCommandEncoder, command: CompiledCopy | CompiledClear): void {
   if (command.kind === 'copy') {
-    encoder.copyBufferToBuffer(command.source, command.sourceBytes, command.target, command.targetBytes, command.from.bytes);
+    encoder.copyBufferToBuffer(
+      command.source,
+      command.sourceBytes,
+      command.target,
+      command.targetBytes,
+      command.from.bytes,
+    );
   } else {
     encoder.clearBuffer(command.target, command.targetBytes, command.tensor.bytes);
   }
 }
 
 /** Encodes commands[first..end) in as few compute passes as copies and clears allow. */
-export function encode(encoder: GPUCommandEncoder, commands: readonly CompiledCommand[], first: number, end: number): void {
+export function encode(
+  encoder: GPUCommandEncoder,
+  commands: readonly CompiledCommand[],
+  first: number,
+  end: number,
+): void {
   let pass: GPUComputePassEncoder | undefined;
   for (let i = first; i < end; i++) {
     const command = commands[i]!;

@@ -7,7 +7,8 @@ export function withoutDeadCommands(commands: readonly Command[]): Command[] {
   const read = new Set<Tensor['storage']>();
   const kept = commands.toReversed().filter((command) => {
     const { reads, writes } = touches(command);
-    const isRead = command.kind === 'tap' || writes.some(({ storage }) => storage.kind === 'buffer' || read.has(storage));
+    const isRead =
+      command.kind === 'tap' || writes.some(({ storage }) => storage.kind === 'buffer' || read.has(storage));
     if (isRead) {
       reads.forEach(({ storage }) => read.add(storage));
     }

@@ -44,7 +44,9 @@ export function jobsIn(recordings: readonly Recording[]): [shape: string, job: J
       }
     }
   }
-  return [...jobs].filter(([, { operations }]) => operations >= leastShare * total).sort(([, a], [, b]) => b.operations - a.operations);
+  return [...jobs]
+    .filter(([, { operations }]) => operations >= leastShare * total)
+    .sort(([, a], [, b]) => b.operations - a.operations);
 }
 
 const countOf = ([x, y, z]: Workgroups): number => x * y * z;
@@ -59,11 +61,18 @@ function shortened([x, y, z]: Workgroups, share: number): Workgroups {
 
 /** The given operations' share of a dispatch by itself, over memory of its own. */
 function alone({ forms: _, ...dispatch }: Dispatch, operations: number): Dispatch {
-  const copies = new Map<Tensor, Tensor>(Object.values(dispatch.bindings).map((tensor) =>
-    [tensor, { ...tensor, offsetBytes: 0, storage: { kind: 'arena', bytes: tensor.bytes, block: -1, offsetBytes: 0 } }]));
+  const copies = new Map<Tensor, Tensor>(
+    Object.values(dispatch.bindings).map((tensor) => [
+      tensor,
+      { ...tensor, offsetBytes: 0, storage: { kind: 'arena', bytes: tensor.bytes, block: -1, offsetBytes: 0 } },
+    ]),
+  );
   return {
-    ...dispatch, workgroups: shortened(dispatch.workgroups, operations / dispatch.operations),
-    bindings: Object.fromEntries(Object.entries(dispatch.bindings).map(([name, tensor]) => [name, copies.get(tensor)!])),
+    ...dispatch,
+    workgroups: shortened(dispatch.workgroups, operations / dispatch.operations),
+    bindings: Object.fromEntries(
+      Object.entries(dispatch.bindings).map(([name, tensor]) => [name, copies.get(tensor)!]),
+    ),
   };
 }
 
@@ -115,7 +124,12 @@ export async function timeForms(gpu: Gpu, recordings: readonly Recording[], kern
   const all = jobsIn(recordings).filter(([, { dispatch }]) => dispatch.forms!.kernels[0]!.name === kernel);
   for (const [shape, job] of all) {
     for (const form of formsFor(gpu, job).all) {
-      timings.push({ shape, form: form.name, milliseconds: await timed(gpu, job, form, Infinity), operations: job.dispatch.operations });
+      timings.push({
+        shape,
+        form: form.name,
+        milliseconds: await timed(gpu, job, form, Infinity),
+        operations: job.dispatch.operations,
+      });
     }
   }
   return timings;

@@ -48,9 +48,15 @@ function accountOf() {
   let current = 0;
   let peak = 0;
   const account: MemoryAccount = {
-    get currentBytes() { return current; },
-    get peakBytes() { return peak; },
-    resetPeak() { peak = current; },
+    get currentBytes() {
+      return current;
+    },
+    get peakBytes() {
+      return peak;
+    },
+    resetPeak() {
+      peak = current;
+    },
   };
   const add = (bytes: number) => {
     current += bytes;
@@ -64,18 +70,28 @@ function lossGuard(device: GPUDevice): { loss: Gpu['loss']; untilLost: <T>(promi
   const pending = new Set<(error: Error) => void>();
   let loss: DeviceLostError | undefined;
   void device.lost.then((info) => {
-    loss = new DeviceLostError(`the GPU device was lost (${info.reason}): ${info.message}; open it again with openGpu()`);
+    loss = new DeviceLostError(
+      `the GPU device was lost (${info.reason}): ${info.message}; open it again with openGpu()`,
+    );
     pending.forEach((reject) => reject(loss!));
   });
-  const untilLost = <T>(promise: Promise<T>): Promise<T> => new Promise((resolve, reject) => {
-    if (loss) {
-      reject(loss);
-      return;
-    }
-    pending.add(reject);
-    promise.then(resolve, reject).finally(() => pending.delete(reject));
-  });
-  return { loss: { get isLost() { return loss !== undefined; } }, untilLost };
+  const untilLost = <T>(promise: Promise<T>): Promise<T> =>
+    new Promise((resolve, reject) => {
+      if (loss) {
+        reject(loss);
+        return;
+      }
+      pending.add(reject);
+      promise.then(resolve, reject).finally(() => pending.delete(reject));
+    });
+  return {
+    loss: {
+      get isLost() {
+        return loss !== undefined;
+      },
+    },
+    untilLost,
+  };
 }
 
 /** @param isOurs the device ends with the Gpu, and every error on it is volsam's */
@@ -126,7 +142,9 @@ export function gpuOn(device: GPUDevice, description: AdapterDescription, isOurs
     pipelines: createPipelines(device, description.matrixSide),
     createBuffer(label, bytes, usage) {
       if (bytes > device.limits.maxBufferSize) {
-        throw new GpuError(`buffer ${label} needs ${bytes} bytes; this device gives at most ${device.limits.maxBufferSize}`);
+        throw new GpuError(
+          `buffer ${label} needs ${bytes} bytes; this device gives at most ${device.limits.maxBufferSize}`,
+        );
       }
       const buffer = device.createBuffer({ label, size: bytes, usage });
       sizes.set(buffer, bytes);

@@ -9,7 +9,8 @@ const blockBytes = 256 * 2 ** 20;
 /** From the first to the last command that touches each arena tensor. */
 export function lifetimesOf(commands: readonly Command[]): Lifetime[] {
   const lifetimes = new Map<ArenaStorage, Lifetime>();
-  const inArena = (tensors: Tensor[]) => tensors.map(({ storage }) => storage).filter((storage) => storage.kind === 'arena');
+  const inArena = (tensors: Tensor[]) =>
+    tensors.map(({ storage }) => storage).filter((storage) => storage.kind === 'arena');
   commands.forEach((command, index) => {
     const { reads, writes } = touches(command);
     const [read, written] = [inArena(reads), inArena(writes)];

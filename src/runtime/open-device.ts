@@ -4,7 +4,12 @@ import { gpuOn, type AdapterDescription } from './gpu.ts';
 import type { TunableGpu, Tuning } from './tuner.ts';
 
 /** The last one is Dawn's experiment: typed as a name that WebGPU does not know yet. */
-const wantedFeatures = ['shader-f16', 'timestamp-query', 'subgroups', 'chromium-experimental-subgroup-matrix' as GPUFeatureName] as const;
+const wantedFeatures = [
+  'shader-f16',
+  'timestamp-query',
+  'subgroups',
+  'chromium-experimental-subgroup-matrix' as GPUFeatureName,
+] as const;
 const wantedLimits = ['maxStorageBufferBindingSize', 'maxBufferSize', 'maxComputeWorkgroupStorageSize'] as const;
 
 /** Of Dawn's experiment, not in WebGPU's types. */
@@ -19,14 +24,41 @@ interface SubgroupMatrixConfig {
 /** What the kernels are written for. */
 const matrixSides = [8, 16];
 
-function describe({ info, features }: { readonly info: GPUAdapterInfo; readonly features: ReadonlySet<string> }): AdapterDescription {
-  const software = info.architecture === 'software' || /swiftshader|llvmpipe/i.test(`${info.architecture} ${info.device} ${info.description}`);
-  const subgroupSize = features.has('subgroups') && info.subgroupMinSize === info.subgroupMaxSize ? info.subgroupMinSize : undefined;
-  const configs = [...(info as GPUAdapterInfo & { subgroupMatrixConfigs?: Iterable<SubgroupMatrixConfig> }).subgroupMatrixConfigs ?? []];
-  const square = configs.filter(({ componentType, resultComponentType, M, N, K }) => componentType === 'f16' && resultComponentType === 'f32' && M === N && N === K);
-  const matrixSide = square.map(({ M }) => M).filter((side) => matrixSides.includes(side)).sort((a, b) => b - a)[0];
+function describe({
+  info,
+  features,
+}: {
+  readonly info: GPUAdapterInfo;
+  readonly features: ReadonlySet<string>;
+}): AdapterDescription {
+  const software =
+    info.architecture === 'software' ||
+    /swiftshader|llvmpipe/i.test(`${info.architecture} ${info.device} ${info.description}`);
+  const subgroupSize =
+    features.has('subgroups') && info.subgroupMinSize === info.subgroupMaxSize ? info.subgroupMinSize : undefined;
+  const configs = [
+    ...((info as GPUAdapterInfo & { subgroupMatrixConfigs?: Iterable<SubgroupMatrixConfig> }).subgroupMatrixConfigs ??
+      []),
+  ];
+  const square = configs.filter(
+    ({ componentType, resultComponentType, M, N, K }) =>
+      componentType === 'f16' && resultComponentType === 'f32' && M === N && N === K,
+  );
+  const matrixSide = square
+    .map(({ M }) => M)
+    .filter((side) => matrixSides.includes(side))
+    .sort((a, b) => b - a)[0];
   const name = info.description || `${info.vendor} ${info.architecture}`;
-  return { name, vendor: info.vendor, architecture: info.architecture, device: info.device, description: info.description, software, subgroupSize, matrixSide };
+  return {
+    name,
+    vendor: info.vendor,
+    architecture: info.architecture,
+    device: info.device,
+    description: info.description,
+    software,
+    subgroupSize,
+    matrixSide,
+  };
 }
 
 /**
@@ -60,7 +92,9 @@ export interface UseDeviceOptions {
  */
 export function useDevice(device: GPUDevice, { info = device.adapterInfo, tuning }: UseDeviceOptions = {}): TunableGpu {
   if (!info) {
-    throw new AdapterError('the device does not know its adapter\'s info; pass it as an option: useDevice(device, { info: adapter.info })');
+    throw new AdapterError(
+      "the device does not know its adapter's info; pass it as an option: useDevice(device, { info: adapter.info })",
+    );
   }
   return { ...gpuOn(device, describe({ info, features: device.features }), false), tuning };
 }

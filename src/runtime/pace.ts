@@ -48,7 +48,12 @@ export function operationsOf(commands: readonly Command[], first: number, end: n
 }
 
 /** Where a submission that begins at `first` ends: after enough work, after a tap that is read, or with the commands. */
-export function submissionEnd(commands: readonly Command[], first: number, operations: number, taps: ReadonlyMap<string, unknown> | undefined): number {
+export function submissionEnd(
+  commands: readonly Command[],
+  first: number,
+  operations: number,
+  taps: ReadonlyMap<string, unknown> | undefined,
+): number {
   let sum = 0;
   for (let i = first; i < commands.length; i++) {
     const command = commands[i]!;

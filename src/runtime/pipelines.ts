@@ -17,7 +17,9 @@ export function createPipelines(device: GPUDevice, matrixSide: number | undefine
       layout = device.createBindGroupLayout({
         label: kernel.name,
         entries: kernel.bindings.map(({ index, written }) => ({
-          binding: index, visibility: GPUShaderStage.COMPUTE, buffer: { type: written ? 'storage' : 'read-only-storage' },
+          binding: index,
+          visibility: GPUShaderStage.COMPUTE,
+          buffer: { type: written ? 'storage' : 'read-only-storage' },
         })),
       });
       layouts.set(kernel.name, layout);
@@ -29,7 +31,10 @@ export function createPipelines(device: GPUDevice, matrixSide: number | undefine
     const key = `${kernel.name} ${precision}`;
     let module = modules.get(key);
     if (!module) {
-      module = device.createShaderModule({ label: `${kernel.name} ${precision}`, code: specialised(kernel.source, precision, matrixSide) });
+      module = device.createShaderModule({
+        label: `${kernel.name} ${precision}`,
+        code: specialised(kernel.source, precision, matrixSide),
+      });
       modules.set(key, module);
     }
     return module;

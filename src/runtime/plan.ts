@@ -43,24 +43,39 @@ export async function finishPlan(gpu: Gpu, recording: Recording, choose: ChooseF
 }
 
 /** Plans that never run at once, over one arena. The last one that is disposed of frees it. @throws as `finishPlan` */
-export async function finishPlans(gpu: Gpu, recordings: readonly Recording[], choose: ChooseForm = safeForm): Promise<Plan[]> {
+export async function finishPlans(
+  gpu: Gpu,
+  recordings: readonly Recording[],
+  choose: ChooseForm = safeForm,
+): Promise<Plan[]> {
   const sizes = arenaSizes(recordings);
   const blocks: GPUBuffer[] = [];
   const live = new Set(recordings);
   const freeBlocks = () => blocks.splice(0).forEach((buffer) => gpu.destroyBuffer(buffer));
   try {
-    await gpu.checked(`arena of ${sizes.join(' + ')} bytes`, () => sizes.forEach((bytes, i) =>
-      blocks.push(gpu.createBuffer(`arena ${i}`, bytes, GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST))));
+    await gpu.checked(`arena of ${sizes.join(' + ')} bytes`, () =>
+      sizes.forEach((bytes, i) =>
+        blocks.push(
+          gpu.createBuffer(
+            `arena ${i}`,
+            bytes,
+            GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
+          ),
+        ),
+      ),
+    );
     const arenaBytes = sizes.reduce((sum, bytes) => sum + bytes, 0);
     const plans: Plan[] = [];
     for (const recording of recordings) {
       const commands = await compile(gpu, recording, blocks, choose);
-      plans.push(planOf(gpu, commands, blocks, arenaBytes, () => {
-        live.delete(recording);
-        if (live.size === 0) {
-          freeBlocks();
-        }
-      }));
+      plans.push(
+        planOf(gpu, commands, blocks, arenaBytes, () => {
+          live.delete(recording);
+          if (live.size === 0) {
+            freeBlocks();
+          }
+        }),
+      );
     }
     return plans;
   } catch (error) {
@@ -69,7 +84,13 @@ export async function finishPlans(gpu: Gpu, recordings: readonly Recording[], ch
   }
 }
 
-function planOf(gpu: Gpu, commands: readonly CompiledCommand[], blocks: readonly GPUBuffer[], arenaBytes: number, dispose: () => void): Plan {
+function planOf(
+  gpu: Gpu,
+  commands: readonly CompiledCommand[],
+  blocks: readonly GPUBuffer[],
+  arenaBytes: number,
+  dispose: () => void,
+): Plan {
   const operations = operationsOf(commands, 0, commands.length);
   const pace = createPace(gpu.adapter.software);
   const tapNames = new Set(commands.flatMap((command) => (command.kind === 'tap' ? [command.name] : [])));
@@ -121,5 +142,13 @@ function planOf(gpu: Gpu, commands: readonly CompiledCommand[], blocks: readonly
     return { done };
   }
 
-  return { commands, operations, blocks, arenaBytes, start, replay: async (options) => (await start(options)).done, dispose };
+  return {
+    commands,
+    operations,
+    blocks,
+    arenaBytes,
+    start,
+    replay: async (options) => (await start(options)).done,
+    dispose,
+  };
 }

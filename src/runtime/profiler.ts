@@ -22,11 +22,21 @@ export interface Profile {
 const queriesPerSet = 4096;
 
 function timing(dispatch: CompiledDispatch, milliseconds: number): DispatchTiming {
-  return { kernel: dispatch.kernel.name, layer: dispatch.layer, milliseconds, operations: dispatch.operations, bytes: bytesOf(dispatch) };
+  return {
+    kernel: dispatch.kernel.name,
+    layer: dispatch.layer,
+    milliseconds,
+    operations: dispatch.operations,
+    bytes: bytesOf(dispatch),
+  };
 }
 
 /** One dispatch in a pass of its own. */
-function encodeAlone(encoder: GPUCommandEncoder, dispatch: CompiledDispatch, timestampWrites?: GPUComputePassTimestampWrites): void {
+function encodeAlone(
+  encoder: GPUCommandEncoder,
+  dispatch: CompiledDispatch,
+  timestampWrites?: GPUComputePassTimestampWrites,
+): void {
   const pass = encoder.beginComputePass(timestampWrites ? { timestampWrites } : {});
   encodeDispatch(pass, dispatch);
   pass.end();
@@ -36,8 +46,16 @@ function encodeAlone(encoder: GPUCommandEncoder, dispatch: CompiledDispatch, tim
 async function timeByTimestamps(gpu: Gpu, plan: Plan): Promise<DispatchTiming[]> {
   const { device } = gpu;
   const querySet = device.createQuerySet({ type: 'timestamp', count: queriesPerSet });
-  const resolved = gpu.createBuffer('timestamps', queriesPerSet * 8, GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC);
-  const staging = gpu.createBuffer('timestamps readback', queriesPerSet * 8, GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST);
+  const resolved = gpu.createBuffer(
+    'timestamps',
+    queriesPerSet * 8,
+    GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC,
+  );
+  const staging = gpu.createBuffer(
+    'timestamps readback',
+    queriesPerSet * 8,
+    GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+  );
   const timings: DispatchTiming[] = [];
   let encoder = device.createCommandEncoder();
   let batch: CompiledDispatch[] = [];
@@ -50,7 +68,9 @@ async function timeByTimestamps(gpu: Gpu, plan: Plan): Promise<DispatchTiming[]>
       return staging.mapAsync(GPUMapMode.READ);
     });
     const nanoseconds = new BigUint64Array(staging.getMappedRange());
-    batch.forEach((dispatch, i) => timings.push(timing(dispatch, Number(nanoseconds[2 * i + 1]! - nanoseconds[2 * i]!) / 1e6)));
+    batch.forEach((dispatch, i) =>
+      timings.push(timing(dispatch, Number(nanoseconds[2 * i + 1]! - nanoseconds[2 * i]!) / 1e6)),
+    );
     staging.unmap();
     encoder = device.createCommandEncoder();
     batch = [];

@@ -36,7 +36,11 @@ export interface Tape {
   /** Keeps a gradient of a tensor that no op made. */
   watch(tensor: Tensor): void;
   /** Leaves an op's backward, which is given the gradient of `output`, if it has an input with a gradient. */
-  record<E extends Element>(output: Tensor<E>, inputs: readonly (Tensor | undefined)[], backward: (gradient: Tensor<E>) => void): void;
+  record<E extends Element>(
+    output: Tensor<E>,
+    inputs: readonly (Tensor | undefined)[],
+    backward: (gradient: Tensor<E>) => void,
+  ): void;
   /** Where an activation's gradient goes; undefined where none is kept. */
   gradient<E extends Element>(tensor: Tensor<E>): Share<E> | undefined;
   /** Where a weight's gradient goes; undefined where it is frozen. */
@@ -55,7 +59,12 @@ export interface Recorder extends RecordingTarget {
   tensor<E extends Element>(element: E, shape: readonly number[]): Tensor<E>;
   /** @throws VolsamError where a binding is missing, misaligned or over the device's limit */
   dispatch<B extends Record<string, Element>, O extends object>(
-    kernel: Kernel<B, O>, bindings: { [Name in keyof B]: Tensor<B[Name]> }, overrides: O, workgroups: Workgroups, operations: number): void;
+    kernel: Kernel<B, O>,
+    bindings: { [Name in keyof B]: Tensor<B[Name]> },
+    overrides: O,
+    workgroups: Workgroups,
+    operations: number,
+  ): void;
   /**
    * A dispatch of whichever of a kernel's forms the device takes.
    * @param shape sizes that the best form depends on
@@ -63,7 +72,13 @@ export interface Recorder extends RecordingTarget {
    * @throws as `dispatch`
    */
   dispatchForm<B extends Record<string, Element>, O extends object>(
-    kernels: readonly Kernel<B, O>[], shape: string, bindings: { [Name in keyof B]: Tensor<B[Name]> }, overrides: O, workgroups: Forms['workgroups'], operations: number): void;
+    kernels: readonly Kernel<B, O>[],
+    shape: string,
+    bindings: { [Name in keyof B]: Tensor<B[Name]> },
+    overrides: O,
+    workgroups: Forms['workgroups'],
+    operations: number,
+  ): void;
   /** Copies all bytes of one tensor to another of the same size. */
   copy(from: Tensor, to: Tensor): void;
   /** Writes zeros over all bytes of a tensor. */
@@ -99,22 +114,35 @@ export function vectorWorkgroups({ shape }: Tensor): Workgroups {
   return spread(Math.ceil(sizeOf(shape) / 4 / 64));
 }
 
-function checkDispatch(target: RecordingTarget, kernel: Kernel, bindings: Record<string, Tensor>, workgroups: Workgroups) {
+function checkDispatch(
+  target: RecordingTarget,
+  kernel: Kernel,
+  bindings: Record<string, Tensor>,
+  workgroups: Workgroups,
+) {
   for (const { name, element } of kernel.bindings) {
     const tensor = bindings[name];
     const what = `kernel ${kernel.name}, binding ${name}`;
     if (!tensor || tensor.element !== element) {
-      throw new VolsamError(`${what}: ${tensor ? `holds ${tensor.element}` : 'is missing'}; the kernel takes ${element}`);
+      throw new VolsamError(
+        `${what}: ${tensor ? `holds ${tensor.element}` : 'is missing'}; the kernel takes ${element}`,
+      );
     }
     if (tensor.bytes > target.bindingBytes) {
-      throw new VolsamError(`${what}: shape ${tensor.shape} needs ${tensor.bytes} bytes; this device binds at most ${target.bindingBytes}`);
+      throw new VolsamError(
+        `${what}: shape ${tensor.shape} needs ${tensor.bytes} bytes; this device binds at most ${target.bindingBytes}`,
+      );
     }
     if (tensor.offsetBytes % bindingAlignmentBytes !== 0) {
-      throw new VolsamError(`${what}: shape ${tensor.shape} begins at byte ${tensor.offsetBytes}, not at a multiple of ${bindingAlignmentBytes}`);
+      throw new VolsamError(
+        `${what}: shape ${tensor.shape} begins at byte ${tensor.offsetBytes}, not at a multiple of ${bindingAlignmentBytes}`,
+      );
     }
   }
   if (workgroups.some((count) => count < 1 || count > maxWorkgroups)) {
-    throw new VolsamError(`kernel ${kernel.name}: ${workgroups.join(' x ')} workgroups; an axis takes 1 to ${maxWorkgroups}`);
+    throw new VolsamError(
+      `kernel ${kernel.name}: ${workgroups.join(' x ')} workgroups; an axis takes 1 to ${maxWorkgroups}`,
+    );
   }
 }
 
@@ -126,13 +154,26 @@ export function createRecorder(target: RecordingTarget): Recorder {
     commands,
     tensor(element, shape) {
       const bytes = tensorBytes(element, target.precision, shape);
-      return { element, precision: target.precision, shape, storage: { kind: 'arena', bytes, block: -1, offsetBytes: 0 }, offsetBytes: 0, bytes };
+      return {
+        element,
+        precision: target.precision,
+        shape,
+        storage: { kind: 'arena', bytes, block: -1, offsetBytes: 0 },
+        offsetBytes: 0,
+        bytes,
+      };
     },
     dispatch(kernel, bindings, overrides, workgroups, operations) {
       const plain = kernel as unknown as Kernel;
       checkDispatch(target, plain, bindings, workgroups);
       commands.push({
-        kind: 'dispatch', kernel: plain, bindings, overrides: { ...overrides } as Dispatch['overrides'], workgroups, layer: layers.join('.'), operations,
+        kind: 'dispatch',
+        kernel: plain,
+        bindings,
+        overrides: { ...overrides } as Dispatch['overrides'],
+        workgroups,
+        layer: layers.join('.'),
+        operations,
       });
     },
     dispatchForm(kernels, shape, bindings, overrides, workgroups, operations) {
@@ -140,13 +181,26 @@ export function createRecorder(target: RecordingTarget): Recorder {
       const given = { ...overrides } as Dispatch['overrides'];
       checkDispatch(target, plain!, bindings, workgroups(plain!.tile));
       commands.push({
-        kind: 'dispatch', kernel: plain!, bindings, overrides: given, workgroups: workgroups(plain!.tile), layer: layers.join('.'), operations,
-        forms: { kernels: kernels as unknown as readonly Kernel[], shape: `${plain!.name} ${shape} ${target.precision}`, overrides: given, workgroups },
+        kind: 'dispatch',
+        kernel: plain!,
+        bindings,
+        overrides: given,
+        workgroups: workgroups(plain!.tile),
+        layer: layers.join('.'),
+        operations,
+        forms: {
+          kernels: kernels as unknown as readonly Kernel[],
+          shape: `${plain!.name} ${shape} ${target.precision}`,
+          overrides: given,
+          workgroups,
+        },
       });
     },
     copy(from, to) {
       if (from.bytes !== to.bytes) {
-        throw new VolsamError(`a copy from shape ${from.shape} to shape ${to.shape} would move ${from.bytes} bytes into ${to.bytes}`);
+        throw new VolsamError(
+          `a copy from shape ${from.shape} to shape ${to.shape} would move ${from.bytes} bytes into ${to.bytes}`,
+        );
       }
       commands.push({ kind: 'copy', from, to, layer: layers.join('.') });
     },

@@ -49,13 +49,21 @@ function createTape(r: Recorder, parameters: ReadonlyMap<Storage, Tensor<'f32'>>
   let entries: Entry[] = [];
   let recording = true;
 
-  const view = <E extends Element>(tensor: Tensor<E>, { storage, offsetBytes }: Gradient): Tensor<E> =>
-    ({ ...tensor, storage, offsetBytes: offsetBytes + tensor.offsetBytes });
+  const view = <E extends Element>(tensor: Tensor<E>, { storage, offsetBytes }: Gradient): Tensor<E> => ({
+    ...tensor,
+    storage,
+    offsetBytes: offsetBytes + tensor.offsetBytes,
+  });
 
   /** Zeros where nothing has been written, so that the whole range may be read. */
   function fillGaps(tensor: Tensor, gradient: Gradient, gaps: Gradient['written']): void {
     for (const { from, to } of gaps) {
-      r.clear({ ...view(tensor, gradient), offsetBytes: gradient.offsetBytes + from, bytes: to - from, shape: [to - from] });
+      r.clear({
+        ...view(tensor, gradient),
+        offsetBytes: gradient.offsetBytes + from,
+        bytes: to - from,
+        shape: [to - from],
+      });
     }
     gradient.written.push({ from: tensor.offsetBytes, to: tensor.offsetBytes + tensor.bytes });
   }
@@ -70,7 +78,8 @@ function createTape(r: Recorder, parameters: ReadonlyMap<Storage, Tensor<'f32'>>
     return gradient;
   }
 
-  const isUntouched = (tensor: Tensor, gaps: Gradient['written']) => gaps.length === 1 && gaps[0]!.to - gaps[0]!.from === tensor.bytes;
+  const isUntouched = (tensor: Tensor, gaps: Gradient['written']) =>
+    gaps.length === 1 && gaps[0]!.to - gaps[0]!.from === tensor.bytes;
 
   function run(tail: readonly Entry[]): void {
     for (const { output, layer, backward } of tail.toReversed()) {
@@ -89,12 +98,16 @@ function createTape(r: Recorder, parameters: ReadonlyMap<Storage, Tensor<'f32'>>
 
   function seed(output: Tensor, gradient: Tensor): void {
     gradients.set(output.storage, {
-      storage: gradient.storage, offsetBytes: gradient.offsetBytes - output.offsetBytes, written: [{ from: output.offsetBytes, to: output.offsetBytes + output.bytes }],
+      storage: gradient.storage,
+      offsetBytes: gradient.offsetBytes - output.offsetBytes,
+      written: [{ from: output.offsetBytes, to: output.offsetBytes + output.bytes }],
     });
   }
 
   return {
-    get recording() { return recording; },
+    get recording() {
+      return recording;
+    },
     tracks: ({ storage }) => tracked.has(storage),
     watch: ({ storage }) => void tracked.add(storage),
     record(output, inputs, backward) {
@@ -133,8 +146,12 @@ function createTape(r: Recorder, parameters: ReadonlyMap<Storage, Tensor<'f32'>>
       }
       const { storage } = gradient;
       const offsetBytes = gradient.offsetBytes - input.offsetBytes;
-      const fits = input.storage.kind === 'arena' && storage.kind === 'arena' && offsetBytes >= 0 && offsetBytes % bindingAlignmentBytes === 0
-        && offsetBytes + input.storage.bytes <= storage.bytes;
+      const fits =
+        input.storage.kind === 'arena' &&
+        storage.kind === 'arena' &&
+        offsetBytes >= 0 &&
+        offsetBytes % bindingAlignmentBytes === 0 &&
+        offsetBytes + input.storage.bytes <= storage.bytes;
       if (fits && !gradients.has(input.storage)) {
         gradients.set(input.storage, { storage, offsetBytes, written: [] });
       }
@@ -175,7 +192,10 @@ function createTape(r: Recorder, parameters: ReadonlyMap<Storage, Tensor<'f32'>>
  * A recorder whose ops leave their backward on a tape.
  * @param parameters gradients of the trainable weights, by the weights' storage; every other weight is frozen
  */
-export function createTapedRecorder(target: RecordingTarget, parameters: ReadonlyMap<Storage, Tensor<'f32'>>): Recorder & { tape: Tape } {
+export function createTapedRecorder(
+  target: RecordingTarget,
+  parameters: ReadonlyMap<Storage, Tensor<'f32'>>,
+): Recorder & { tape: Tape } {
   const plain = createRecorder(target);
   // Taps would keep every intermediate alive to the end of the forward pass.
   const taped = { ...plain, tap: () => undefined } as unknown as Recorder & { tape: Tape };
@@ -186,6 +206,10 @@ export function createTapedRecorder(target: RecordingTarget, parameters: Readonl
  * Keeps of `body` only what it reads from outside: its commands are recorded again in front of their backward, when the tape gets there.
  * @param body records an output, into the given tensor or a new one
  */
-export function checkpointed<E extends Element>(r: Recorder, body: (into?: Tensor<E>) => Tensor<E>, into?: Tensor<E>): Tensor<E> {
+export function checkpointed<E extends Element>(
+  r: Recorder,
+  body: (into?: Tensor<E>) => Tensor<E>,
+  into?: Tensor<E>,
+): Tensor<E> {
   return r.tape?.recording ? r.tape.checkpoint(body, into) : body(into);
 }

@@ -51,7 +51,12 @@ export function rows<E extends Element>(tensor: Tensor<E>, first: number, count:
     throw new VolsamError(`rows ${first} to ${first + count} of a tensor of ${all} rows`);
   }
   const rowBytes = sizeOf(rest) * elementBytes(tensor.element, tensor.precision);
-  return { ...tensor, shape: [count, ...rest], offsetBytes: tensor.offsetBytes + first * rowBytes, bytes: count * rowBytes };
+  return {
+    ...tensor,
+    shape: [count, ...rest],
+    offsetBytes: tensor.offsetBytes + first * rowBytes,
+    bytes: count * rowBytes,
+  };
 }
 
 /** The same bytes under another shape. */
@@ -63,9 +68,19 @@ export function reshaped<E extends Element>(tensor: Tensor<E>, shape: readonly n
 }
 
 /** A tensor in a buffer of its own, which outlives any plan; free it with `destroyTensor`. */
-export function createTensor<E extends Element>(gpu: Gpu, label: string, element: E, precision: Precision, shape: readonly number[]): Tensor<E> {
+export function createTensor<E extends Element>(
+  gpu: Gpu,
+  label: string,
+  element: E,
+  precision: Precision,
+  shape: readonly number[],
+): Tensor<E> {
   const bytes = tensorBytes(element, precision, shape);
-  const buffer = gpu.createBuffer(label, bytes, GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST);
+  const buffer = gpu.createBuffer(
+    label,
+    bytes,
+    GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
+  );
   return { element, precision, shape, storage: { kind: 'buffer', buffer }, offsetBytes: 0, bytes };
 }
 
@@ -75,7 +90,7 @@ export function destroyTensor(gpu: Gpu, tensor: Tensor): void {
 
 export function bufferOf(tensor: Tensor): GPUBuffer {
   if (tensor.storage.kind !== 'buffer') {
-    throw new VolsamError('a tensor in a plan\'s arena has no buffer of its own');
+    throw new VolsamError("a tensor in a plan's arena has no buffer of its own");
   }
   return tensor.storage.buffer;
 }
@@ -101,13 +116,22 @@ function encode(tensor: Tensor, values: Float32Array | Uint32Array): ArrayBuffer
 /** Uploads all values of a tensor that has a buffer of its own. */
 export function writeTensor(gpu: Gpu, tensor: Tensor, values: Float32Array | Uint32Array): void {
   if (values.length !== sizeOf(tensor.shape)) {
-    throw new InputError(`a tensor of shape ${tensor.shape} takes ${sizeOf(tensor.shape)} values, not ${values.length}`);
+    throw new InputError(
+      `a tensor of shape ${tensor.shape} takes ${sizeOf(tensor.shape)} values, not ${values.length}`,
+    );
   }
   gpu.device.queue.writeBuffer(bufferOf(tensor), tensor.offsetBytes, encode(tensor, values));
 }
 
 /** An uploaded tensor in a buffer of its own. */
-export function uploadTensor<E extends Element>(gpu: Gpu, label: string, element: E, precision: Precision, shape: readonly number[], values: Float32Array | Uint32Array): Tensor<E> {
+export function uploadTensor<E extends Element>(
+  gpu: Gpu,
+  label: string,
+  element: E,
+  precision: Precision,
+  shape: readonly number[],
+  values: Float32Array | Uint32Array,
+): Tensor<E> {
   const tensor = createTensor(gpu, label, element, precision, shape);
   writeTensor(gpu, tensor, values);
   return tensor;
@@ -116,10 +140,19 @@ export function uploadTensor<E extends Element>(gpu: Gpu, label: string, element
 const readbackBytes = 32 * 2 ** 20;
 
 /** Reads a range of a buffer as floats, through one staging buffer of at most 32 MiB. */
-export async function readRange(gpu: Gpu, buffer: GPUBuffer, tensor: Tensor, offsetBytes: number): Promise<Float32Array> {
+export async function readRange(
+  gpu: Gpu,
+  buffer: GPUBuffer,
+  tensor: Tensor,
+  offsetBytes: number,
+): Promise<Float32Array> {
   const { bytes } = tensor;
   const raw = new Uint8Array(bytes);
-  const staging = gpu.createBuffer('readback', Math.min(bytes, readbackBytes), GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST);
+  const staging = gpu.createBuffer(
+    'readback',
+    Math.min(bytes, readbackBytes),
+    GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+  );
   try {
     for (let at = 0; at < bytes; at += readbackBytes) {
       const part = Math.min(readbackBytes, bytes - at);

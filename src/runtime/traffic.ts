@@ -36,19 +36,26 @@ export function bytesOf(command: Command): number {
 }
 
 function isMove(command: Command): boolean {
-  return command.kind === 'copy' || command.kind === 'clear' || (command.kind === 'dispatch' && command.operations === 0);
+  return (
+    command.kind === 'copy' || command.kind === 'clear' || (command.kind === 'dispatch' && command.operations === 0)
+  );
 }
 
 export function trafficOf(commands: readonly Command[]): Traffic {
   const working = commands.filter((command) => command.kind !== 'tap');
   const layersOf = new Map<Tensor['storage'], Set<string>>();
   for (const command of working) {
-    tensorsOf(command).forEach(({ storage }) => layersOf.set(storage, (layersOf.get(storage) ?? new Set()).add(command.layer)));
+    tensorsOf(command).forEach(({ storage }) =>
+      layersOf.set(storage, (layersOf.get(storage) ?? new Set()).add(command.layer)),
+    );
   }
   const crossing = new Map<string, Map<Tensor['storage'], Map<string, number>>>();
   const outside = new Map<Tensor['storage'], Map<string, number>>();
   const note = (into: Map<Tensor['storage'], Map<string, number>>, tensor: Tensor) =>
-    into.set(tensor.storage, (into.get(tensor.storage) ?? new Map<string, number>()).set(rangeOf(tensor), tensor.bytes));
+    into.set(
+      tensor.storage,
+      (into.get(tensor.storage) ?? new Map<string, number>()).set(rangeOf(tensor), tensor.bytes),
+    );
   for (const command of working) {
     const layer = crossing.get(command.layer) ?? new Map<Tensor['storage'], Map<string, number>>();
     crossing.set(command.layer, layer);
@@ -61,7 +68,8 @@ export function trafficOf(commands: readonly Command[]): Traffic {
       }
     }
   }
-  const total = (ranges: Map<Tensor['storage'], Map<string, number>>) => [...ranges.values()].flatMap((sizes) => [...sizes.values()]).reduce((sum, bytes) => sum + bytes, 0);
+  const total = (ranges: Map<Tensor['storage'], Map<string, number>>) =>
+    [...ranges.values()].flatMap((sizes) => [...sizes.values()]).reduce((sum, bytes) => sum + bytes, 0);
   return {
     dispatchBytes: working.reduce((sum, command) => sum + bytesOf(command), 0),
     layerBytes: [...crossing.values()].reduce((sum, layer) => sum + total(layer), 0),

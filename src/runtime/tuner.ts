@@ -76,24 +76,32 @@ export function createTuning({ store, report }: TuningOptions): Tuning {
   const choices = new Map<string, string>();
   let loaded = false;
   return {
-    choose: (shape, forms, traits) => forms.find(({ name }) => name === choices.get(shape)) ?? safeForm(shape, forms, traits),
+    choose: (shape, forms, traits) =>
+      forms.find(({ name }) => name === choices.get(shape)) ?? safeForm(shape, forms, traits),
     async measure(gpu, recordings) {
       const key = keyOf(gpu);
       if (!loaded) {
         Object.entries(await store.read(key)).forEach(([shape, name]) => choices.set(shape, name));
         loaded = true;
       }
-      const jobs = jobsIn(recordings).filter(([shape, job]) => !choices.has(shape) && contendersOf(gpu, job).length > 1);
+      const jobs = jobsIn(recordings).filter(
+        ([shape, job]) => !choices.has(shape) && contendersOf(gpu, job).length > 1,
+      );
       const started = performance.now();
       let done = 0;
       for (const [shape, job] of jobs) {
         const isTime = performance.now() - started < budgetMilliseconds;
         // What there is no time for is settled as well: a later run shall compute the same bits.
-        choices.set(shape, (isTime ? await fastestForm(gpu, job, started + budgetMilliseconds) : formsFor(gpu, job).safe).name);
+        choices.set(
+          shape,
+          (isTime ? await fastestForm(gpu, job, started + budgetMilliseconds) : formsFor(gpu, job).safe).name,
+        );
         done += Number(isTime);
       }
       if (jobs.length > 0) {
-        report?.(`timed the kernels of ${done} of ${jobs.length} shapes on this device in ${((performance.now() - started) / 1e3).toFixed(1)} s, once; --no-tune does without`);
+        report?.(
+          `timed the kernels of ${done} of ${jobs.length} shapes on this device in ${((performance.now() - started) / 1e3).toFixed(1)} s, once; --no-tune does without`,
+        );
         await store.write(key, Object.fromEntries(choices));
       }
     },

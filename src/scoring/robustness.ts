@@ -20,7 +20,14 @@ export interface Spread {
 export function spreadOf(name: string, dices: readonly number[]): Spread {
   const mean = dices.reduce((sum, dice) => sum + dice, 0) / dices.length;
   const variance = dices.reduce((sum, dice) => sum + (dice - mean) ** 2, 0) / Math.max(1, dices.length - 1);
-  return { case: name, dices, mean, deviation: Math.sqrt(variance), worst: Math.min(...dices), best: Math.max(...dices) };
+  return {
+    case: name,
+    dices,
+    mean,
+    deviation: Math.sqrt(variance),
+    worst: Math.min(...dices),
+    best: Math.max(...dices),
+  };
 }
 
 /**
@@ -28,7 +35,15 @@ export function spreadOf(name: string, dices: readonly number[]): Spread {
  * @param truth 1 in the lesion, on the image's grid
  * @returns undefined where there is no lesion to click in
  */
-export async function clickSpread(model: Sam3D, name: string, image: NiftiImage, truth: Uint8Array, preset: Preset, clicks: number, draws: number): Promise<Spread | undefined> {
+export async function clickSpread(
+  model: Sam3D,
+  name: string,
+  image: NiftiImage,
+  truth: Uint8Array,
+  preset: Preset,
+  clicks: number,
+  draws: number,
+): Promise<Spread | undefined> {
   const dices: number[] = [];
   for (let draw = 0; draw < draws; draw++) {
     const drawn = drawTestClicks(image, truth, `${name}/${draw}`, clicks, preset, model.config.crop);

@@ -14,7 +14,11 @@ export interface SurfaceScores {
 type Triple = readonly [number, number, number];
 
 /** Corners of a cell by the bits of their number: bit 0 along i, bit 1 along j, bit 2 along k. */
-const edges = [0, 1, 2].flatMap((axis) => [0, 1, 2, 3, 4, 5, 6, 7].filter((corner) => !(corner >> axis & 1)).map((corner) => [corner, corner | 1 << axis] as const));
+const edges = [0, 1, 2].flatMap((axis) =>
+  [0, 1, 2, 3, 4, 5, 6, 7]
+    .filter((corner) => !((corner >> axis) & 1))
+    .map((corner) => [corner, corner | (1 << axis)] as const),
+);
 
 /** Corners round each face of a cell, in order. */
 const faces = [0, 1, 2].flatMap((axis) => {
@@ -22,17 +26,23 @@ const faces = [0, 1, 2].flatMap((axis) => {
   return [0, 1 << axis].map((first) => [first, first + u, first + u + v, first + v]);
 });
 
-const edgeBetween = (a: number, b: number) => edges.findIndex(([low, high]) => low === Math.min(a, b) && high === Math.max(a, b));
+const edgeBetween = (a: number, b: number) =>
+  edges.findIndex(([low, high]) => low === Math.min(a, b) && high === Math.max(a, b));
 
 /** The surface of a cell as segments between edges, face by face; where two corners of a face lie across, each is cut off. */
 function segmentsOf(code: number): [number, number][] {
-  const inside = (corner: number) => (code >> corner & 1) === 1;
+  const inside = (corner: number) => ((code >> corner) & 1) === 1;
   return faces.flatMap((face) => {
-    const crossed = face.map((corner, i) => [corner, face[(i + 1) % 4]!] as const).filter(([a, b]) => inside(a) !== inside(b)).map(([a, b]) => edgeBetween(a, b));
+    const crossed = face
+      .map((corner, i) => [corner, face[(i + 1) % 4]!] as const)
+      .filter(([a, b]) => inside(a) !== inside(b))
+      .map(([a, b]) => edgeBetween(a, b));
     if (crossed.length < 4) {
       return crossed.length === 2 ? [[crossed[0]!, crossed[1]!] as [number, number]] : [];
     }
-    return face.flatMap((corner, i): [number, number][] => (inside(corner) ? [[edgeBetween(corner, face[(i + 3) % 4]!), edgeBetween(corner, face[(i + 1) % 4]!)]] : []));
+    return face.flatMap((corner, i): [number, number][] =>
+      inside(corner) ? [[edgeBetween(corner, face[(i + 3) % 4]!), edgeBetween(corner, face[(i + 1) % 4]!)]] : [],
+    );
   });
 }
 
@@ -57,28 +67,44 @@ function loopsOf(code: number): number[][] {
 
 /** Area of the surface in a cell for each of its 256 codes, in mm^2: a fan of triangles about each loop's middle. */
 export function surfaceAreas(spacing: Triple): Float64Array {
-  const middle = ([a, b]: readonly [number, number]) => [0, 1, 2].map((axis) => (((a >> axis & 1) + (b >> axis & 1)) / 2) * spacing[axis]!);
-  return Float64Array.from({ length: 256 }, (_, code) => loopsOf(code).reduce((area, loop) => {
-    const points = loop.map((edge) => middle(edges[edge]!));
-    const centre = [0, 1, 2].map((axis) => points.reduce((sum, point) => sum + point[axis]!, 0) / points.length);
-    return area + points.reduce((sum, point, i) => {
-      const [p, q] = [point, points[(i + 1) % points.length]!].map((at) => at.map((value, axis) => value - centre[axis]!)) as [number[], number[]];
-      return sum + Math.hypot(p[1]! * q[2]! - p[2]! * q[1]!, p[2]! * q[0]! - p[0]! * q[2]!, p[0]! * q[1]! - p[1]! * q[0]!) / 2;
-    }, 0);
-  }, 0));
+  const middle = ([a, b]: readonly [number, number]) =>
+    [0, 1, 2].map((axis) => ((((a >> axis) & 1) + ((b >> axis) & 1)) / 2) * spacing[axis]!);
+  return Float64Array.from({ length: 256 }, (_, code) =>
+    loopsOf(code).reduce((area, loop) => {
+      const points = loop.map((edge) => middle(edges[edge]!));
+      const centre = [0, 1, 2].map((axis) => points.reduce((sum, point) => sum + point[axis]!, 0) / points.length);
+      return (
+        area +
+        points.reduce((sum, point, i) => {
+          const [p, q] = [point, points[(i + 1) % points.length]!].map((at) =>
+            at.map((value, axis) => value - centre[axis]!),
+          ) as [number[], number[]];
+          return (
+            sum +
+            Math.hypot(p[1]! * q[2]! - p[2]! * q[1]!, p[2]! * q[0]! - p[0]! * q[2]!, p[0]! * q[1]! - p[1]! * q[0]!) / 2
+          );
+        }, 0)
+      );
+    }, 0),
+  );
 }
 
 /** The first and last voxel of either mask along each axis. */
 function boundsOf(masks: readonly Uint8Array[], [ni, nj]: Triple): { low: number[]; high: number[] } {
-  const [low, high] = [[Infinity, Infinity, Infinity], [-Infinity, -Infinity, -Infinity]];
-  masks.forEach((mask) => mask.forEach((value, at) => {
-    if (value) {
-      [at % ni, Math.floor(at / ni) % nj, Math.floor(at / (ni * nj))].forEach((place, axis) => {
-        low[axis] = Math.min(low[axis]!, place);
-        high[axis] = Math.max(high[axis]!, place);
-      });
-    }
-  }));
+  const [low, high] = [
+    [Infinity, Infinity, Infinity],
+    [-Infinity, -Infinity, -Infinity],
+  ];
+  masks.forEach((mask) =>
+    mask.forEach((value, at) => {
+      if (value) {
+        [at % ni, Math.floor(at / ni) % nj, Math.floor(at / (ni * nj))].forEach((place, axis) => {
+          low[axis] = Math.min(low[axis]!, place);
+          high[axis] = Math.max(high[axis]!, place);
+        });
+      }
+    }),
+  );
   return { low, high };
 }
 
@@ -90,7 +116,11 @@ function codesOf(mask: Uint8Array, dims: Triple, low: readonly number[], corners
     for (let j = 0; j < corners[1]; j++) {
       for (let i = 0; i < corners[0]; i++, at++) {
         for (let bit = 0; bit < 8; bit++) {
-          const [x, y, z] = [low[0]! + i - 1 + (bit & 1), low[1]! + j - 1 + (bit >> 1 & 1), low[2]! + k - 1 + (bit >> 2)];
+          const [x, y, z] = [
+            low[0]! + i - 1 + (bit & 1),
+            low[1]! + j - 1 + ((bit >> 1) & 1),
+            low[2]! + k - 1 + (bit >> 2),
+          ];
           const isInside = x >= 0 && y >= 0 && z >= 0 && x < dims[0] && y < dims[1] && z < dims[2];
           codes[at]! |= isInside && mask[(z * dims[1] + y) * dims[0] + x] ? 1 << bit : 0;
         }
@@ -136,15 +166,23 @@ function distancesTo(codes: Uint8Array, corners: Triple, spacing: Triple): Float
     const [count, stride] = [corners[axis]!, strides[axis]!];
     for (let start = 0; start < squared.length; start++) {
       if (Math.floor(start / stride) % count === 0) {
-        const line = transformLine(Float64Array.from({ length: count }, (_, i) => squared[start + i * stride]!), spacing[axis]!);
-        line.forEach((value, i) => { squared[start + i * stride] = value; });
+        const line = transformLine(
+          Float64Array.from({ length: count }, (_, i) => squared[start + i * stride]!),
+          spacing[axis]!,
+        );
+        line.forEach((value, i) => {
+          squared[start + i * stride] = value;
+        });
       }
     }
   }
   return squared.map(Math.sqrt);
 }
 
-interface Element { readonly distance: number; readonly area: number }
+interface Element {
+  readonly distance: number;
+  readonly area: number;
+}
 
 function elementsOf(codes: Uint8Array, distances: Float64Array, areas: Float64Array): Element[] {
   const elements: Element[] = [];
@@ -176,7 +214,13 @@ function percentile95(elements: readonly Element[]): number {
  * @param spacing of the grid, in mm
  * @param toleranceMm of the surface Dice
  */
-export function surfaceScores(predicted: Uint8Array, truth: Uint8Array, dims: Triple, spacing: Triple, toleranceMm: number): SurfaceScores {
+export function surfaceScores(
+  predicted: Uint8Array,
+  truth: Uint8Array,
+  dims: Triple,
+  spacing: Triple,
+  toleranceMm: number,
+): SurfaceScores {
   const isEmpty = [predicted, truth].map((mask) => !mask.includes(1)) as [boolean, boolean];
   if (isEmpty[0] || isEmpty[1]) {
     return { surfaceDice: isEmpty[0] && isEmpty[1] ? 1 : 0, hd95: isEmpty[0] && isEmpty[1] ? 0 : null };
@@ -185,7 +229,10 @@ export function surfaceScores(predicted: Uint8Array, truth: Uint8Array, dims: Tr
   const corners = low.map((from, axis) => high[axis]! - from + 2) as unknown as Triple;
   const areas = surfaceAreas(spacing);
   const [own, other] = [predicted, truth].map((mask) => codesOf(mask, dims, low, corners)) as [Uint8Array, Uint8Array];
-  const [there, back] = [elementsOf(own, distancesTo(other, corners, spacing), areas), elementsOf(other, distancesTo(own, corners, spacing), areas)];
+  const [there, back] = [
+    elementsOf(own, distancesTo(other, corners, spacing), areas),
+    elementsOf(other, distancesTo(own, corners, spacing), areas),
+  ];
   const near = (elements: readonly Element[]) => areaOf(elements.filter(({ distance }) => distance <= toleranceMm));
   return {
     surfaceDice: (near(there) + near(back)) / (areaOf(there) + areaOf(back)),

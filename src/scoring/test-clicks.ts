@@ -10,11 +10,22 @@ import type { Preset } from '../volume/preset.ts';
  * @param side of the network's crop, in voxels of the preset's spacing: all clicks lie within one
  * @returns voxel indices (i, j, k); none where there is no lesion
  */
-export function drawTestClicks(image: NiftiImage, label: Uint8Array, name: string, count: number, preset: Preset, side: number): [number, number, number][] {
+export function drawTestClicks(
+  image: NiftiImage,
+  label: Uint8Array,
+  name: string,
+  count: number,
+  preset: Preset,
+  side: number,
+): [number, number, number][] {
   const voxels = lesionVoxels(label);
   const random = randomOf(`clicks/${name}`);
   const [, row, slice] = stridesOf(image.dims);
-  const place = (voxel: number): [number, number, number] => [voxel % row, Math.floor(voxel / row) % image.dims[1], Math.floor(voxel / slice)];
+  const place = (voxel: number): [number, number, number] => [
+    voxel % row,
+    Math.floor(voxel / row) % image.dims[1],
+    Math.floor(voxel / slice),
+  ];
   const clicks: [number, number, number][] = [];
   // A lesion that is larger than the crop, or in parts far from each other, may need more than one draw a click.
   for (let draw = 0; clicks.length < count && draw < 100 * count && voxels.length > 0; draw++) {

@@ -38,8 +38,21 @@ interface Samples {
   readonly nearest: Int32Array;
 }
 
-function samplesAlong(side: number, centre: number, zoom: number, mirrored: boolean, voxels: number, stride: number): Samples {
-  const samples = { first: new Int32Array(side), second: new Int32Array(side), share: new Float64Array(side), inside: new Uint8Array(side), nearest: new Int32Array(side) };
+function samplesAlong(
+  side: number,
+  centre: number,
+  zoom: number,
+  mirrored: boolean,
+  voxels: number,
+  stride: number,
+): Samples {
+  const samples = {
+    first: new Int32Array(side),
+    second: new Int32Array(side),
+    share: new Float64Array(side),
+    inside: new Uint8Array(side),
+    nearest: new Int32Array(side),
+  };
   for (let v = 0; v < side; v++) {
     const away = (v + 0.5 - side / 2) / zoom;
     const at = centre + (mirrored ? -away : away);
@@ -64,12 +77,19 @@ function drawAxes(random: Random): { axis: number; mirrored: boolean }[] {
   return order.map((axis) => ({ axis, mirrored: random.next() < 0.5 }));
 }
 
-function cut({ volume, lesion }: ResampledCase, side: number, axes: readonly Samples[], shift: number): { data: Float32Array; target: Uint8Array } {
+function cut(
+  { volume, lesion }: ResampledCase,
+  side: number,
+  axes: readonly Samples[],
+  shift: number,
+): { data: Float32Array; target: Uint8Array } {
   const [x, y, z] = axes as [Samples, Samples, Samples];
   const data = new Float32Array(side ** 3);
   const target = new Uint8Array(side ** 3);
-  const along = (offset: number, c: number) => volume[offset + z.first[c]!]! * (1 - z.share[c]!) + volume[offset + z.second[c]!]! * z.share[c]!;
-  const across = (offset: number, b: number, c: number) => along(offset + y.first[b]!, c) * (1 - y.share[b]!) + along(offset + y.second[b]!, c) * y.share[b]!;
+  const along = (offset: number, c: number) =>
+    volume[offset + z.first[c]!]! * (1 - z.share[c]!) + volume[offset + z.second[c]!]! * z.share[c]!;
+  const across = (offset: number, b: number, c: number) =>
+    along(offset + y.first[b]!, c) * (1 - y.share[b]!) + along(offset + y.second[b]!, c) * y.share[b]!;
   for (let a = 0; a < side; a++) {
     for (let b = 0; b < side; b++) {
       for (let c = 0; c < side; c++) {
@@ -106,7 +126,13 @@ const attempts = 50;
  * @param voxels of the case's lesion, from `lesionVoxels`
  * @returns undefined where the case has no lesion
  */
-export function drawExample(whole: ResampledCase, voxels: Int32Array, side: number, recipe: ClickRecipe, random: Random): Example | undefined {
+export function drawExample(
+  whole: ResampledCase,
+  voxels: Int32Array,
+  side: number,
+  recipe: ClickRecipe,
+  random: Random,
+): Example | undefined {
   if (voxels.length === 0) {
     return undefined;
   }
@@ -117,7 +143,9 @@ export function drawExample(whole: ResampledCase, voxels: Int32Array, side: numb
     const near = voxelAt(voxels[random.below(voxels.length)]!, whole.shape);
     // Elsewhere: up to half a crop away from some voxel of the lesion.
     const centre = centred ? near : near.map((at) => at + random.between(-0.5, 0.5) * (side / zoom));
-    const axes = drawAxes(random).map(({ axis, mirrored }) => samplesAlong(side, centre[axis]!, zoom, mirrored, whole.shape[axis]!, strides[axis]!));
+    const axes = drawAxes(random).map(({ axis, mirrored }) =>
+      samplesAlong(side, centre[axis]!, zoom, mirrored, whole.shape[axis]!, strides[axis]!),
+    );
     const { data, target } = cut(whole, side, axes, random.between(-intensityShift, intensityShift));
     if (target.includes(1)) {
       return { volume: { data, shape: [side, side, side] }, points: drawClicks(target, side, recipe, random), target };

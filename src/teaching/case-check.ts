@@ -10,7 +10,9 @@ export function caseProblems(image: NiftiImage, label: NiftiImage, preset: Prese
     return [`the label has ${label.dims.join(' x ')} voxels, the image ${image.dims.join(' x ')}`];
   }
   const problems: string[] = [];
-  const apart = Math.max(...image.affine.flatMap((row, i) => row.map((value, j) => Math.abs(value - label.affine[i]![j]!))));
+  const apart = Math.max(
+    ...image.affine.flatMap((row, i) => row.map((value, j) => Math.abs(value - label.affine[i]![j]!))),
+  );
   if (apart > 1e-3) {
     problems.push(`the label's affine differs from the image's by up to ${apart.toPrecision(3)} mm`);
   }
@@ -28,10 +30,16 @@ export function caseProblems(image: NiftiImage, label: NiftiImage, preset: Prese
 function lesionProblems(image: NiftiImage, label: NiftiImage, preset: Preset, cropVoxels: number): string[] {
   const voxels = label.values.reduce((count, value) => count + Number(value === preset.label), 0);
   if (voxels === 0) {
-    const found = [...new Set(label.values)].sort((a, b) => a - b).slice(0, 6).join(', ');
+    const found = [...new Set(label.values)]
+      .sort((a, b) => a - b)
+      .slice(0, 6)
+      .join(', ');
     return [`no voxel has the preset's label ${preset.label}; the label file holds ${found}`];
   }
-  const { shape: [, height, width], lesion } = resampleCase(image, label, preset);
+  const {
+    shape: [, height, width],
+    lesion,
+  } = resampleCase(image, label, preset);
   const low = [Infinity, Infinity, Infinity];
   const high = [-1, -1, -1];
   lesion.forEach((inside, index) => {
@@ -46,5 +54,9 @@ function lesionProblems(image: NiftiImage, label: NiftiImage, preset: Preset, cr
     return [`its ${voxels} lesion voxels vanish when it is resampled to ${preset.spacing.join(' x ')} mm`];
   }
   const sides = high.map((last, axis) => last - low[axis]! + 1);
-  return sides.some((side) => side > cropVoxels) ? [`its lesion spans ${sides.join(' x ')} voxels, more than a crop of ${cropVoxels}: part of it is cut off in every crop`] : [];
+  return sides.some((side) => side > cropVoxels)
+    ? [
+        `its lesion spans ${sides.join(' x ')} voxels, more than a crop of ${cropVoxels}: part of it is cut off in every crop`,
+      ]
+    : [];
 }

@@ -33,9 +33,20 @@ export interface Taught {
  * @param mask 1 in the lesion, on the image's grid
  * @throws InputError where the mask is empty or of another grid; VolsamError where the loss is no longer finite
  */
-export async function teach(gpu: Gpu, weights: TensorFile, image: NiftiImage, mask: Uint8Array, preset: Preset, { steps, learningRate = 4e-4, seed = '0', report, signal }: TeachingOptions): Promise<Taught> {
+export async function teach(
+  gpu: Gpu,
+  weights: TensorFile,
+  image: NiftiImage,
+  mask: Uint8Array,
+  preset: Preset,
+  { steps, learningRate = 4e-4, seed = '0', report, signal }: TeachingOptions,
+): Promise<Taught> {
   if (mask.length !== image.values.length || !mask.includes(1)) {
-    throw new InputError(mask.length === image.values.length ? 'mask: empty; expected one with a lesion' : `mask: ${mask.length} voxels for an image of ${image.values.length}`);
+    throw new InputError(
+      mask.length === image.values.length
+        ? 'mask: empty; expected one with a lesion'
+        : `mask: ${mask.length} voxels for an image of ${image.values.length}`,
+    );
   }
   const label = { ...image, values: Float32Array.from(mask, (value) => value * preset.label) };
   const whole = resampleCase(image, label, preset);
@@ -44,9 +55,15 @@ export async function teach(gpu: Gpu, weights: TensorFile, image: NiftiImage, ma
   const losses: number[] = [];
   try {
     for (let step = 0; step < steps && !signal?.aborted; step++) {
-      const example = drawExample(whole, voxels, trainer.config.crop, defaultRecipe, randomOf(`${seed}/teaching/${step}`));
+      const example = drawExample(
+        whole,
+        voxels,
+        trainer.config.crop,
+        defaultRecipe,
+        randomOf(`${seed}/teaching/${step}`),
+      );
       if (!example) {
-        throw new InputError('mask: its lesion vanishes at the preset\'s spacing; expected a larger one');
+        throw new InputError("mask: its lesion vanishes at the preset's spacing; expected a larger one");
       }
       const { loss } = await trainer.step(example, learningRate);
       if (!Number.isFinite(loss)) {

@@ -12,7 +12,10 @@ export type Clicks = readonly Click[];
 export type ClicksByLesion = readonly Clicks[];
 
 /** @throws InputError where clicks are in millimetres and the image's affine cannot be inverted */
-export function inVoxels({ affine }: NiftiImage, { space, byLesion }: { readonly space: 'voxel' | 'ras'; readonly byLesion: ClicksByLesion }): ClicksByLesion {
+export function inVoxels(
+  { affine }: NiftiImage,
+  { space, byLesion }: { readonly space: 'voxel' | 'ras'; readonly byLesion: ClicksByLesion },
+): ClicksByLesion {
   return space === 'voxel' ? byLesion : byLesion.map((clicks) => clicks.map((click) => worldToVoxel(affine, click)));
 }
 

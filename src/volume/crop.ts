@@ -30,9 +30,13 @@ export interface Crop {
 
 /** @throws InputError where a click lies outside of the image */
 export function checkClicks({ dims }: NiftiImage, clicks: readonly (readonly number[])[]): void {
-  const outside = clicks.find((click) => click.length !== 3 || !click.every((at, axis) => at >= -0.5 && at <= dims[axis]! - 0.5));
+  const outside = clicks.find(
+    (click) => click.length !== 3 || !click.every((at, axis) => at >= -0.5 && at <= dims[axis]! - 0.5),
+  );
   if (outside) {
-    throw new InputError(`click ${outside.join(',')} lies outside the image; expected indices from 0,0,0 to ${dims.map((side) => side - 1).join(',')}`);
+    throw new InputError(
+      `click ${outside.join(',')} lies outside the image; expected indices from 0,0,0 to ${dims.map((side) => side - 1).join(',')}`,
+    );
   }
 }
 
@@ -42,19 +46,31 @@ export function resampledAxes(image: NiftiImage, preset: Preset): [ResampledAxis
   return networkAxes(image.affine, preset).map((order, n): ResampledAxis => {
     const fileVoxels = image.dims[order.fileAxis]!;
     const scale = image.spacing[order.fileAxis]! / preset.spacing[n]!;
-    return { ...order, fileVoxels, stride: strides[order.fileAxis]!, scale, resampledVoxels: Math.max(1, Math.floor(fileVoxels * scale)) };
+    return {
+      ...order,
+      fileVoxels,
+      stride: strides[order.fileAxis]!,
+      scale,
+      resampledVoxels: Math.max(1, Math.floor(fileVoxels * scale)),
+    };
   }) as [ResampledAxis, ResampledAxis, ResampledAxis];
 }
 
 /** The resampled voxel that a click lies in, along an axis. */
-function placeOf({ fileAxis, flipped, fileVoxels, scale, resampledVoxels }: ResampledAxis, click: readonly number[]): number {
+function placeOf(
+  { fileAxis, flipped, fileVoxels, scale, resampledVoxels }: ResampledAxis,
+  click: readonly number[],
+): number {
   const stored = click[fileAxis]!;
   const at = flipped ? fileVoxels - 1 - stored : stored;
   return Math.min(Math.max(Math.round((at + 0.5) * scale - 0.5), 0), resampledVoxels - 1);
 }
 
 /** The clicks in voxels of the crop. @returns undefined where one lies outside of it */
-export function pointsIn({ axes, side }: Pick<Crop, 'axes' | 'side'>, clicks: readonly (readonly number[])[]): Point[] | undefined {
+export function pointsIn(
+  { axes, side }: Pick<Crop, 'axes' | 'side'>,
+  clicks: readonly (readonly number[])[],
+): Point[] | undefined {
   const points = clicks.map((click) => axes.map((axis) => placeOf(axis, click) - axis.first) as unknown as Point);
   return points.some((point) => point.some((at) => at < 0 || at >= side)) ? undefined : points;
 }
@@ -66,7 +82,12 @@ export function pointsIn({ axes, side }: Pick<Crop, 'axes' | 'side'>, clicks: re
  * @returns undefined where the clicks do not fit into one crop
  * @throws InputError where a click is outside the image
  */
-export function commonCrop(image: NiftiImage, clicks: readonly (readonly number[])[], preset: Preset, side: number): Crop | undefined {
+export function commonCrop(
+  image: NiftiImage,
+  clicks: readonly (readonly number[])[],
+  preset: Preset,
+  side: number,
+): Crop | undefined {
   checkClicks(image, clicks);
   const axes = resampledAxes(image, preset).map((axis): CropAxis => {
     const places = clicks.map((click) => placeOf(axis, click));
@@ -77,10 +98,17 @@ export function commonCrop(image: NiftiImage, clicks: readonly (readonly number[
 }
 
 /** As `commonCrop`. @throws InputError where the clicks do not fit into one crop, too */
-export function cropRound(image: NiftiImage, clicks: readonly (readonly number[])[], preset: Preset, side: number): Crop {
+export function cropRound(
+  image: NiftiImage,
+  clicks: readonly (readonly number[])[],
+  preset: Preset,
+  side: number,
+): Crop {
   const crop = commonCrop(image, clicks, preset, side);
   if (!crop) {
-    throw new InputError(`the clicks lie too far apart: the crop is ${preset.spacing.map((mm) => mm * side).join(' x ')} mm; segment them one by one`);
+    throw new InputError(
+      `the clicks lie too far apart: the crop is ${preset.spacing.map((mm) => mm * side).join(' x ')} mm; segment them one by one`,
+    );
   }
   return crop;
 }

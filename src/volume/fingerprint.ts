@@ -21,7 +21,11 @@ export interface CaseFingerprint {
 
 export function fingerprintOf(image: NiftiImage, label: NiftiImage): CaseFingerprint {
   const intensities = image.values.filter((_, i) => label.values[i]! > 0);
-  return { intensities, orientation: orientationOf(image.affine), highestLabel: label.values.reduce((most, value) => Math.max(most, value), 0) };
+  return {
+    intensities,
+    orientation: orientationOf(image.affine),
+    highestLabel: label.values.reduce((most, value) => Math.max(most, value), 0),
+  };
 }
 
 export function combined(cases: readonly CaseFingerprint[]): Fingerprint {
@@ -33,7 +37,11 @@ export function combined(cases: readonly CaseFingerprint[]): Fingerprint {
   const counts = new Map<string, number>();
   cases.forEach(({ orientation }) => counts.set(orientation, (counts.get(orientation) ?? 0) + 1));
   const [[orientation]] = [...counts].sort(([, a], [, b]) => b - a) as [[string, number]];
-  return { intensities: intensities.sort(), orientation, highestLabel: Math.max(...cases.map(({ highestLabel }) => highestLabel)) };
+  return {
+    intensities: intensities.sort(),
+    orientation,
+    highestLabel: Math.max(...cases.map(({ highestLabel }) => highestLabel)),
+  };
 }
 
 /** numpy.percentile's default: linear between the two nearest values. */
@@ -45,7 +53,11 @@ function percentile(sorted: Float32Array, share: number): number {
 
 /** File axes that become D (feet to head), H (front to back) and W (left to right) in an orientation. */
 function axesOf(orientation: string): [number, number, number] {
-  return ['SI', 'AP', 'RL'].map((pair) => [...orientation].findIndex((letter) => pair.includes(letter))) as [number, number, number];
+  return ['SI', 'AP', 'RL'].map((pair) => [...orientation].findIndex((letter) => pair.includes(letter))) as [
+    number,
+    number,
+    number,
+  ];
 }
 
 /**
@@ -56,5 +68,14 @@ function axesOf(orientation: string): [number, number, number] {
 export function presetOf({ intensities, orientation }: Fingerprint, name: string, label: number): Preset {
   const mean = intensities.reduce((sum, value) => sum + value, 0) / intensities.length;
   const std = Math.sqrt(intensities.reduce((sum, value) => sum + (value - mean) ** 2, 0) / intensities.length);
-  return { name, clip: [percentile(intensities, 0.005), percentile(intensities, 0.995)], mean, std, spacing: [1, 1, 1], axes: axesOf(orientation), label, orientation };
+  return {
+    name,
+    clip: [percentile(intensities, 0.005), percentile(intensities, 0.995)],
+    mean,
+    std,
+    spacing: [1, 1, 1],
+    axes: axesOf(orientation),
+    label,
+    orientation,
+  };
 }

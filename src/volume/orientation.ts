@@ -21,7 +21,8 @@ export function orientationOf(affine: Affine): string {
   const found: (string | undefined)[] = [undefined, undefined, undefined];
   const taken = new Set<number>();
   // The steepest pairs first, so that an oblique file still gets one letter of each kind.
-  const pairs = columns.flatMap((column, axis) => column.map((value, row) => ({ axis, row, value })))
+  const pairs = columns
+    .flatMap((column, axis) => column.map((value, row) => ({ axis, row, value })))
     .sort((a, b) => Math.abs(b.value) - Math.abs(a.value));
   for (const { axis, row, value } of pairs) {
     if (found[axis] === undefined && !taken.has(row)) {
@@ -44,13 +45,18 @@ function reordered(affine: Affine, orientation: string): AxisOrder[] {
 
 /** The network's axes D, H and W in the file. */
 export function networkAxes(affine: Affine, { axes, orientation }: Preset): [AxisOrder, AxisOrder, AxisOrder] {
-  const stored = orientation ? reordered(affine, orientation) : [0, 1, 2].map((fileAxis) => ({ fileAxis, flipped: false }));
+  const stored = orientation
+    ? reordered(affine, orientation)
+    : [0, 1, 2].map((fileAxis) => ({ fileAxis, flipped: false }));
   return axes.map((axis) => stored[axis]!) as [AxisOrder, AxisOrder, AxisOrder];
 }
 
 /** Voxel indices to millimetres in RAS. */
 export function voxelToWorld(affine: Affine, voxel: readonly number[]): [number, number, number] {
-  return [0, 1, 2].map((row) => affine[row]![0]! * voxel[0]! + affine[row]![1]! * voxel[1]! + affine[row]![2]! * voxel[2]! + affine[row]![3]!) as [number, number, number];
+  return [0, 1, 2].map(
+    (row) =>
+      affine[row]![0]! * voxel[0]! + affine[row]![1]! * voxel[1]! + affine[row]![2]! * voxel[2]! + affine[row]![3]!,
+  ) as [number, number, number];
 }
 
 /** Whole voxels come back whole from millimetres. */
@@ -61,15 +67,27 @@ function snapped(voxel: number): number {
 /** Millimetres in RAS to voxel indices. @throws InputError where the affine cannot be inverted */
 export function worldToVoxel(affine: Affine, world: readonly number[]): [number, number, number] {
   const m = affine.map((row) => [...row]);
-  const [a, b, c] = [0, 1, 2].map((column) => m.slice(0, 3).map((row) => row[column]!)) as [number[], number[], number[]];
-  const cross = (u: number[], v: number[]) => [u[1]! * v[2]! - u[2]! * v[1]!, u[2]! * v[0]! - u[0]! * v[2]!, u[0]! * v[1]! - u[1]! * v[0]!];
+  const [a, b, c] = [0, 1, 2].map((column) => m.slice(0, 3).map((row) => row[column]!)) as [
+    number[],
+    number[],
+    number[],
+  ];
+  const cross = (u: number[], v: number[]) => [
+    u[1]! * v[2]! - u[2]! * v[1]!,
+    u[2]! * v[0]! - u[0]! * v[2]!,
+    u[0]! * v[1]! - u[1]! * v[0]!,
+  ];
   const dot = (u: number[], v: number[]) => u[0]! * v[0]! + u[1]! * v[1]! + u[2]! * v[2]!;
   const determinant = dot(a, cross(b, c));
   if (!Number.isFinite(determinant) || Math.abs(determinant) < 1e-12) {
-    throw new InputError('the image\'s affine cannot be inverted; give the click in voxel indices');
+    throw new InputError("the image's affine cannot be inverted; give the click in voxel indices");
   }
   const offset = [0, 1, 2].map((row) => world[row]! - m[row]![3]!);
-  return [cross(b, c), cross(c, a), cross(a, b)].map((normal) => snapped(dot(offset, normal) / determinant)) as [number, number, number];
+  return [cross(b, c), cross(c, a), cross(a, b)].map((normal) => snapped(dot(offset, normal) / determinant)) as [
+    number,
+    number,
+    number,
+  ];
 }
 
 /** Millilitres of a voxel. */

@@ -21,10 +21,42 @@ const isotropic = [1, 1, 1] as const;
 
 /** The published presets. */
 export const presets: Readonly<Record<string, Preset>> = {
-  kits: { name: 'kits', clip: [-54, 247], mean: 59.53867, std: 55.457336, spacing: isotropic, axes: [0, 1, 2], label: 2 },
-  lits: { name: 'lits', clip: [-48, 163], mean: 60.057533, std: 40.198017, spacing: isotropic, axes: [2, 1, 0], label: 2 },
-  pancreas: { name: 'pancreas', clip: [-39, 204], mean: 68.45214, std: 63.422806, spacing: isotropic, axes: [2, 1, 0], label: 2 },
-  colon: { name: 'colon', clip: [-57, 175], mean: 65.175035, std: 32.651197, spacing: isotropic, axes: [2, 1, 0], label: 1 },
+  kits: {
+    name: 'kits',
+    clip: [-54, 247],
+    mean: 59.53867,
+    std: 55.457336,
+    spacing: isotropic,
+    axes: [0, 1, 2],
+    label: 2,
+  },
+  lits: {
+    name: 'lits',
+    clip: [-48, 163],
+    mean: 60.057533,
+    std: 40.198017,
+    spacing: isotropic,
+    axes: [2, 1, 0],
+    label: 2,
+  },
+  pancreas: {
+    name: 'pancreas',
+    clip: [-39, 204],
+    mean: 68.45214,
+    std: 63.422806,
+    spacing: isotropic,
+    axes: [2, 1, 0],
+    label: 2,
+  },
+  colon: {
+    name: 'colon',
+    clip: [-57, 175],
+    mean: 65.175035,
+    std: 32.651197,
+    spacing: isotropic,
+    axes: [2, 1, 0],
+    label: 1,
+  },
 };
 
 function isNumbers(value: unknown, count: number): value is number[] {
@@ -48,13 +80,25 @@ export function parsePreset(json: string, file: string): Preset {
   check('clip', isNumbers(clip, 2) && clip[0]! < clip[1]!, 'two numbers, the lower first');
   check('mean', Number.isFinite(mean), 'a number');
   check('std', Number.isFinite(std) && std! > 0, 'a positive number');
-  check('spacing', isNumbers(spacing, 3) && spacing.every((side) => side > 0), 'three positive millimetres, along D, H and W');
+  check(
+    'spacing',
+    isNumbers(spacing, 3) && spacing.every((side) => side > 0),
+    'three positive millimetres, along D, H and W',
+  );
   check('axes', isNumbers(axes, 3) && [...axes].sort().join() === '0,1,2', 'an order of 0, 1 and 2');
   check('label', Number.isInteger(label) && label! > 0, 'a positive integer');
-  check('orientation', orientation === undefined || isOrientation(orientation), 'three letters, one of each of R/L, A/P and S/I');
+  check(
+    'orientation',
+    orientation === undefined || isOrientation(orientation),
+    'three letters, one of each of R/L, A/P and S/I',
+  );
   return { ...(value as Preset), name: value.name ?? file };
 }
 
 function isOrientation(text: unknown): boolean {
-  return typeof text === 'string' && /^[RLAPSI]{3}$/.test(text) && ['RL', 'AP', 'SI'].every((pair) => [...text].filter((letter) => pair.includes(letter)).length === 1);
+  return (
+    typeof text === 'string' &&
+    /^[RLAPSI]{3}$/.test(text) &&
+    ['RL', 'AP', 'SI'].every((pair) => [...text].filter((letter) => pair.includes(letter)).length === 1)
+  );
 }

@@ -20,7 +20,11 @@ interface Neighbours {
 }
 
 /** File neighbours of `count` resampled voxels along an axis, as offsets in the file (torch's interpolate with a scale factor). */
-function fileNeighbours({ fileVoxels, stride, flipped, scale, resampledVoxels }: ResampledAxis, first: number, count: number): Neighbours {
+function fileNeighbours(
+  { fileVoxels, stride, flipped, scale, resampledVoxels }: ResampledAxis,
+  first: number,
+  count: number,
+): Neighbours {
   const found = { first: new Int32Array(count), second: new Int32Array(count), share: new Float64Array(count) };
   const offset = (index: number) => (flipped ? fileVoxels - 1 - index : index) * stride;
   for (let v = 0; v < count; v++) {
@@ -39,15 +43,27 @@ function fileNeighbours({ fileVoxels, stride, flipped, scale, resampledVoxels }:
 }
 
 /** The trilinear value at (a, b, c) of three axes' neighbours. `read` gives the value at an offset. */
-function interpolate(read: (offset: number) => number, axes: readonly Neighbours[], a: number, b: number, c: number): number {
+function interpolate(
+  read: (offset: number) => number,
+  axes: readonly Neighbours[],
+  a: number,
+  b: number,
+  c: number,
+): number {
   const [x, y, z] = axes as [Neighbours, Neighbours, Neighbours];
-  const along = (offset: number) => read(offset + z.first[c]!) * (1 - z.share[c]!) + read(offset + z.second[c]!) * z.share[c]!;
-  const across = (offset: number) => along(offset + y.first[b]!) * (1 - y.share[b]!) + along(offset + y.second[b]!) * y.share[b]!;
+  const along = (offset: number) =>
+    read(offset + z.first[c]!) * (1 - z.share[c]!) + read(offset + z.second[c]!) * z.share[c]!;
+  const across = (offset: number) =>
+    along(offset + y.first[b]!) * (1 - y.share[b]!) + along(offset + y.second[b]!) * y.share[b]!;
   return across(x.first[a]!) * (1 - x.share[a]!) + across(x.second[a]!) * x.share[a]!;
 }
 
 /** Intensities at resampled voxels, clipped and normalised; zeros beyond the volume. NaNs in the file count as 0. */
-function readIntensities(image: NiftiImage, neighbours: readonly Neighbours[], { clip, mean, std }: Preset): Float32Array {
+function readIntensities(
+  image: NiftiImage,
+  neighbours: readonly Neighbours[],
+  { clip, mean, std }: Preset,
+): Float32Array {
   const [depth, height, width] = neighbours.map(({ share }) => share.length) as [number, number, number];
   const inside = neighbours.map(({ share }) => Array.from(share.keys()).filter((v) => share[v]! >= 0));
   const read = (offset: number) => image.values[offset]! || 0;
@@ -65,7 +81,14 @@ function readIntensities(image: NiftiImage, neighbours: readonly Neighbours[], {
 
 /** The crop's intensities, as `readIntensities` has them. */
 export function readCrop(image: NiftiImage, { side, axes }: Crop, preset: Preset): Volume {
-  return { data: readIntensities(image, axes.map((axis) => fileNeighbours(axis, axis.first, side)), preset), shape: [side, side, side] };
+  return {
+    data: readIntensities(
+      image,
+      axes.map((axis) => fileNeighbours(axis, axis.first, side)),
+      preset,
+    ),
+    shape: [side, side, side],
+  };
 }
 
 /** A case at the preset's spacing, in the network's axes (D, H, W): what training crops are cut from. */
@@ -83,12 +106,20 @@ export interface ResampledCase {
  */
 export function resampleCase(image: NiftiImage, label: NiftiImage, preset: Preset): ResampledCase {
   if (image.dims.join() !== label.dims.join()) {
-    throw new InputError(`image of ${image.dims.join(' x ')} voxels with a label of ${label.dims.join(' x ')}; expected one grid`);
+    throw new InputError(
+      `image of ${image.dims.join(' x ')} voxels with a label of ${label.dims.join(' x ')}; expected one grid`,
+    );
   }
   const axes = resampledAxes(image, preset);
-  const neighbours = axes.map((axis) => fileNeighbours(axis, 0, axis.resampledVoxels)) as [Neighbours, Neighbours, Neighbours];
+  const neighbours = axes.map((axis) => fileNeighbours(axis, 0, axis.resampledVoxels)) as [
+    Neighbours,
+    Neighbours,
+    Neighbours,
+  ];
   const shape = axes.map(({ resampledVoxels }) => resampledVoxels) as [number, number, number];
-  const nearest = neighbours.map(({ first, second, share }) => first.map((offset, v) => (share[v]! < 0.5 ? offset : second[v]!)));
+  const nearest = neighbours.map(({ first, second, share }) =>
+    first.map((offset, v) => (share[v]! < 0.5 ? offset : second[v]!)),
+  );
   const lesion = new Uint8Array(shape[0] * shape[1] * shape[2]);
   let at = 0;
   for (const d of nearest[0]!) {
@@ -102,8 +133,16 @@ export function resampleCase(image: NiftiImage, label: NiftiImage, preset: Prese
 }
 
 /** Neighbours in a box of `side` voxels of each file voxel along an axis (torch's interpolate to a size), as offsets in the box framed by zeros. */
-function boxNeighbours({ fileVoxels, flipped, resampledVoxels, first }: CropAxis, side: number, stride: number): Neighbours {
-  const found = { first: new Int32Array(fileVoxels), second: new Int32Array(fileVoxels), share: new Float64Array(fileVoxels) };
+function boxNeighbours(
+  { fileVoxels, flipped, resampledVoxels, first }: CropAxis,
+  side: number,
+  stride: number,
+): Neighbours {
+  const found = {
+    first: new Int32Array(fileVoxels),
+    second: new Int32Array(fileVoxels),
+    share: new Float64Array(fileVoxels),
+  };
   const framed = (resampled: number) => Math.min(Math.max(resampled - first + 1, 0), side + 1);
   for (let index = 0; index < fileVoxels; index++) {
     const at = Math.max(0, (index + 0.5) * (resampledVoxels / fileVoxels) - 0.5);
@@ -142,7 +181,11 @@ export function writeCropBox(values: Float32Array, { side, axes }: Crop): BoxVal
 /** Values of the whole resampled volume (D, H, W) on the file's grid. */
 export function writeResampled(values: Float32Array, axes: readonly ResampledAxis[]): Float32Array {
   const sides = axes.map(({ resampledVoxels }) => resampledVoxels) as unknown as Sides;
-  return writeBox(values, sides, axes.map((axis) => ({ ...axis, first: 0 }))).values;
+  return writeBox(
+    values,
+    sides,
+    axes.map((axis) => ({ ...axis, first: 0 })),
+  ).values;
 }
 
 function writeBox(values: Float32Array, sides: Sides, axes: readonly CropAxis[]): BoxValues {

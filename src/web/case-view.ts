@@ -65,14 +65,34 @@ function toFile(axes: readonly AxisOrder[], dims: Triple, at: ArrayLike<number>)
 function lesionColours() {
   const colours = Array.from({ length: 256 }, (_, value) => (value === 0 ? [0, 0, 0] : colourOf(value)));
   const channel = (index: number) => colours.map((colour) => colour[index]!);
-  return cmapper.makeDrawLut({ R: channel(0), G: channel(1), B: channel(2), A: colours.map((_, value) => (value === 0 ? 0 : 255)), I: colours.map((_, value) => value), labels: [] });
+  return cmapper.makeDrawLut({
+    R: channel(0),
+    G: channel(1),
+    B: channel(2),
+    A: colours.map((_, value) => (value === 0 ? 0 : 255)),
+    I: colours.map((_, value) => value),
+    labels: [],
+  });
 }
 
 function createNiivue(): Niivue {
   const niivue = new Niivue({
-    dragAndDropEnabled: false, isRadiologicalConvention: true, multiplanarShowRender: SHOW_RENDER.ALWAYS, multiplanarLayout: MULTIPLANAR_TYPE.GRID,
-    multiplanarForceRender: true, show3Dcrosshair: true, crosshairColor: [0, 0.86, 1, 0.7], crosshairGap: 6, crosshairWidth: 0.4, dragMode: DRAG_MODE.pan, isCornerOrientationText: false,
-    backColor: [0.04, 0.05, 0.07, 1], fontColor: [0.7, 0.75, 0.8, 1], logLevel: 'error', loadingText: '', drawingEnabled: false,
+    dragAndDropEnabled: false,
+    isRadiologicalConvention: true,
+    multiplanarShowRender: SHOW_RENDER.ALWAYS,
+    multiplanarLayout: MULTIPLANAR_TYPE.GRID,
+    multiplanarForceRender: true,
+    show3Dcrosshair: true,
+    crosshairColor: [0, 0.86, 1, 0.7],
+    crosshairGap: 6,
+    crosshairWidth: 0.4,
+    dragMode: DRAG_MODE.pan,
+    isCornerOrientationText: false,
+    backColor: [0.04, 0.05, 0.07, 1],
+    fontColor: [0.7, 0.75, 0.8, 1],
+    logLevel: 'error',
+    loadingText: '',
+    drawingEnabled: false,
   });
   niivue.setSliceType(SLICE_TYPE.MULTIPLANAR);
   return niivue;
@@ -145,7 +165,9 @@ export async function createCaseView(canvas: HTMLCanvasElement, events: CaseView
       events.drawn(drawing());
       return;
     }
-    const isClick = Math.hypot(event.offsetX - start.x, event.offsetY - start.y) <= clickPixels && event.timeStamp - start.at < clickMilliseconds;
+    const isClick =
+      Math.hypot(event.offsetX - start.x, event.offsetY - start.y) <= clickPixels &&
+      event.timeStamp - start.at < clickMilliseconds;
     if (isClick && tool === 'segment' && onPlane(event)) {
       events.clicked(crosshair()!);
     }
@@ -200,7 +222,9 @@ export async function createCaseView(canvas: HTMLCanvasElement, events: CaseView
     move: (right, front, head) => niivue.moveCrosshairInVox(right, front, head),
     crosshair,
     goTo(voxel) {
-      const at = axes.map(({ fileAxis, flipped }) => (flipped ? dims[fileAxis]! - 1 - voxel[fileAxis]! : voxel[fileAxis]!));
+      const at = axes.map(({ fileAxis, flipped }) =>
+        flipped ? dims[fileAxis]! - 1 - voxel[fileAxis]! : voxel[fileAxis]!,
+      );
       niivue.scene.crosshairPos = niivue.vox2frac(at as [number, number, number]);
       niivue.drawScene();
     },

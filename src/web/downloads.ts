@@ -24,5 +24,11 @@ export function stemOf(name: string): string {
 
 /** A person's words as a part of a file name. */
 export function slugOf(words: string): string {
-  return words.trim().replace(/[^\p{L}\p{N}]+/gu, '-').replace(/^-|-$/g, '').toLowerCase() || 'lesion';
+  return (
+    words
+      .trim()
+      .replace(/[^\p{L}\p{N}]+/gu, '-')
+      .replace(/^-|-$/g, '')
+      .toLowerCase() || 'lesion'
+  );
 }

@@ -53,7 +53,11 @@ let running = new AbortController();
 
 function whole(): { image: NiftiImage; weights: TensorFile } {
   if (!image || !weights) {
-    throw new InputError(image ? 'no weights are loaded; drop a .safetensors file, or take the demo' : 'no image is loaded; drop a volume, or take the demo');
+    throw new InputError(
+      image
+        ? 'no weights are loaded; drop a .safetensors file, or take the demo'
+        : 'no image is loaded; drop a volume, or take the demo',
+    );
   }
   return { image, weights };
 }
@@ -114,7 +118,7 @@ export const engine = {
   /** The weights of the last visit, if they are still kept. */
   async recallWeights(): Promise<LoadedWeights | undefined> {
     const last = await lastWeights();
-    const file = last && await keptWeights(last.sha256);
+    const file = last && (await keptWeights(last.sha256));
     return file && useWeights(readWeights(file, last.name), last.name);
   },
 
@@ -153,14 +157,27 @@ export const engine = {
   },
 
   /** Fine-tunes on the current image and the given lesions; later clicks go through the taught model. */
-  async teach(lesions: readonly LesionMask[], steps: number, learningRate: number, report: (step: number, loss: number) => void): Promise<void> {
+  async teach(
+    lesions: readonly LesionMask[],
+    steps: number,
+    learningRate: number,
+    report: (step: number, loss: number) => void,
+  ): Promise<void> {
     const now = whole();
     running = new AbortController();
     endSession();
     const gpu = await openGpu();
     try {
-      const grid = gridOf(now.image, lesions.map((mask) => ({ mask, value: 1 })));
-      const { tensors } = await teach(gpu, now.weights, now.image, grid, preset, { steps, learningRate, report, signal: running.signal });
+      const grid = gridOf(
+        now.image,
+        lesions.map((mask) => ({ mask, value: 1 })),
+      );
+      const { tensors } = await teach(gpu, now.weights, now.image, grid, preset, {
+        steps,
+        learningRate,
+        report,
+        signal: running.signal,
+      });
       taught = tensors;
       weights = withTensors(now.weights, tensors);
     } finally {
@@ -175,7 +192,10 @@ export const engine = {
     }
     const config = configOf(weights!);
     const shapes = parameterShapes(config);
-    return formatSafetensors(new Map([...taught].map(([name, values]) => [name, { shape: shapes.get(name)!, values }])), { config: JSON.stringify(config), preset: preset.name });
+    return formatSafetensors(
+      new Map([...taught].map(([name, values]) => [name, { shape: shapes.get(name)!, values }])),
+      { config: JSON.stringify(config), preset: preset.name },
+    );
   },
 
   /** Times the kernels of the last call by running it again. */
@@ -186,7 +206,11 @@ export const engine = {
       const before = kernels.get(kernel) ?? { kernel, calls: 0, milliseconds: 0 };
       kernels.set(kernel, { kernel, calls: before.calls + 1, milliseconds: before.milliseconds + milliseconds });
     }
-    return { clock: measured.clock, kernels: [...kernels.values()].sort((a, b) => b.milliseconds - a.milliseconds), trace: formatTrace(measured, 'volsam') };
+    return {
+      clock: measured.clock,
+      kernels: [...kernels.values()].sort((a, b) => b.milliseconds - a.milliseconds),
+      trace: formatTrace(measured, 'volsam'),
+    };
   },
 };
 

@@ -39,15 +39,26 @@ const takesKeys = 'input, select, textarea, button, summary, a, [contenteditable
 /** Up and down: axial slices; left and right: sagittal; with shift up and down: coronal; enter: segment at the crosshair. */
 export function listenToKeys({ move, undo, redo, toggleMasks, segment }: KeyActions): void {
   window.addEventListener('keydown', (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || (event.target instanceof Element && event.target.matches(takesKeys))) {
+    if (
+      event.ctrlKey ||
+      event.metaKey ||
+      event.altKey ||
+      (event.target instanceof Element && event.target.matches(takesKeys))
+    ) {
       return;
     }
     const { key, shiftKey } = event;
     const along = (steps: number) => (shiftKey ? move(0, steps, 0) : move(0, 0, steps));
     // The screen's left is the patient's right.
     const bindings: Readonly<Record<string, () => void>> = {
-      ArrowUp: () => along(1), ArrowDown: () => along(-1), ArrowLeft: () => move(1, 0, 0), ArrowRight: () => move(-1, 0, 0),
-      u: undo, U: redo, ' ': toggleMasks, Enter: segment,
+      ArrowUp: () => along(1),
+      ArrowDown: () => along(-1),
+      ArrowLeft: () => move(1, 0, 0),
+      ArrowRight: () => move(-1, 0, 0),
+      u: undo,
+      U: redo,
+      ' ': toggleMasks,
+      Enter: segment,
     };
     const bound = bindings[key];
     if (bound) {

@@ -20,9 +20,27 @@ export const readMeta = async (file: File): Promise<Image> => (await metaReadIma
  * @param slices in order
  */
 export async function readSeries(slices: readonly File[]): Promise<Image> {
-  const inputs = await Promise.all(slices.map(async (file, i) => ({ type: InterfaceTypes.BinaryFile, data: { path: `${i}.dcm`, data: new Uint8Array(await file.arrayBuffer()) } })));
-  const args = ['0', '1', '--memory-io', '--input-images', ...inputs.map(({ data }) => data.path), '--single-sorted-series'];
-  const { returnValue, stderr, outputs } = await runPipeline('read-image-dicom-file-series', args, [{ type: InterfaceTypes.Image }, { type: InterfaceTypes.JsonCompatible }], inputs, { ...here, pipelineBaseUrl: pipelines });
+  const inputs = await Promise.all(
+    slices.map(async (file, i) => ({
+      type: InterfaceTypes.BinaryFile,
+      data: { path: `${i}.dcm`, data: new Uint8Array(await file.arrayBuffer()) },
+    })),
+  );
+  const args = [
+    '0',
+    '1',
+    '--memory-io',
+    '--input-images',
+    ...inputs.map(({ data }) => data.path),
+    '--single-sorted-series',
+  ];
+  const { returnValue, stderr, outputs } = await runPipeline(
+    'read-image-dicom-file-series',
+    args,
+    [{ type: InterfaceTypes.Image }, { type: InterfaceTypes.JsonCompatible }],
+    inputs,
+    { ...here, pipelineBaseUrl: pipelines },
+  );
   if (returnValue !== 0) {
     throw new Error(stderr);
   }

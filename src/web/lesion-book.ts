@@ -27,7 +27,13 @@ export interface History {
 /** What a label map of bytes can tell apart. */
 const mostLesions = 255;
 
-const freshLesion = (value: number): Lesion => ({ value, name: `Lesion ${value}`, clicks: [], mask: undefined, measures: undefined });
+const freshLesion = (value: number): Lesion => ({
+  value,
+  name: `Lesion ${value}`,
+  clicks: [],
+  mask: undefined,
+  measures: undefined,
+});
 
 export const emptyHistory: History = { past: [], present: { lesions: [freshLesion(1)], active: 1 }, future: [] };
 
@@ -53,7 +59,9 @@ export function changed(history: History, lesion: Lesion): History {
 export function added(history: History): History {
   const { lesions } = history.present;
   const empty = lesions.find(({ mask, clicks }) => !mask && clicks.length === 0);
-  const free = Array.from({ length: mostLesions }, (_, i) => i + 1).find((value) => !lesions.some((lesion) => lesion.value === value));
+  const free = Array.from({ length: mostLesions }, (_, i) => i + 1).find(
+    (value) => !lesions.some((lesion) => lesion.value === value),
+  );
   if (empty || free === undefined) {
     return empty ? activated(history, empty.value) : history;
   }
@@ -73,7 +81,12 @@ export function renamed(history: History, value: number, name: string): History 
 export function removed(history: History, value: number): History {
   const left = history.present.lesions.filter((lesion) => lesion.value !== value);
   const lesions = left.length > 0 ? left : [freshLesion(1)];
-  return to(history, { lesions, active: lesions.some((lesion) => lesion.value === history.present.active) ? history.present.active : lesions[0]!.value });
+  return to(history, {
+    lesions,
+    active: lesions.some((lesion) => lesion.value === history.present.active)
+      ? history.present.active
+      : lesions[0]!.value,
+  });
 }
 
 export function cleared(history: History): History {
@@ -81,9 +94,13 @@ export function cleared(history: History): History {
 }
 
 export function undone({ past, present, future }: History): History {
-  return past.length > 0 ? { past: past.slice(0, -1), present: past.at(-1)!, future: [present, ...future] } : { past, present, future };
+  return past.length > 0
+    ? { past: past.slice(0, -1), present: past.at(-1)!, future: [present, ...future] }
+    : { past, present, future };
 }
 
 export function redone({ past, present, future }: History): History {
-  return future.length > 0 ? { past: [...past, present], present: future[0]!, future: future.slice(1) } : { past, present, future };
+  return future.length > 0
+    ? { past: [...past, present], present: future[0]!, future: future.slice(1) }
+    : { past, present, future };
 }

@@ -31,7 +31,12 @@ export interface PageState {
   /** What was done last, for the status line. */
   readonly note: string;
   readonly last: LastCall | undefined;
-  readonly teaching: { readonly steps: number; readonly learningRate: number; readonly losses: readonly number[]; readonly isTaught: boolean };
+  readonly teaching: {
+    readonly steps: number;
+    readonly learningRate: number;
+    readonly losses: readonly number[];
+    readonly isTaught: boolean;
+  };
   readonly profile: CallProfile | undefined;
   /** A file is held over the page. */
   readonly isOver: boolean;

@@ -22,7 +22,9 @@ function filePicker(text: string, { open }: Actions): TemplateResult {
 }
 
 function header({ image, weights }: PageState): TemplateResult {
-  const about = [image?.name, weights && `${weights.name}, ${(weights.parameters / 1e6).toFixed(1)} M parameters`].filter((part) => part !== undefined).join(' · ');
+  const about = [image?.name, weights && `${weights.name}, ${(weights.parameters / 1e6).toFixed(1)} M parameters`]
+    .filter((part) => part !== undefined)
+    .join(' · ');
   return html`<header><h1>volsam</h1><p title=${about}>${about || 'Click a tumour. Nothing leaves this machine.'}</p></header>`;
 }
 
@@ -35,7 +37,8 @@ function invitation(actions: Actions): TemplateResult {
 }
 
 function toolbar({ tool, opacity, history, work }: PageState, actions: Actions): TemplateResult {
-  const option = (name: Tool) => html`<label><input type="radio" name="tool" value=${name} .checked=${live(tool === name)} @change=${() => actions.setTool(name)}>${tools[name]}</label>`;
+  const option = (name: Tool) =>
+    html`<label><input type="radio" name="tool" value=${name} .checked=${live(tool === name)} @change=${() => actions.setTool(name)}>${tools[name]}</label>`;
   return html`<div class="toolbar" role="toolbar" aria-label="Case">
     <fieldset aria-label="What a click does">${(Object.keys(tools) as Tool[]).map(option)}</fieldset>
     <button @click=${actions.undo} ?disabled=${history.past.length === 0 || work !== undefined} title="u">Undo</button>
@@ -58,7 +61,16 @@ function lesionItem({ value, name, measures, clicks }: Lesion, isActive: boolean
   </li>`;
 }
 
-function lesionsPanel({ history: { present: { lesions, active } }, work, image }: PageState, actions: Actions): TemplateResult {
+function lesionsPanel(
+  {
+    history: {
+      present: { lesions, active },
+    },
+    work,
+    image,
+  }: PageState,
+  actions: Actions,
+): TemplateResult {
   const isEmpty = !lesions.some(({ mask }) => mask);
   return html`<section aria-labelledby="lesions-title">
     <h2 id="lesions-title">Lesions</h2>
@@ -79,8 +91,14 @@ function casePanel({ preset, weights }: PageState, actions: Actions): TemplateRe
   </section>`;
 }
 
-function teachPanel({ teaching: { steps, learningRate, losses, isTaught }, history, work, weights }: PageState, actions: Actions): TemplateResult {
-  const isReady = weights !== undefined && work === undefined && history.present.lesions.some(({ mask }) => mask && mask.voxels.length > 0);
+function teachPanel(
+  { teaching: { steps, learningRate, losses, isTaught }, history, work, weights }: PageState,
+  actions: Actions,
+): TemplateResult {
+  const isReady =
+    weights !== undefined &&
+    work === undefined &&
+    history.present.lesions.some(({ mask }) => mask && mask.voxels.length > 0);
   const number = (event: Event) => Number((event.target as HTMLInputElement).value);
   return html`<details id="teach"><summary>Teach</summary>
     <p class="soft">Correct the mask with pen and eraser, then fine-tune the adapters on this case.</p>
@@ -103,7 +121,9 @@ function profilePanel({ profile, last, work }: PageState, actions: Actions): Tem
 }
 
 function status({ work, note, last }: PageState, actions: Actions): TemplateResult {
-  const call = last ? `${(last.milliseconds / 1e3).toFixed(2)} s, ${mebibytes(last.peakGpuBytes)} of GPU memory${last.encoded ? '' : ', without the encoder'}` : '';
+  const call = last
+    ? `${(last.milliseconds / 1e3).toFixed(2)} s, ${mebibytes(last.peakGpuBytes)} of GPU memory${last.encoded ? '' : ', without the encoder'}`
+    : '';
   return html`<div class="status">
     <p role="status" aria-live="polite">${work ? work.what : note}</p>
     ${work ? html`<progress max="1" .value=${work.share ?? nothing} aria-label=${work.what}></progress>` : nothing}
@@ -113,7 +133,9 @@ function status({ work, note, last }: PageState, actions: Actions): TemplateResu
 }
 
 function errorBar(error: string | undefined, { dismissError }: Actions): TemplateResult | typeof nothing {
-  return error === undefined ? nothing : html`<div class="error" role="alert"><p>${error}</p><button @click=${dismissError}>Close</button></div>`;
+  return error === undefined
+    ? nothing
+    : html`<div class="error" role="alert"><p>${error}</p><button @click=${dismissError}>Close</button></div>`;
 }
 
 export function pageTemplate(state: PageState, actions: Actions): TemplateResult {

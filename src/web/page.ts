@@ -7,7 +7,19 @@ import { drawKernels, drawLosses } from './charts.ts';
 import { connectEngine } from './connect-engine.ts';
 import { download, fetched, slugOf, stemOf } from './downloads.ts';
 import { listenToFiles, listenToKeys } from './gestures.ts';
-import { activated, activeLesion, added, changed, cleared, emptyHistory, redone, removed, renamed, undone, type History } from './lesion-book.ts';
+import {
+  activated,
+  activeLesion,
+  added,
+  changed,
+  cleared,
+  emptyHistory,
+  redone,
+  removed,
+  renamed,
+  undone,
+  type History,
+} from './lesion-book.ts';
 import type { Actions, PageState, Work } from './page-state.ts';
 import { pageTemplate } from './page-template.ts';
 import { sentenceOf } from './sentences.ts';
@@ -16,8 +28,20 @@ import { presets } from '../volume/preset.ts';
 const { engine } = connectEngine();
 let view: CaseView;
 let state: PageState = {
-  image: undefined, weights: undefined, preset: 'kits', history: emptyHistory, tool: 'segment', opacity: 0.6, masksShown: true, work: undefined,
-  error: undefined, note: '', last: undefined, teaching: { steps: 20, learningRate: 4e-4, losses: [], isTaught: false }, profile: undefined, isOver: false,
+  image: undefined,
+  weights: undefined,
+  preset: 'kits',
+  history: emptyHistory,
+  tool: 'segment',
+  opacity: 0.6,
+  masksShown: true,
+  work: undefined,
+  error: undefined,
+  note: '',
+  last: undefined,
+  teaching: { steps: 20, learningRate: 4e-4, losses: [], isTaught: false },
+  profile: undefined,
+  isOver: false,
 };
 
 function set(changes: Partial<PageState>): void {
@@ -31,7 +55,9 @@ function setHistory(history: History): void {
 }
 
 function showMasks(): void {
-  const { present: { lesions, active } } = state.history;
+  const {
+    present: { lesions, active },
+  } = state.history;
   // The active lesion lies on top.
   const inOrder = [...lesions].sort((a, b) => Number(a.value === active) - Number(b.value === active));
   view.show(inOrder.flatMap(({ mask, value }) => (mask ? [{ mask, value }] : [])));
@@ -45,7 +71,7 @@ async function working(work: Work, doing: () => Promise<Partial<PageState>>): Pr
   }
   set({ work, error: undefined, note: '' });
   try {
-    set({ ...await doing(), work: undefined });
+    set({ ...(await doing()), work: undefined });
   } catch (error) {
     const sentence = sentenceOf(error);
     set({ work: undefined, ...(sentence === null ? { note: 'Stopped.' } : { error: sentence }) });
@@ -66,7 +92,9 @@ async function loadImage(files: readonly File[]): Promise<Partial<PageState> & {
 function open(files: Iterable<File>): void {
   void working({ what: 'Reading files', share: undefined, cancellable: false }, async () => {
     const dropped = [...files];
-    const [weights, volume] = [true, false].map((areWeights) => dropped.filter(({ name }) => name.endsWith('.safetensors') === areWeights)) as [File[], File[]];
+    const [weights, volume] = [true, false].map((areWeights) =>
+      dropped.filter(({ name }) => name.endsWith('.safetensors') === areWeights),
+    ) as [File[], File[]];
     for (const file of weights) {
       set(await loadWeights(file));
     }
@@ -86,9 +114,14 @@ async function loadWeights(file: File): Promise<Partial<PageState>> {
 function takeDemo(): void {
   void working({ what: 'Fetching the demo', share: undefined, cancellable: false }, async () => {
     const at = (name: string) => new URL(`demo/${name}`, document.baseURI).href;
-    const weights = await engine.fetchWeights(at('demo_phantom.safetensors'), proxy((bytes: number, total: number | undefined) => say('Fetching the weights', total && bytes / total)));
+    const weights = await engine.fetchWeights(
+      at('demo_phantom.safetensors'),
+      proxy((bytes: number, total: number | undefined) => say('Fetching the weights', total && bytes / total)),
+    );
     set({ preset: (await engine.setPreset('kits')).name });
-    const { notes: _, ...image } = await loadImage([new File([await fetched(at('phantom_ct.nii.gz'))], 'phantom_ct.nii.gz')]);
+    const { notes: _, ...image } = await loadImage([
+      new File([await fetched(at('phantom_ct.nii.gz'))], 'phantom_ct.nii.gz'),
+    ]);
     const { click_ijk: click } = JSON.parse(await (await fetched(at('case.json'))).text()) as { click_ijk: number[] };
     view.goTo(click);
     return { ...image, weights, note: 'The crosshair is on the lesion: click it.' };
@@ -100,9 +133,15 @@ function segment(click: Click): void {
   void working({ what: 'Segmenting', share: undefined, cancellable: true }, async () => {
     const lesion = activeLesion(state.history);
     const clicks = [...lesion.clicks, click];
-    const { mask, measures, ...last } = await engine.segment(clicks, proxy((stage: string, share: number) => say(`Segmenting: ${stage}`, share, true)));
+    const { mask, measures, ...last } = await engine.segment(
+      clicks,
+      proxy((stage: string, share: number) => say(`Segmenting: ${stage}`, share, true)),
+    );
     setHistory(changed(state.history, { ...lesion, clicks, mask, measures }));
-    const note = measures.voxels === 0 ? `${lesion.name}: the model finds nothing there.` : `${lesion.name}: ${measures.millilitres.toFixed(2)} ml.`;
+    const note =
+      measures.voxels === 0
+        ? `${lesion.name}: the model finds nothing there.`
+        : `${lesion.name}: ${measures.millilitres.toFixed(2)} ml.`;
     return { note, last: { ...last, encoded: last.encoded > 0 }, profile: undefined };
   });
 }
@@ -119,7 +158,7 @@ function corrected(grid: Uint8Array): void {
 
 async function save(lesions: History['present']['lesions'], name: string, isMap: boolean): Promise<void> {
   const saved = lesions.flatMap(({ mask, value }) => (mask ? [{ mask, value: isMap ? value : 1 }] : []));
-  download(`${stemOf(state.image!.name)}-${name}.nii.gz`, await engine.save(saved) as Uint8Array<ArrayBuffer>);
+  download(`${stemOf(state.image!.name)}-${name}.nii.gz`, (await engine.save(saved)) as Uint8Array<ArrayBuffer>);
 }
 
 function teach(): void {
@@ -127,25 +166,39 @@ function teach(): void {
   void working({ what: 'Teaching: uploading', share: 0, cancellable: true }, async () => {
     actions.setTeaching({ losses: [] });
     const masks = state.history.present.lesions.flatMap(({ mask }) => (mask && mask.voxels.length > 0 ? [mask] : []));
-    await engine.teach(masks, steps, learningRate, proxy((step: number, loss: number) => {
-      actions.setTeaching({ losses: [...state.teaching.losses, loss] });
-      say(`Teaching: step ${step + 1} of ${steps}, loss ${loss.toFixed(4)}`, (step + 1) / steps, true);
-    }));
-    return { teaching: { ...state.teaching, isTaught: true }, last: undefined, profile: undefined, note: 'The next click asks the taught model.' };
+    await engine.teach(
+      masks,
+      steps,
+      learningRate,
+      proxy((step: number, loss: number) => {
+        actions.setTeaching({ losses: [...state.teaching.losses, loss] });
+        say(`Teaching: step ${step + 1} of ${steps}, loss ${loss.toFixed(4)}`, (step + 1) / steps, true);
+      }),
+    );
+    return {
+      teaching: { ...state.teaching, isTaught: true },
+      last: undefined,
+      profile: undefined,
+      note: 'The next click asks the taught model.',
+    };
   });
 }
 
 const actions: Actions = {
-  open, takeDemo, teach,
-  forgetWeights: () => void working({ what: 'Forgetting', share: undefined, cancellable: false }, async () => {
-    await engine.forgetWeights();
-    return { note: 'No weights are kept in this browser any more.' };
-  }),
-  setPreset: (text) => void working({ what: 'Taking the preset', share: undefined, cancellable: false }, async () => {
-    const { name, clip } = await engine.setPreset(text);
-    view.setWindow(...clip);
-    return { preset: name };
-  }),
+  open,
+  takeDemo,
+  teach,
+  forgetWeights: () =>
+    void working({ what: 'Forgetting', share: undefined, cancellable: false }, async () => {
+      await engine.forgetWeights();
+      return { note: 'No weights are kept in this browser any more.' };
+    }),
+  setPreset: (text) =>
+    void working({ what: 'Taking the preset', share: undefined, cancellable: false }, async () => {
+      const { name, clip } = await engine.setPreset(text);
+      view.setWindow(...clip);
+      return { preset: name };
+    }),
   setTool(tool) {
     view.setTool(tool, state.history.present.active);
     set({ tool });
@@ -165,33 +218,37 @@ const actions: Actions = {
   activate: (value) => activate(activated(state.history, value)),
   rename: (value, name) => set({ history: renamed(state.history, value, name) }),
   remove: (value) => activate(removed(state.history, value)),
-  saveMap: () => void working({ what: 'Saving', share: undefined, cancellable: false }, async () => {
-    await save(state.history.present.lesions, 'lesions', true);
-    return { note: 'Saved one label map.' };
-  }),
-  saveEach: () => void working({ what: 'Saving', share: undefined, cancellable: false }, async () => {
-    const lesions = state.history.present.lesions.filter(({ mask }) => mask);
-    for (const lesion of lesions) {
-      await save([lesion], `${slugOf(lesion.name)}-${lesion.value}`, false);
-    }
-    return { note: `Saved ${lesions.length} ${lesions.length === 1 ? 'mask' : 'masks'}.` };
-  }),
+  saveMap: () =>
+    void working({ what: 'Saving', share: undefined, cancellable: false }, async () => {
+      await save(state.history.present.lesions, 'lesions', true);
+      return { note: 'Saved one label map.' };
+    }),
+  saveEach: () =>
+    void working({ what: 'Saving', share: undefined, cancellable: false }, async () => {
+      const lesions = state.history.present.lesions.filter(({ mask }) => mask);
+      for (const lesion of lesions) {
+        await save([lesion], `${slugOf(lesion.name)}-${lesion.value}`, false);
+      }
+      return { note: `Saved ${lesions.length} ${lesions.length === 1 ? 'mask' : 'masks'}.` };
+    }),
   cancel: () => void engine.cancel(),
   dismissError: () => set({ error: undefined }),
   setTeaching(changes) {
     set({ teaching: { ...state.teaching, ...changes } });
     drawLosses(document.querySelector<HTMLCanvasElement>('#losses')!, state.teaching.losses);
   },
-  saveTaught: () => void working({ what: 'Saving', share: undefined, cancellable: false }, async () => {
-    download('taught.safetensors', await engine.taughtTensors() as Uint8Array<ArrayBuffer>);
-    return { note: 'Saved the trained tensors.' };
-  }),
-  profile: () => void working({ what: 'Profiling the last call', share: undefined, cancellable: false }, async () => {
-    const profile = await engine.profile();
-    set({ profile });
-    drawKernels(document.querySelector<HTMLCanvasElement>('#kernels')!, profile.kernels);
-    return {};
-  }),
+  saveTaught: () =>
+    void working({ what: 'Saving', share: undefined, cancellable: false }, async () => {
+      download('taught.safetensors', (await engine.taughtTensors()) as Uint8Array<ArrayBuffer>);
+      return { note: 'Saved the trained tensors.' };
+    }),
+  profile: () =>
+    void working({ what: 'Profiling the last call', share: undefined, cancellable: false }, async () => {
+      const profile = await engine.profile();
+      set({ profile });
+      drawKernels(document.querySelector<HTMLCanvasElement>('#kernels')!, profile.kernels);
+      return {};
+    }),
   saveTrace: () => download('volsam-trace.json', state.profile!.trace),
 };
 
@@ -207,10 +264,16 @@ async function recallWeights(): Promise<Partial<PageState>> {
 }
 
 set({});
-view = await createCaseView(document.querySelector<HTMLCanvasElement>('#case')!, { clicked: segment, drawn: corrected });
+view = await createCaseView(document.querySelector<HTMLCanvasElement>('#case')!, {
+  clicked: segment,
+  drawn: corrected,
+});
 listenToFiles(open, (isOver) => set({ isOver }));
 listenToKeys({
-  move: (right, front, head) => view.move(right, front, head), undo: actions.undo, redo: actions.redo, toggleMasks: actions.toggleMasks,
+  move: (right, front, head) => view.move(right, front, head),
+  undo: actions.undo,
+  redo: actions.redo,
+  toggleMasks: actions.toggleMasks,
   segment() {
     const voxel = view.crosshair();
     if (voxel) {
@@ -219,6 +282,8 @@ listenToKeys({
   },
 });
 if ('serviceWorker' in navigator) {
-  navigator.serviceWorker.register(new URL('service-worker.js', document.baseURI)).catch(() => set({ note: 'This page will not work offline: the browser keeps no copy of it.' }));
+  navigator.serviceWorker
+    .register(new URL('service-worker.js', document.baseURI))
+    .catch(() => set({ note: 'This page will not work offline: the browser keeps no copy of it.' }));
 }
 await working({ what: 'Starting', share: undefined, cancellable: false }, recallWeights);

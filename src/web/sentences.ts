@@ -20,5 +20,7 @@ export function sentenceOf(error: unknown): string | null {
   if (name === 'GpuError' && ranOut.test(message)) {
     return `The GPU has too little memory or too small limits for this model. ${what} Close other pages and programs that use the GPU, or take a smaller model.`;
   }
-  return [what, advice[name] ?? 'Try again; if it comes back, reload the page.'].filter((part) => part !== '').join(' ');
+  return [what, advice[name] ?? 'Try again; if it comes back, reload the page.']
+    .filter((part) => part !== '')
+    .join(' ');
 }

@@ -38,7 +38,14 @@ async function answer(request: Request): Promise<Response> {
 /** The page's own files: they were fetched before this worker could see them. */
 const pageFiles = ['./', 'page.js', 'page.css', 'engine-worker.js', 'demo/phantom_ct.nii.gz', 'demo/case.json'];
 
-addEventListener('install', (event) => (event as InstallEvent).waitUntil(caches.open(cacheName).then((cache) => cache.addAll(pageFiles)).then(skipWaiting)));
+addEventListener('install', (event) =>
+  (event as InstallEvent).waitUntil(
+    caches
+      .open(cacheName)
+      .then((cache) => cache.addAll(pageFiles))
+      .then(skipWaiting),
+  ),
+);
 addEventListener('activate', (event) => (event as InstallEvent).waitUntil(clients.claim()));
 addEventListener('fetch', (event) => {
   const { request } = event as FetchEvent;

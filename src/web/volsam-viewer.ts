@@ -44,7 +44,10 @@ export class VolsamViewer extends HTMLElement {
     root.innerHTML = layout;
     this.#connection = connectEngine();
     this.#inTurn('Starting', async () => {
-      this.#view = await createCaseView(root.querySelector('canvas')!, { clicked: (voxel) => this.#segment(voxel), drawn: () => undefined });
+      this.#view = await createCaseView(root.querySelector('canvas')!, {
+        clicked: (voxel) => this.#segment(voxel),
+        drawn: () => undefined,
+      });
     });
     VolsamViewer.observedAttributes.forEach((name) => this.#take(name));
   }
@@ -72,7 +75,9 @@ export class VolsamViewer extends HTMLElement {
     if (!this.#lesion || !this.#connection) {
       throw new Error('volsam-viewer: nothing is segmented yet');
     }
-    return new Blob([await this.#connection.engine.save([{ mask: this.#lesion.mask, value: 1 }]) as Uint8Array<ArrayBuffer>]);
+    return new Blob([
+      (await this.#connection.engine.save([{ mask: this.#lesion.mask, value: 1 }])) as Uint8Array<ArrayBuffer>,
+    ]);
   }
 
   #say(text: string): void {
@@ -89,7 +94,11 @@ export class VolsamViewer extends HTMLElement {
       this.#say(`${what} …`);
       try {
         await doing();
-        this.#say(this.#lesion ? `${this.#lesion.measures.millilitres.toFixed(2)} ml, ${this.#lesion.measures.axialDiameterMm.toFixed(1)} mm` : '');
+        this.#say(
+          this.#lesion
+            ? `${this.#lesion.measures.millilitres.toFixed(2)} ml, ${this.#lesion.measures.axialDiameterMm.toFixed(1)} mm`
+            : '',
+        );
       } catch (error) {
         const sentence = sentenceOf(error) ?? 'Stopped.';
         this.#say(sentence);
@@ -106,7 +115,11 @@ export class VolsamViewer extends HTMLElement {
     const url = new URL(value, document.baseURI);
     const taking: Readonly<Record<string, () => Promise<void>>> = {
       src: () => this.#load(url),
-      weights: async () => void await this.#connection!.engine.fetchWeights(url.href, proxy(() => undefined)),
+      weights: async () =>
+        void (await this.#connection!.engine.fetchWeights(
+          url.href,
+          proxy(() => undefined),
+        )),
       preset: async () => this.#view?.setWindow(...(await this.#connection!.engine.setPreset(value)).clip),
     };
     this.#inTurn(`Reading ${name === 'src' ? 'the image' : `the ${name}`}`, taking[name]!);
@@ -123,8 +136,11 @@ export class VolsamViewer extends HTMLElement {
 
   #segment(click: Click): void {
     this.#inTurn('Segmenting', async () => {
-      const clicks = [...this.#lesion?.clicks ?? [], click];
-      const { mask, measures } = await this.#connection!.engine.segment(clicks, proxy((stage: string, share: number) => this.#say(`Segmenting: ${stage}, ${Math.round(100 * share)} %`)));
+      const clicks = [...(this.#lesion?.clicks ?? []), click];
+      const { mask, measures } = await this.#connection!.engine.segment(
+        clicks,
+        proxy((stage: string, share: number) => this.#say(`Segmenting: ${stage}, ${Math.round(100 * share)} %`)),
+      );
       this.#show({ clicks, mask, measures });
       this.dispatchEvent(new CustomEvent('volsam-lesion', { detail: this.#lesion, bubbles: true }));
     });

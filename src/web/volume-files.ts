@@ -29,7 +29,9 @@ async function byItk<T>(name: string, read: () => Promise<T>): Promise<T> {
   try {
     return await read();
   } catch (error) {
-    throw error instanceof InputError ? error : new InputError(`${name}: ${error instanceof Error ? error.message : 'ITK cannot make sense of it'}`);
+    throw error instanceof InputError
+      ? error
+      : new InputError(`${name}: ${error instanceof Error ? error.message : 'ITK cannot make sense of it'}`);
   }
 }
 
@@ -52,8 +54,13 @@ async function seriesOf(files: readonly File[]): Promise<DroppedVolume> {
     throw new InputError(`${files.length} DICOM files of ${series.size} series; expected one series at a time`);
   }
   const checked = checkedSeries(slices, 'these files');
-  const { data } = await byItk('these files', async () => (await itk()).readSeries(checked.slices.map(({ path }) => byName.get(path)!)));
-  return asNifti(seriesImage(checked, data as ArrayLike<number | bigint> | null, 'these files'), 'series', [checked.summary, ...checked.warnings]);
+  const { data } = await byItk('these files', async () =>
+    (await itk()).readSeries(checked.slices.map(({ path }) => byName.get(path)!)),
+  );
+  return asNifti(seriesImage(checked, data as ArrayLike<number | bigint> | null, 'these files'), 'series', [
+    checked.summary,
+    ...checked.warnings,
+  ]);
 }
 
 /** @throws InputError where the files are no volume */
@@ -74,10 +81,18 @@ export async function readVolumeFiles(files: readonly File[]): Promise<DroppedVo
     throw new InputError(`${files.map(({ name }) => name).join(', ')}: no single volume; expected ${formats}`);
   }
   if (/\.nrrd$/i.test(first.name)) {
-    return asNifti(fromItk(await byItk(first.name, async () => (await itk()).readNrrd(first)), first.name), first.name, []);
+    return asNifti(
+      fromItk(await byItk(first.name, async () => (await itk()).readNrrd(first)), first.name),
+      first.name,
+      [],
+    );
   }
   if (/\.mha$/i.test(first.name)) {
-    return asNifti(fromItk(await byItk(first.name, async () => (await itk()).readMeta(first)), first.name), first.name, []);
+    return asNifti(
+      fromItk(await byItk(first.name, async () => (await itk()).readMeta(first)), first.name),
+      first.name,
+      [],
+    );
   }
   return { image: parseNifti(await bytesOf(first), first.name), shown: first, name: first.name, notes: [] };
 }

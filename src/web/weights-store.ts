@@ -27,7 +27,11 @@ function rename(handle: FileSystemFileHandle, name: string): Promise<void> {
 }
 
 /** Writes a stream to a file named by its hash, chunk by chunk. */
-async function keepStream(stream: ReadableStream<Uint8Array>, name: string, report?: (bytes: number) => void): Promise<KeptWeights> {
+async function keepStream(
+  stream: ReadableStream<Uint8Array>,
+  name: string,
+  report?: (bytes: number) => void,
+): Promise<KeptWeights> {
   const into = await folder();
   const temporary = `incoming-${crypto.randomUUID()}`;
   const handle = await into.getFileHandle(temporary, { create: true });
@@ -35,7 +39,7 @@ async function keepStream(stream: ReadableStream<Uint8Array>, name: string, repo
   const hash = sha256.create();
   let bytes = 0;
   try {
-    for (const reader = stream.getReader(); ;) {
+    for (const reader = stream.getReader(); ; ) {
       const { value, done } = await reader.read();
       if (done) {
         break;
@@ -96,10 +100,14 @@ async function currentVersion(url: string): Promise<string | undefined> {
  * @param report gets the bytes so far, and in all where the server says
  * @throws InputError where the URL gives no file
  */
-export async function keepUrl(url: string, name: string, report: (bytes: number, total: number | undefined) => void): Promise<File> {
+export async function keepUrl(
+  url: string,
+  name: string,
+  report: (bytes: number, total: number | undefined) => void,
+): Promise<File> {
   const before = await get<Downloaded>(urlKey(url));
-  const kept = before && await keptWeights(before.sha256);
-  if (kept && before.version === (await currentVersion(url) ?? before.version)) {
+  const kept = before && (await keptWeights(before.sha256));
+  if (kept && before.version === ((await currentVersion(url)) ?? before.version)) {
     await set(lastKey, { sha256: before.sha256, name });
     return kept;
   }

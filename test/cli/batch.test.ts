@@ -16,11 +16,34 @@ import { syntheticWeights } from '../../src/model/synthetic.ts';
 const at = testFolder('batch');
 const caseCount = 20;
 const names = Array.from({ length: caseCount }, (_, i) => `case${String(i).padStart(2, '0')}`);
-const args = (out: string, ...more: string[]) => ['batch', '--data', at('data'), '--clicks', at('clicks.csv'), '--weights', at('tiny.safetensors'), '--preset', 'kits', '--no-tune', '--out', at(out), ...more];
+const args = (out: string, ...more: string[]) => [
+  'batch',
+  '--data',
+  at('data'),
+  '--clicks',
+  at('clicks.csv'),
+  '--weights',
+  at('tiny.safetensors'),
+  '--preset',
+  'kits',
+  '--no-tune',
+  '--out',
+  at(out),
+  ...more,
+];
 const run = (out: string, ...more: string[]) => volsam(...args(out, ...more));
 
 function hashes(out: string): Record<string, string> {
-  return Object.fromEntries(readdirSync(at(out)).sort().map((file) => [file, createHash('sha256').update(readFileSync(join(at(out), file))).digest('hex')]));
+  return Object.fromEntries(
+    readdirSync(at(out))
+      .sort()
+      .map((file) => [
+        file,
+        createHash('sha256')
+          .update(readFileSync(join(at(out), file)))
+          .digest('hex'),
+      ]),
+  );
 }
 
 /** The run that was not interrupted. */
@@ -28,13 +51,30 @@ let whole: Ended;
 
 beforeAll(async () => {
   const weights = syntheticWeights(configs.tiny!);
-  writeFileSync(at('tiny.safetensors'), formatSafetensors(new Map([...weights.shapes].map(([name, shape]) => [name, { shape, values: weights.read(name) }])), { config: 'tiny' }));
+  writeFileSync(
+    at('tiny.safetensors'),
+    formatSafetensors(
+      new Map([...weights.shapes].map(([name, shape]) => [name, { shape, values: weights.read(name) }])),
+      { config: 'tiny' },
+    ),
+  );
   mkdirSync(at('data'));
-  const affine = [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]];
+  const affine = [
+    [1, 0, 0, 0],
+    [0, 1, 0, 0],
+    [0, 0, 1, 0],
+    [0, 0, 0, 1],
+  ];
   const rows = names.flatMap((name, i) => {
-    const image = createNifti([36, 34, 32], affine, Float32Array.from(uniform(name, 36 * 34 * 32), (value) => 300 * value - 60));
+    const image = createNifti(
+      [36, 34, 32],
+      affine,
+      Float32Array.from(uniform(name, 36 * 34 * 32), (value) => 300 * value - 60),
+    );
     writeFileSync(join(at('data'), `${name}.nii.gz`), formatNifti(image, image.values, true));
-    return i % 5 === 0 ? [`${name},a,10,12,14`, `${name},b,20,20,20`, `${name},a,11,12,13`] : [`${name},a,${10 + i},16,15`];
+    return i % 5 === 0
+      ? [`${name},a,10,12,14`, `${name},b,20,20,20`, `${name},a,11,12,13`]
+      : [`${name},a,${10 + i},16,15`];
   });
   writeFileSync(at('clicks.csv'), ['case,lesion,i,j,k', ...rows, 'broken,a,1,1,1'].join('\n'));
   writeFileSync(join(at('data'), 'broken.nii.gz'), readFileSync(join(at('data'), 'case00.nii.gz')).subarray(0, 3000));
@@ -50,12 +90,15 @@ test('a cohort: what is done, what failed and why', () => {
   expect(Object.keys(hashes('whole')).length).toBe(3 * caseCount + 2 + 2);
 });
 
-test('a run that is killed at a random moment and started again ends with the files of one that was not', { tags: ['thorough'] }, async () => {
+test('a run that is killed at a random moment and started again ends with the files of one that was not', {
+  tags: ['thorough'],
+}, async () => {
   const expected = hashes('whole');
   const killed = spawn(process.execPath, ['dist/cli.js', ...args('killed')], { stdio: 'ignore' });
   const random = randomFor('batch');
   const wanted = 1 + random.below(caseCount - 2);
-  const masks = () => (existsSync(at('killed')) ? readdirSync(at('killed')).filter((file) => file.endsWith('.nii.gz')).length : 0);
+  const masks = () =>
+    existsSync(at('killed')) ? readdirSync(at('killed')).filter((file) => file.endsWith('.nii.gz')).length : 0;
   while (masks() < wanted) {
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
@@ -66,7 +109,9 @@ test('a run that is killed at a random moment and started again ends with the fi
   expect(existsSync(join(at('killed'), 'report.html'))).toBe(false);
 
   const again = await run('killed');
-  expect(again.stdout).toMatch(new RegExp(`22 cases: \\d+ done, (${wanted - 1}|${wanted}|${wanted + 1}|${wanted + 2}) were done before, 2 failed`));
+  expect(again.stdout).toMatch(
+    new RegExp(`22 cases: \\d+ done, (${wanted - 1}|${wanted}|${wanted + 1}|${wanted + 2}) were done before, 2 failed`),
+  );
   expect(hashes('killed')).toEqual(expected);
 
   const third = await run('killed');
@@ -74,15 +119,19 @@ test('a run that is killed at a random moment and started again ends with the fi
   expect(hashes('killed')).toEqual(expected);
 });
 
-test('shards share a cohort, and the last one\'s summary is the whole run\'s; a changed option is run again', async () => {
+test("shards share a cohort, and the last one's summary is the whole run's; a changed option is run again", async () => {
   for (const shard of ['0/3', '1/3', '2/3']) {
     expect((await run('sharded', '--shard', shard)).stdout).toMatch(/^[78] cases: \d done, 0 were done before/);
   }
   expect(hashes('sharded')).toEqual(hashes('whole'));
   const summary = readFileSync(join(at('sharded'), 'summary.csv'), 'utf8').split('\n');
-  expect(summary[0]).toBe('case,status,lesion,voxels,millilitres,axialDiameterMm,diameterMm,meanIntensity,touchesBorder,reason');
+  expect(summary[0]).toBe(
+    'case,status,lesion,voxels,millilitres,axialDiameterMm,diameterMm,meanIntensity,touchesBorder,reason',
+  );
   expect(summary.filter((row) => row.startsWith('case05,done,')).length).toBe(2);
-  expect(summary.find((row) => row.startsWith('silent'))).toBe('silent,failed,,,,,,,,the table of clicks has none for this case');
+  expect(summary.find((row) => row.startsWith('silent'))).toBe(
+    'silent,failed,,,,,,,,the table of clicks has none for this case',
+  );
   writeFileSync(join(at('data'), 'case03.nii.gz'), readFileSync(join(at('data'), 'case04.nii.gz')));
   expect((await run('sharded')).stdout).toMatch(/22 cases: 1 done, 19 were done before, 2 failed/);
 });

@@ -3,7 +3,23 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { spawnVolsam, volsam } from '../setup/volsam.ts';
 
-const commands = ['segment', 'replay', 'auto', 'batch', 'train', 'export', 'evaluate', 'compare', 'profile', 'serve', 'repl', 'convert', 'inspect', 'preset', 'doctor'];
+const commands = [
+  'segment',
+  'replay',
+  'auto',
+  'batch',
+  'train',
+  'export',
+  'evaluate',
+  'compare',
+  'profile',
+  'serve',
+  'repl',
+  'convert',
+  'inspect',
+  'preset',
+  'doctor',
+];
 
 test('every sub-command is listed, and starts by itself', async () => {
   const { stdout } = await volsam('--help');
@@ -15,14 +31,16 @@ test('every sub-command is listed, and starts by itself', async () => {
   }
 });
 
-test('the version is the package\'s', () => {
+test("the version is the package's", () => {
   const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
   expect(spawnVolsam(['--version'])).toEqual({ status: 0, stdout: `${version}\n`, stderr: '' });
 });
 
 test('the help lists required options first, and what is seldom needed last', async () => {
   const { stdout } = await volsam('segment', '--help');
-  const [required, options, seldom] = ['\nRequired:\n', '\nOptions:\n', '\nSeldom needed:\n'].map((heading) => stdout.indexOf(heading));
+  const [required, options, seldom] = ['\nRequired:\n', '\nOptions:\n', '\nSeldom needed:\n'].map((heading) =>
+    stdout.indexOf(heading),
+  );
   expect(required).toBeGreaterThan(0);
   expect(options).toBeGreaterThan(required!);
   expect(seldom).toBeGreaterThan(options!);
@@ -31,14 +49,42 @@ test('the help lists required options first, and what is seldom needed last', as
 });
 
 describe('a mistake is answered by what is wrong and the usage, a line each', () => {
-  const whole = ['segment', '--image', 'a.nii', '--click', '1,2,3', '--weights', 'w', '--preset', 'kits', '-o', 'm.nii'];
-  const usage = 'usage: volsam segment --image <file or folder> --weights <file> --preset <name or file> --output <file> [options]';
+  const whole = [
+    'segment',
+    '--image',
+    'a.nii',
+    '--click',
+    '1,2,3',
+    '--weights',
+    'w',
+    '--preset',
+    'kits',
+    '-o',
+    'm.nii',
+  ];
+  const usage =
+    'usage: volsam segment --image <file or folder> --weights <file> --preset <name or file> --output <file> [options]';
   test.each([
-    ['an unknown option', [...whole, '--colour'], 'volsam: unknown option \'--colour\'', usage],
-    ['one that is nearly right', [...whole, '--overlap'], 'volsam: unknown option \'--overlap\' (Did you mean --overlay?)', usage],
-    ['a bad value', [...whole, '--precision', 'f8'], 'volsam: option \'--precision <type>\' argument \'f8\' is invalid. expected f32 or f16', usage],
-    ['a required option that is missing', ['segment'], 'volsam: required option \'--image <file or folder>\' not specified', usage],
-    ['an unknown command', ['paint'], 'volsam: unknown command \'paint\'', 'usage: volsam [options] [command]'],
+    ['an unknown option', [...whole, '--zzz'], "volsam: unknown option '--zzz'", usage],
+    [
+      'one that is nearly right',
+      [...whole, '--overlap'],
+      "volsam: unknown option '--overlap' (Did you mean --overlay?)",
+      usage,
+    ],
+    [
+      'a bad value',
+      [...whole, '--precision', 'f8'],
+      "volsam: option '--precision <type>' argument 'f8' is invalid. expected f32 or f16",
+      usage,
+    ],
+    [
+      'a required option that is missing',
+      ['segment'],
+      "volsam: required option '--image <file or folder>' not specified",
+      usage,
+    ],
+    ['an unknown command', ['paint'], "volsam: unknown command 'paint'", 'usage: volsam [options] [command]'],
   ])('%s', async (_, args, message, line) => {
     expect(await volsam(...args)).toEqual({ status: 1, stdout: '', stderr: `${message}\n${line}\n` });
   });

@@ -11,17 +11,25 @@ test('a forward pass: JSON whose parts add up, a trace, and a page', async () =>
   const { status, stdout, stderr } = await profile('--json', '--trace', at('trace.json'), '--html', at('page.html'));
   expect(status, stderr).toBe(0);
   const { milliseconds, ceilings, traffic, kernels, layers, dispatches } = JSON.parse(stdout) as {
-    milliseconds: number; ceilings: { gflops: number; gBps: number }; traffic: Record<string, number>;
-    kernels: { calls: number; milliseconds: number; share: number }[]; layers: { name: string; calls: number }[]; dispatches: { layer: string }[];
+    milliseconds: number;
+    ceilings: { gflops: number; gBps: number };
+    traffic: Record<string, number>;
+    kernels: { calls: number; milliseconds: number; share: number }[];
+    layers: { name: string; calls: number }[];
+    dispatches: { layer: string }[];
   };
   expect(Math.min(ceilings.gflops, ceilings.gBps)).toBeGreaterThan(0);
   expect(kernels.reduce((sum, row) => sum + row.milliseconds, 0)).toBeCloseTo(milliseconds, 6);
   expect(kernels.reduce((sum, row) => sum + row.share, 0)).toBeCloseTo(1, 6);
   expect(layers.reduce((sum, row) => sum + row.calls, 0)).toBe(dispatches.length);
-  expect(layers.map(({ name }) => name)).toEqual(expect.arrayContaining(['tokens', 'blocks.0', 'blocks.3', 'neck.0', 'prompt', 'softmax']));
+  expect(layers.map(({ name }) => name)).toEqual(
+    expect.arrayContaining(['tokens', 'blocks.0', 'blocks.3', 'neck.0', 'prompt', 'softmax']),
+  );
   expect(traffic.dispatchBytes).toBeGreaterThan(traffic.layerBytes!);
   expect(traffic.layerBytes).toBeGreaterThan(traffic.leastBytes!);
-  const { traceEvents } = JSON.parse(readFileSync(at('trace.json'), 'utf8')) as { traceEvents: { ph: string; tid: number; ts: number; dur: number }[] };
+  const { traceEvents } = JSON.parse(readFileSync(at('trace.json'), 'utf8')) as {
+    traceEvents: { ph: string; tid: number; ts: number; dur: number }[];
+  };
   const timed = traceEvents.filter(({ ph, tid }) => ph === 'X' && tid === 2);
   expect(timed.length).toBe(dispatches.length);
   timed.slice(1).forEach(({ ts }, i) => expect(ts).toBeCloseTo(timed[i]!.ts + timed[i]!.dur, 3));
@@ -38,7 +46,7 @@ test('a training step in tables, with every dispatch', async () => {
   expect(stdout).toMatch(/Bytes moved at least: [\d.]+ MiB/);
 });
 
-test('a sweep over one kernel\'s forms', { tags: ['thorough'] }, async () => {
+test("a sweep over one kernel's forms", { tags: ['thorough'] }, async () => {
   const { status, stdout, stderr } = await profile('--kernel', 'linear', '--sweep');
   expect(status, stderr).toBe(0);
   expect(stdout).toMatch(/linear 64 x 192 f32 +linear 64x64 +[\d.]+ +[\d.]+/);

@@ -21,8 +21,25 @@ function read(path: string) {
 }
 
 test('a click in the shipped case gives mask, soft map and picture, and finds the lesion', () => {
-  const { status, stdout, stderr } = spawnVolsam(['segment', '--weights', demo.weightsPath, '--no-tune', '--image', demo.imagePath, '--click', click, '--preset', 'kits', '-o', at('mask.nii.gz'),
-    '--probability', at('soft.nii'), '--overlay', at('overlay.png'), '--json']);
+  const { status, stdout, stderr } = spawnVolsam([
+    'segment',
+    '--weights',
+    demo.weightsPath,
+    '--no-tune',
+    '--image',
+    demo.imagePath,
+    '--click',
+    click,
+    '--preset',
+    'kits',
+    '-o',
+    at('mask.nii.gz'),
+    '--probability',
+    at('soft.nii'),
+    '--overlay',
+    at('overlay.png'),
+    '--json',
+  ]);
   expect(stderr.replace(/Warning: .*\n/g, '')).toBe('');
   expect(status).toBe(0);
   const summary = JSON.parse(stdout) as Record<string, number | string>;
@@ -35,7 +52,9 @@ test('a click in the shipped case gives mask, soft map and picture, and finds th
   const dice = (2 * both) / (voxels + label.values.reduce((sum, value) => sum + Number(value === 2), 0));
   expect(dice).toBeCloseTo(demo.dice, 3);
   const png = PNG.sync.read(readFileSync(at('overlay.png')));
-  const yellow = Array.from({ length: png.data.length / 4 }, (_, i) => png.data.subarray(4 * i, 4 * i + 3)).filter(([r, g, b]) => r === 255 && g === 196 && b === 0);
+  const yellow = Array.from({ length: png.data.length / 4 }, (_, i) => png.data.subarray(4 * i, 4 * i + 3)).filter(
+    ([r, g, b]) => r === 255 && g === 196 && b === 0,
+  );
   expect(png.width).toBeGreaterThan(600);
   expect(yellow.length).toBeGreaterThan(200);
   expect(readdirSync(at()).filter((name) => name.endsWith('.part'))).toEqual([]);
@@ -43,7 +62,8 @@ test('a click in the shipped case gives mask, soft map and picture, and finds th
 
 describe.runIf(hasNibabel())('stored in other orientations', () => {
   test('RAS, LPS and oblique files give the same mask, with their own affines', async () => {
-    const clicks = runPython(`
+    const clicks = runPython(
+      `
 source = nib.load(sys.argv[2])
 world = source.affine @ [*json.loads(sys.argv[3]), 1]
 out = {'codes': ''.join(nib.aff2axcodes(source.affine)), 'clicks': {}}
@@ -53,19 +73,38 @@ for name, image in (('oblique', source), ('ras', ras), ('lps', lps)):
     nib.save(image, f'{sys.argv[1]}/{name}.nii.gz')
     out['clicks'][name] = [round(float(v)) for v in (np.linalg.inv(image.affine) @ world)[:3]]
 out['world'] = [float(v) for v in world[:3]]
-print(json.dumps(out))`, at(), demo.imagePath, JSON.stringify(demo.click)) as { codes: string; clicks: Record<string, number[]>; world: number[] };
+print(json.dumps(out))`,
+      at(),
+      demo.imagePath,
+      JSON.stringify(demo.click),
+    ) as { codes: string; clicks: Record<string, number[]>; world: number[] };
     writeFileSync(at('preset.json'), JSON.stringify({ ...presets.kits, orientation: clicks.codes }));
     for (const [name, click] of Object.entries(clicks.clicks)) {
       const place = name === 'lps' ? ['--world', '--click', clicks.world.join(',')] : ['--click', click.join(',')];
-      const { status, stderr } = await segment('--image', at(`${name}.nii.gz`), ...place, '--preset', at('preset.json'), '-o', at(`${name}-mask.nii.gz`));
+      const { status, stderr } = await segment(
+        '--image',
+        at(`${name}.nii.gz`),
+        ...place,
+        '--preset',
+        at('preset.json'),
+        '-o',
+        at(`${name}-mask.nii.gz`),
+      );
       expect(status, stderr).toBe(0);
     }
-    const compared = runPython(`
+    const compared = runPython(
+      `
 masks = [(name, nib.load(f'{sys.argv[1]}/{name}-mask.nii.gz'), nib.load(f'{sys.argv[1]}/{name}.nii.gz')) for name in ('oblique', 'ras', 'lps')]
 canonical = [nib.as_closest_canonical(mask).get_fdata() for _, mask, _ in masks]
 print(json.dumps({'affines': [bool(np.array_equal(m.affine, i.affine)) for _, m, i in masks], 'shapes': [m.shape == i.shape for _, m, i in masks],
-    'same': [bool(np.array_equal(c, canonical[0])) for c in canonical], 'voxels': int(canonical[0].sum())}))`, at()) as { affines: boolean[]; shapes: boolean[]; same: boolean[]; voxels: number };
-    expect(compared).toMatchObject({ affines: [true, true, true], shapes: [true, true, true], same: [true, true, true] });
+    'same': [bool(np.array_equal(c, canonical[0])) for c in canonical], 'voxels': int(canonical[0].sum())}))`,
+      at(),
+    ) as { affines: boolean[]; shapes: boolean[]; same: boolean[]; voxels: number };
+    expect(compared).toMatchObject({
+      affines: [true, true, true],
+      shapes: [true, true, true],
+      same: [true, true, true],
+    });
     expect(compared.voxels).toBeGreaterThan(1000);
   });
 });
@@ -78,7 +117,10 @@ test('what is wrong with a command is said in one line, and nothing is written',
     [replaced('--image', at('missing.nii')), /^volsam: .*missing.nii: cannot be read \(ENOENT\)$/m],
     [replaced('--image', at('cut.nii.gz')), /cut.nii.gz: (the gzip stream is broken or cut short|cut short)/],
     [replaced('--image', demo.weightsPath), /demo_phantom.safetensors: no volume; expected NIfTI/],
-    [replaced('--click', '500,0,0'), /click 500,0,0 lies outside the image; expected indices from 0,0,0 to \d+,\d+,\d+/],
+    [
+      replaced('--click', '500,0,0'),
+      /click 500,0,0 lies outside the image; expected indices from 0,0,0 to \d+,\d+,\d+/,
+    ],
     [replaced('--click', '1,2'), /three numbers separated by commas/],
     [replaced('--preset', 'brain'), /brain: cannot be read/],
     [replaced('-o', at('mask.png')), /mask.png: expected a name that ends in .nii, .nii.gz or .nrrd/],
@@ -96,8 +138,16 @@ test('what is wrong with a command is said in one line, and nothing is written',
 test('doctor tells the adapter, what is used of it, and two rates', async () => {
   const { status, stdout } = spawnVolsam(['doctor']);
   expect(status).toBe(0);
-  for (const line of [/^adapter {3}\S/m, /^driver {4}\S/m, /^features {2}.*core-features-and-limits/m, /^limits {4}maxBufferSize \d+/m, /^uses {6}.* kernels, f32/m,
-    /^GEMM {6}\d+(\.\d)? GFLOP\/s/m, /^copy {6}\d+(\.\d)? GB\/s/m, /^missing {3}\S/m]) {
+  for (const line of [
+    /^adapter {3}\S/m,
+    /^driver {4}\S/m,
+    /^features {2}.*core-features-and-limits/m,
+    /^limits {4}maxBufferSize \d+/m,
+    /^uses {6}.* kernels, f32/m,
+    /^GEMM {6}\d+(\.\d)? GFLOP\/s/m,
+    /^copy {6}\d+(\.\d)? GB\/s/m,
+    /^missing {3}\S/m,
+  ]) {
     expect(stdout).toMatch(line);
   }
   const report = JSON.parse((await volsam('doctor', '--json')).stdout) as { gemmGflops: number; copyGBps: number };
@@ -105,10 +155,14 @@ test('doctor tells the adapter, what is used of it, and two rates', async () => 
   expect(report.copyGBps).toBeGreaterThan(0);
 });
 
-test('the package\'s name gives the library in Node, and the browser entry has no Node built-in', async () => {
+test("the package's name gives the library in Node, and the browser entry has no Node built-in", async () => {
   const name = 'volsam';
-  const library = await import(name) as Record<string, unknown>;
-  expect(['openGpu', 'Sam3D', 'readSafetensors', 'parseNifti', 'segmentImage'].filter((export_) => typeof library[export_] !== 'function')).toEqual([]);
+  const library = (await import(name)) as Record<string, unknown>;
+  expect(
+    ['openGpu', 'Sam3D', 'readSafetensors', 'parseNifti', 'segmentImage'].filter(
+      (export_) => typeof library[export_] !== 'function',
+    ),
+  ).toEqual([]);
   const page = readFileSync('dist/browser.js', 'utf8');
   expect(page).not.toMatch(/from\s*"(node:|fs|path|os|webgpu|pngjs)|require\(/);
   expect(page).toMatch(/export\{[^}]*\bopenGpu\b/);

@@ -18,27 +18,79 @@ const at = testFolder('train');
 function writeCase(name: string): { image: string; label: string } {
   const random = randomOf(name);
   const dims = [36, 34, 30] as const;
-  const [centre, radius] = [[random.between(14, 20), random.between(14, 20), random.between(12, 18)], random.between(5, 8)];
+  const [centre, radius] = [
+    [random.between(14, 20), random.between(14, 20), random.between(12, 18)],
+    random.between(5, 8),
+  ];
   const inside = Uint8Array.from({ length: dims[0] * dims[1] * dims[2] }, (_, v) =>
-    Number(Math.hypot(v % dims[0] - centre[0]!, (Math.floor(v / dims[0]) % dims[1]) - centre[1]!, Math.floor(v / (dims[0] * dims[1])) - centre[2]!) < radius));
+    Number(
+      Math.hypot(
+        (v % dims[0]) - centre[0]!,
+        (Math.floor(v / dims[0]) % dims[1]) - centre[1]!,
+        Math.floor(v / (dims[0] * dims[1])) - centre[2]!,
+      ) < radius,
+    ),
+  );
   const values = Float32Array.from(inside, (value) => 40 + 100 * value + 10 * random.normal());
-  const grid = createNifti(dims, [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]], values);
+  const grid = createNifti(
+    dims,
+    [
+      [1, 0, 0, 0],
+      [0, 1, 0, 0],
+      [0, 0, 1, 0],
+      [0, 0, 0, 1],
+    ],
+    values,
+  );
   writeFileSync(at(`${name}.nii.gz`), formatNifti(grid, Int16Array.from(values), true));
-  writeFileSync(at(`${name}-label.nii.gz`), formatNifti(grid, inside.map((value) => 2 * value), true));
+  writeFileSync(
+    at(`${name}-label.nii.gz`),
+    formatNifti(
+      grid,
+      inside.map((value) => 2 * value),
+      true,
+    ),
+  );
   return { image: `${name}.nii.gz`, label: `${name}-label.nii.gz` };
 }
 
 beforeAll(() => {
   const split = (name: string, count: number) => Array.from({ length: count }, (_, i) => writeCase(`${name}${i}`));
-  writeFileSync(at('dataset.json'), JSON.stringify({ training: split('train', 3), validation: split('val', 1), test: split('test', 2) }));
+  writeFileSync(
+    at('dataset.json'),
+    JSON.stringify({ training: split('train', 3), validation: split('val', 1), test: split('test', 2) }),
+  );
 });
 
 /** Two clicks a crop: each number of clicks is a plan of its own to compile. */
-const training = (out: string, ...more: string[]) => ['train', '--data', at('dataset.json'), '--config', 'tiny', '--preset', 'kits', '--out', at(out), '--cache', at('cache'), '--no-tune', '--epochs', '2', '--crops-per-case', '6', '--clicks', '2', ...more];
+const training = (out: string, ...more: string[]) => [
+  'train',
+  '--data',
+  at('dataset.json'),
+  '--config',
+  'tiny',
+  '--preset',
+  'kits',
+  '--out',
+  at(out),
+  '--cache',
+  at('cache'),
+  '--no-tune',
+  '--epochs',
+  '2',
+  '--crops-per-case',
+  '6',
+  '--clicks',
+  '2',
+  ...more,
+];
 
 /** A run's log without what the clock tells. */
 function logOf(out: string): Record<string, unknown>[] {
-  return readFileSync(at(out, 'log.jsonl'), 'utf8').trim().split('\n').map((line) => ({ ...JSON.parse(line) as Record<string, unknown>, seconds: 0 }));
+  return readFileSync(at(out, 'log.jsonl'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => ({ ...(JSON.parse(line) as Record<string, unknown>), seconds: 0 }));
 }
 
 test('a run makes log, report and checkpoints; one that is interrupted and resumed has the same losses', async () => {
@@ -68,28 +120,68 @@ test('a run makes log, report and checkpoints; one that is interrupted and resum
   const rest = await volsam(...training('parts', '--resume'));
   expect(rest.status, rest.stderr).toBe(0);
   expect(logOf('parts')).toEqual(logOf('whole'));
-  expect(readFileSync(at('parts', 'last.safetensors')).equals(readFileSync(at('whole', 'last.safetensors')))).toBe(true);
+  expect(readFileSync(at('parts', 'last.safetensors')).equals(readFileSync(at('whole', 'last.safetensors')))).toBe(
+    true,
+  );
   const other = await volsam(...training('parts', '--resume', '--learning-rate', '1e-3'));
   expect(other.stderr).toMatch(/--resume: .*last.safetensors was made with learningRate 0.0004, not 0.001/);
 });
 
 test('export: the trained tensors alone, or everything merged; evaluate and compare take the result', async () => {
-  const trained = await volsam('export', '--checkpoint', at('whole', 'best.safetensors'), '-o', at('trained.safetensors'));
+  const trained = await volsam(
+    'export',
+    '--checkpoint',
+    at('whole', 'best.safetensors'),
+    '-o',
+    at('trained.safetensors'),
+  );
   expect(trained.status, trained.stderr).toBe(0);
   const names = [...parameterShapes(configs.tiny!).keys()];
-  expect([...parseSafetensors(readFileSync(at('trained.safetensors'))).shapes.keys()].sort()).toEqual(names.filter((name) => isTrainable(name, configs.tiny!)).sort());
+  expect([...parseSafetensors(readFileSync(at('trained.safetensors'))).shapes.keys()].sort()).toEqual(
+    names.filter((name) => isTrainable(name, configs.tiny!)).sort(),
+  );
   for (const type of ['f32', 'f16']) {
-    const merged = await volsam('export', '--checkpoint', at('whole', 'best.safetensors'), '--random-encoder', '--precision', type, '-o', at(`${type}.safetensors`));
+    const merged = await volsam(
+      'export',
+      '--checkpoint',
+      at('whole', 'best.safetensors'),
+      '--random-encoder',
+      '--precision',
+      type,
+      '-o',
+      at(`${type}.safetensors`),
+    );
     expect(merged.status, merged.stderr).toBe(0);
-    expect([...parseSafetensors(readFileSync(at(`${type}.safetensors`))).shapes.keys()].sort()).toEqual([...names].sort());
-    const evaluated = await volsam('evaluate', '--data', at('dataset.json'), '--weights', at(`${type}.safetensors`), '--preset', 'kits', '--out', at(`scores-${type}`), '--no-tune');
+    expect([...parseSafetensors(readFileSync(at(`${type}.safetensors`))).shapes.keys()].sort()).toEqual(
+      [...names].sort(),
+    );
+    const evaluated = await volsam(
+      'evaluate',
+      '--data',
+      at('dataset.json'),
+      '--weights',
+      at(`${type}.safetensors`),
+      '--preset',
+      'kits',
+      '--out',
+      at(`scores-${type}`),
+      '--no-tune',
+    );
     expect(evaluated.status, evaluated.stderr).toBe(0);
     expect(evaluated.stdout).toMatch(/^Dice +\d\.\d{4} \(\d\.\d{4} to \d\.\d{4}\)$/m);
   }
   const { cases } = JSON.parse(readFileSync(at('scores-f32', 'evaluation.json'), 'utf8')) as Evaluation;
   expect(cases.map((scores) => scores.case)).toEqual(['test0', 'test1']);
-  expect(readFileSync(at('scores-f32', 'cases.csv'), 'utf8').split('\n')[0]).toBe('case,dice,surfaceDice,hd95,predictedMl,trueMl,volumeErrorMl');
-  const compared = await volsam('compare', at('scores-f32', 'evaluation.json'), at('scores-f16', 'evaluation.json'), '-o', at('compared.html'));
+  expect(readFileSync(at('scores-f32', 'cases.csv'), 'utf8').split('\n')[0]).toBe(
+    'case,dice,surfaceDice,hd95,predictedMl,trueMl,volumeErrorMl',
+  );
+  const compared = await volsam(
+    'compare',
+    at('scores-f32', 'evaluation.json'),
+    at('scores-f16', 'evaluation.json'),
+    '-o',
+    at('compared.html'),
+  );
   expect(compared.status, compared.stderr).toBe(0);
   expect(compared.stdout).toMatch(/^Dice .* over 2 cases, p = /m);
   expect(readFileSync(at('compared.html'), 'utf8')).toMatch(/Wilcoxon signed-rank test p = /);
@@ -101,30 +193,54 @@ test('evaluate scores masks of another tool, and says what is wrong with them', 
     const label = parseNifti(readFileSync(at(`${name}-label.nii.gz`)));
     writeFileSync(at('masks', `${name}.nii.gz`), formatNifti(label, Uint8Array.from(label.values), true));
   }
-  const args = ['evaluate', '--data', at('dataset.json'), '--predictions', at('masks'), '--preset', 'kits', '--out', at('perfect')];
-  expect((await volsam(...args)).stderr).toMatch(/test0.nii.gz: holds 2 and no 1; --prediction-label says which value is the lesion/);
+  const args = [
+    'evaluate',
+    '--data',
+    at('dataset.json'),
+    '--predictions',
+    at('masks'),
+    '--preset',
+    'kits',
+    '--out',
+    at('perfect'),
+  ];
+  expect((await volsam(...args)).stderr).toMatch(
+    /test0.nii.gz: holds 2 and no 1; --prediction-label says which value is the lesion/,
+  );
   const perfect = await volsam(...args, '--prediction-label', '2');
   expect(perfect.status, perfect.stderr).toBe(0);
   expect(perfect.stdout).toMatch(/^Dice +1\.0000/m);
   rmSync(at('masks', 'test1.nii.gz'));
   expect((await volsam(...args, '--prediction-label', '2')).stderr).toMatch(/test1.nii.gz: there is no such mask/);
-  expect((await volsam('evaluate', '--data', at('dataset.json'), '--preset', 'kits', '--out', at('none'))).stderr).toMatch(/expected --weights or --predictions/);
+  expect(
+    (await volsam('evaluate', '--data', at('dataset.json'), '--preset', 'kits', '--out', at('none'))).stderr,
+  ).toMatch(/expected --weights or --predictions/);
 });
 
 test('a run that is killed at any moment leaves its last checkpoint whole', { tags: ['thorough'] }, async () => {
   const path = at('killed', 'last.safetensors');
   let found = 0;
   for (let attempt = 0; attempt < 6; attempt++) {
-    const temporary = () => (existsSync(at('killed')) ? readdirSync(at('killed')).filter((name) => name.endsWith('.part')) : []);
+    const temporary = () =>
+      existsSync(at('killed')) ? readdirSync(at('killed')).filter((name) => name.endsWith('.part')) : [];
     temporary().forEach((name) => rmSync(at('killed', name)));
-    const child = spawn(process.execPath, ['dist/cli.js', ...training('killed', '--crops-per-case', '1', '--epochs', '50', ...(existsSync(path) ? ['--resume'] : []))], { stdio: 'ignore' });
+    const child = spawn(
+      process.execPath,
+      [
+        'dist/cli.js',
+        ...training('killed', '--crops-per-case', '1', '--epochs', '50', ...(existsSync(path) ? ['--resume'] : [])),
+      ],
+      { stdio: 'ignore' },
+    );
     const closed = new Promise((resolve) => child.on('close', resolve));
     // While a checkpoint is being written, as its temporary name tells; a later one in each attempt.
     const deadline = Date.now() + 60_000;
     const seen = new Set<string>();
     while (Date.now() < deadline && seen.size <= attempt) {
       await new Promise((resolve) => setTimeout(resolve, 1));
-      temporary().filter((name) => name.startsWith('last.')).forEach((name) => seen.add(name));
+      temporary()
+        .filter((name) => name.startsWith('last.'))
+        .forEach((name) => seen.add(name));
     }
     child.kill('SIGKILL');
     await closed;
@@ -150,7 +266,10 @@ test('what is wrong with the options is said in one line', async () => {
     [training('x', '--epochs', '0'), /expected a whole number from 1 on/],
     [training('x', '--prompt-recipe', 'mine'), /expected paper/],
     [training('x', '--preset', 'colon'), /no voxel has the preset's label 1; a case to train on needs a lesion/],
-    [['export', '--checkpoint', at('trained.safetensors'), '-o', at('y')], /trained.safetensors: no checkpoint of a training run/],
+    [
+      ['export', '--checkpoint', at('trained.safetensors'), '-o', at('y')],
+      /trained.safetensors: no checkpoint of a training run/,
+    ],
   ];
   for (const [args, message] of cases) {
     const { status, stderr } = await volsam(...args);

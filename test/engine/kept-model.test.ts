@@ -51,38 +51,45 @@ test('while the weights are loaded', async () => {
 
 test('while a crop is encoded', async () => {
   const model = keep();
-  await expect(model.use(async (sam) => {
-    const pending = sam.embed(volume);
-    setTimeout(lose, 5);
-    return pending;
-  })).rejects.toThrow(DeviceLostError);
+  await expect(
+    model.use(async (sam) => {
+      const pending = sam.embed(volume);
+      setTimeout(lose, 5);
+      return pending;
+    }),
+  ).rejects.toThrow(DeviceLostError);
   await expectWorks(model);
 });
 
 test('while clicks are decoded', async () => {
   const model = keep();
-  await expect(model.use(async (sam) => {
-    const embedding = await sam.embed(volume);
-    await sam.decode(embedding, points);
-    const pending = sam.decode(embedding, points);
-    lose();
-    return pending;
-  })).rejects.toThrow(DeviceLostError);
+  await expect(
+    model.use(async (sam) => {
+      const embedding = await sam.embed(volume);
+      await sam.decode(embedding, points);
+      const pending = sam.decode(embedding, points);
+      lose();
+      return pending;
+    }),
+  ).rejects.toThrow(DeviceLostError);
   await expectWorks(model);
 });
 
 test('in the backward pass', async () => {
   const model = keep();
-  await expect(model.use(async (sam, gpu) => {
-    const idle = gpu.memory.currentBytes;
-    const pending = sam.gradients(volume, points, target);
-    pending.catch(() => undefined);
-    while (gpu.memory.currentBytes < 1.5 * idle) { // until its gradients and arena are there
-      await new Promise((resolve) => setTimeout(resolve, 1));
-    }
-    lose();
-    return pending;
-  })).rejects.toThrow(DeviceLostError);
+  await expect(
+    model.use(async (sam, gpu) => {
+      const idle = gpu.memory.currentBytes;
+      const pending = sam.gradients(volume, points, target);
+      pending.catch(() => undefined);
+      while (gpu.memory.currentBytes < 1.5 * idle) {
+        // until its gradients and arena are there
+        await new Promise((resolve) => setTimeout(resolve, 1));
+      }
+      lose();
+      return pending;
+    }),
+  ).rejects.toThrow(DeviceLostError);
   await expectWorks(model);
 });
 

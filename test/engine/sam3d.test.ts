@@ -10,7 +10,10 @@ import { Sam3D } from '../../src/engine/sam3d.ts';
 const config = configs.tiny!;
 const volume: Volume = { data: syntheticVolume(32), shape: [32, 32, 32] };
 const other: Volume = { data: syntheticVolume(32, 'v1'), shape: [32, 32, 32] };
-const points: Point[] = [[10, 12, 20], [25, 3, 7]];
+const points: Point[] = [
+  [10, 12, 20],
+  [25, 3, 7],
+];
 
 let gpu: Gpu;
 let sam: Sam3D;
@@ -41,7 +44,9 @@ test('an embedding answers other clicks with the bits of a whole prediction, wha
 
 test('calls that overlap in time do not disturb each other', async () => {
   const [a, b] = [await sam.predict(volume, points), await sam.predict(other, points)];
-  expect(await Promise.all([sam.predict(volume, points), sam.predict(other, points), sam.predict(volume, points)])).toEqual([a, b, a]);
+  expect(
+    await Promise.all([sam.predict(volume, points), sam.predict(other, points), sam.predict(volume, points)]),
+  ).toEqual([a, b, a]);
 });
 
 test('probabilities are the softmax of the logits', async () => {
@@ -67,7 +72,9 @@ test('200 predictions in a row leave GPU and process memory flat', { tags: ['tho
   }
   const after = measure();
   const mebibytes = (bytes: number) => (bytes / 2 ** 20).toFixed(1);
-  console.log(`200 predictions: GPU ${mebibytes(before.gpu)} to ${mebibytes(after.gpu)} MiB, process ${mebibytes(before.process)} to ${mebibytes(after.process)} MiB`);
+  console.log(
+    `200 predictions: GPU ${mebibytes(before.gpu)} to ${mebibytes(after.gpu)} MiB, process ${mebibytes(before.process)} to ${mebibytes(after.process)} MiB`,
+  );
   expect(after.gpu).toBe(before.gpu);
   expect(after.process - before.process).toBeLessThan(32 * 2 ** 20);
 });
@@ -82,30 +89,53 @@ test('dispose frees all that create took', async () => {
   expect(gpu.memory.currentBytes).toBe(before);
 });
 
-test('bad inputs are refused by the argument\'s name, before any GPU work', async () => {
+test("bad inputs are refused by the argument's name, before any GPU work", async () => {
   const refused = async (call: () => Promise<unknown>, message: RegExp) => {
     const error = await call().catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(InputError);
     expect((error as Error).message).toMatch(message);
   };
-  await refused(() => sam.predict({ data: new Float32Array(8), shape: [2, 2, 2] }, points), /volume: shape \[2,2,2\]; expected \[32,32,32\]/);
+  await refused(
+    () => sam.predict({ data: new Float32Array(8), shape: [2, 2, 2] }, points),
+    /volume: shape \[2,2,2\]; expected \[32,32,32\]/,
+  );
   await refused(() => sam.predict({ data: new Float32Array(8), shape: [32, 32, 32] }, points), /volume: 8 values/);
   const broken = volume.data.slice();
   broken[77] = NaN;
   await refused(() => sam.embed({ ...volume, data: broken }), /volume: voxel 77 is NaN/);
   await refused(() => sam.predict(volume, []), /points: none given/);
-  await refused(() => sam.predict(volume, [[0, 0, 32]]), /points: point 0 is \[0,0,32\]; expected three coordinates from 0 to 31/);
-  await refused(() => sam.predict(volume, [[1, 2, 3], [0, NaN, 1]]), /point 1 is \[0,NaN,1\]/);
-  await refused(() => Sam3D.create(gpu, syntheticWeights(config), { precision: 'f64' as never }), /precision "f64"; expected 'f32' or 'f16'/);
-  await refused(() => Sam3D.create({ ...gpu, features: new Set() }, syntheticWeights(config), { precision: 'f16' }), /has no shader-f16; f32 works/);
-  await expect(sam.taps(volume, points, ['blocks.9'])).rejects.toThrow(/no intermediate is named blocks.9; there are tokens, blocks.0.adapter/);
+  await refused(
+    () => sam.predict(volume, [[0, 0, 32]]),
+    /points: point 0 is \[0,0,32\]; expected three coordinates from 0 to 31/,
+  );
+  await refused(
+    () =>
+      sam.predict(volume, [
+        [1, 2, 3],
+        [0, NaN, 1],
+      ]),
+    /point 1 is \[0,NaN,1\]/,
+  );
+  await refused(
+    () => Sam3D.create(gpu, syntheticWeights(config), { precision: 'f64' as never }),
+    /precision "f64"; expected 'f32' or 'f16'/,
+  );
+  await refused(
+    () => Sam3D.create({ ...gpu, features: new Set() }, syntheticWeights(config), { precision: 'f16' }),
+    /has no shader-f16; f32 works/,
+  );
+  await expect(sam.taps(volume, points, ['blocks.9'])).rejects.toThrow(
+    /no intermediate is named blocks.9; there are tokens, blocks.0.adapter/,
+  );
 });
 
 test('an embedding of another model is refused, and a lost device rejects the pending call by name', async () => {
   const own = await openGpu({ tune: false });
   const lost = await Sam3D.create(own, syntheticWeights(config));
   const embedding = await sam.embed(volume);
-  await expect(sam.decode({ ...embedding, feature: { ...embedding.feature, bytes: 4 } }, null)).rejects.toThrow(/embedding: made by a model of another configuration/);
+  await expect(sam.decode({ ...embedding, feature: { ...embedding.feature, bytes: 4 } }, null)).rejects.toThrow(
+    /embedding: made by a model of another configuration/,
+  );
   embedding.dispose();
   const pending = lost.predict(volume, points);
   own.device.destroy();

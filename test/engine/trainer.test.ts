@@ -12,7 +12,14 @@ const config = configs.tiny!;
 const rate = 4e-4;
 
 const target = syntheticTarget(32);
-const example: Example = { volume: { data: goldens.read('volume'), shape: [32, 32, 32] }, points: [[10, 12, 20], [25, 3, 7]], target };
+const example: Example = {
+  volume: { data: goldens.read('volume'), shape: [32, 32, 32] },
+  points: [
+    [10, 12, 20],
+    [25, 3, 7],
+  ],
+  target,
+};
 
 const gpu = await sharedGpu();
 
@@ -21,14 +28,21 @@ async function losses(trainer: Trainer, steps: number): Promise<number[]> {
   return results.map(({ loss }) => loss);
 }
 
-for (const [precision, bound] of [['f32', 1e-4], ['f16', 5e-3]] as const) {
-  test(`five losses of AdamW with clipping: ${precision}`, { tags: precision === 'f16' ? ['thorough'] : [] }, async (context) => {
+for (const [precision, bound] of [
+  ['f32', 1e-4],
+  ['f16', 5e-3],
+] as const) {
+  test(`five losses of AdamW with clipping: ${precision}`, {
+    tags: precision === 'f16' ? ['thorough'] : [],
+  }, async (context) => {
     if (precision === 'f16' && !gpu.features.has('shader-f16')) {
       context.skip('this device has no shader-f16');
     }
     const trainer = await Trainer.create(gpu, syntheticWeights(config), { precision, clickCounts: [2] });
     const found = await losses(trainer, 5);
-    goldens.read('training_losses').forEach((expected, i) => expect(Math.abs(found[i]! - expected), `step ${i}`).toBeLessThan(bound));
+    goldens
+      .read('training_losses')
+      .forEach((expected, i) => expect(Math.abs(found[i]! - expected), `step ${i}`).toBeLessThan(bound));
     trainer.dispose();
   });
 }
@@ -44,7 +58,7 @@ test('a run that goes on from a saved state has the losses of one that was never
   first.dispose();
   const second = await Trainer.create(gpu, syntheticWeights(config), options);
   await second.restore(state);
-  expect([...before, ...await losses(second, 2)]).toEqual(expected);
+  expect([...before, ...(await losses(second, 2))]).toEqual(expected);
   second.dispose();
 });
 
@@ -56,13 +70,30 @@ test('plans for several numbers of clicks share one arena; other numbers are ref
   const several = await Trainer.create(gpu, syntheticWeights(config), { clickCounts: [1, 2, 3] });
   expect(gpu.memory.currentBytes - alone).toBeLessThan(0.05 * (alone - empty));
   await several.step({ ...example, points: [[10, 12, 20]] }, rate);
-  await expect(several.step({ ...example, points: [[1, 1, 1], [1, 1, 1], [1, 1, 1], [1, 1, 1]] }, rate)).rejects.toThrow('points: 4 clicks; this trainer was made for 1, 2, 3');
-  await expect(several.step({ ...example, target: target.map((v) => v * 2) }, rate)).rejects.toThrow(/target: voxel \d+ is 2; expected 0 or 1/);
+  await expect(
+    several.step(
+      {
+        ...example,
+        points: [
+          [1, 1, 1],
+          [1, 1, 1],
+          [1, 1, 1],
+          [1, 1, 1],
+        ],
+      },
+      rate,
+    ),
+  ).rejects.toThrow('points: 4 clicks; this trainer was made for 1, 2, 3');
+  await expect(several.step({ ...example, target: target.map((v) => v * 2) }, rate)).rejects.toThrow(
+    /target: voxel \d+ is 2; expected 0 or 1/,
+  );
   several.dispose();
   expect(gpu.memory.currentBytes).toBe(empty);
 });
 
-test('a gradient that is not finite leaves the weights alone and halves the loss scale', { tags: ['thorough'] }, async (context) => {
+test('a gradient that is not finite leaves the weights alone and halves the loss scale', {
+  tags: ['thorough'],
+}, async (context) => {
   if (!gpu.features.has('shader-f16')) {
     context.skip('this device has no shader-f16');
   }
@@ -74,6 +105,8 @@ test('a gradient that is not finite leaves the weights alone and halves the loss
   expect(skipped).toBe(true);
   expect(loss).toBeGreaterThan(0);
   expect(after.optimizer[0]).toBe(2 ** 23);
-  expect([...after.weights].every(([name, values]) => values.every((value, i) => value === before.weights.get(name)![i]))).toBe(true);
+  expect(
+    [...after.weights].every(([name, values]) => values.every((value, i) => value === before.weights.get(name)![i])),
+  ).toBe(true);
   trainer.dispose();
 });

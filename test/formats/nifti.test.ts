@@ -6,11 +6,19 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { formatNifti, parseNifti } from '../../src/formats/nifti.ts';
 import { InputError } from '../../src/runtime/errors.ts';
 import { hasNibabel, runPython } from '../setup/foreign-tools.ts';
+import { randomFor } from '../setup/seed.ts';
+
+const random = randomFor('formats/nifti');
 
 const folder = mkdtempSync(join(tmpdir(), 'volsam-nifti-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-interface Written { name: string; affine: number[][]; spacing: number[]; values: number[] }
+interface Written {
+  name: string;
+  affine: number[][];
+  spacing: number[];
+  values: number[];
+}
 
 /** Every scalar type, both versions and byte orders, compressed and not, with and without scaling, on five affines. */
 const writeAll = `
@@ -65,24 +73,33 @@ describe.runIf(hasNibabel())('with nibabel', () => {
   });
 
   test('nibabel reads what volsam writes: the same affine, units and shape, on every kind of file', () => {
-    for (const { name, affine } of written) {
+    const given = written.map(({ name }) => {
       const image = parseNifti(readFileSync(join(folder, name)), name);
-      const mask = Uint8Array.from(image.values, () => Number(Math.random() > 0.5));
-      const soft = Float32Array.from(image.values, () => Math.random());
-      writeFileSync(join(folder, 'mask.nii.gz'), formatNifti(image, mask, true));
-      writeFileSync(join(folder, 'soft.nii'), formatNifti(image, soft, false));
-      const read = runPython(`
-images = [nib.load(sys.argv[1] + '/' + name) for name in ('mask.nii.gz', 'soft.nii')]
-source = nib.load(sys.argv[1] + '/' + sys.argv[2])
-print(json.dumps([{'affine': i.affine.tolist(), 'same': bool(np.array_equal(i.affine, source.affine) and i.shape == source.shape
-    and i.header.get_xyzt_units() == source.header.get_xyzt_units()), 'dtype': i.get_data_dtype().name,
-    'values': i.get_fdata().astype(np.float32).ravel(order='F').tolist()} for i in images]))`, folder, name) as { affine: number[][]; same: boolean; dtype: string; values: number[] }[];
-      expect(read.map(({ same }) => same), name).toEqual([true, true]);
-      expect(read[0]!.affine, name).toEqual(affine);
-      expect(read.map(({ dtype }) => dtype), name).toEqual(['uint8', 'float32']);
-      expect(read[0]!.values).toEqual([...mask]);
-      expect(Float32Array.from(read[1]!.values)).toEqual(soft);
-    }
+      const mask = Uint8Array.from(image.values, () => Number(random.next() > 0.5));
+      const soft = Float32Array.from(image.values, () => random.next());
+      writeFileSync(join(folder, `${name}-mask.nii.gz`), formatNifti(image, mask, true));
+      writeFileSync(join(folder, `${name}-soft.nii`), formatNifti(image, soft, false));
+      return { mask, soft };
+    });
+    const read = runPython(
+      `
+def described(name, written):
+    image, source = nib.load(f'{sys.argv[1]}/{written}'), nib.load(f'{sys.argv[1]}/{name}')
+    return {'affine': image.affine.tolist(), 'same': bool(np.array_equal(image.affine, source.affine) and image.shape == source.shape
+        and image.header.get_xyzt_units() == source.header.get_xyzt_units()), 'dtype': image.get_data_dtype().name,
+        'values': image.get_fdata().astype(np.float32).ravel(order='F').tolist()}
+print(json.dumps([[described(name, name + ending) for ending in ('-mask.nii.gz', '-soft.nii')] for name in json.loads(sys.argv[2])]))`,
+      folder,
+      JSON.stringify(written.map(({ name }) => name)),
+    ) as { affine: number[][]; same: boolean; dtype: string; values: number[] }[][];
+    written.forEach(({ name, affine }, file) => {
+      const [mask, soft] = read[file]!;
+      expect([mask!.same, soft!.same], name).toEqual([true, true]);
+      expect(mask!.affine, name).toEqual(affine);
+      expect([mask!.dtype, soft!.dtype], name).toEqual(['uint8', 'float32']);
+      expect(mask!.values, name).toEqual([...given[file]!.mask]);
+      expect(Float32Array.from(soft!.values), name).toEqual(given[file]!.soft);
+    });
   });
 });
 
@@ -108,8 +125,14 @@ test('a file that is no single scalar volume is refused by its name', () => {
     [new Uint8Array(400), /ct: no NIfTI file; expected .nii and .nii.gz/],
     [whole.subarray(0, 356), /ct: cut short: 2 x 2 x 2 voxels need 360 bytes, the file has 356/],
     [gzipSync(whole).subarray(0, 60), /ct: the gzip stream is broken or cut short/],
-    [smallFile((view) => view.setInt16(70, 128, true)), /ct: data type RGB; expected integers and floats of one channel/],
-    [smallFile((view) => [4, 2, 2, 2, 3].forEach((side, i) => view.setInt16(40 + 2 * i, side, true))), /ct: dimensions 2 x 2 x 2 x 3; expected one three-dimensional volume/],
+    [
+      smallFile((view) => view.setInt16(70, 128, true)),
+      /ct: data type RGB; expected integers and floats of one channel/,
+    ],
+    [
+      smallFile((view) => [4, 2, 2, 2, 3].forEach((side, i) => view.setInt16(40 + 2 * i, side, true))),
+      /ct: dimensions 2 x 2 x 2 x 3; expected one three-dimensional volume/,
+    ],
   ];
   for (const [bytes, message] of cases) {
     expect(() => parseNifti(bytes, 'ct')).toThrow(InputError);
@@ -117,8 +140,10 @@ test('a file that is no single scalar volume is refused by its name', () => {
   }
 });
 
-test('a mask carries no text of the image\'s header', () => {
+test("a mask carries no text of the image's header", () => {
   const mask = formatNifti(parseNifti(smallFile()), new Uint8Array(8), false);
   expect(Buffer.from(mask).includes('Jane')).toBe(false);
-  expect(() => formatNifti(parseNifti(smallFile()), new Uint8Array(7), false)).toThrow(/7 values for a grid of 2 x 2 x 2/);
+  expect(() => formatNifti(parseNifti(smallFile()), new Uint8Array(7), false)).toThrow(
+    /7 values for a grid of 2 x 2 x 2/,
+  );
 });

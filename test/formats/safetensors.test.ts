@@ -34,7 +34,7 @@ test('BF16 rounds to the nearest, ties to even, and keeps NaN', () => {
   expect([...read]).toEqual([1, 1 + 2 ** -6, 1 + 2 ** -7, NaN, -Infinity]);
 });
 
-test('a header that does not agree with its file is refused by the file\'s and the tensor\'s names', () => {
+test("a header that does not agree with its file is refused by the file's and the tensor's names", () => {
   const f32 = (shape: unknown, offsets: unknown, dtype: unknown = 'F32') => ({ dtype, shape, data_offsets: offsets });
   const cases: [Uint8Array, RegExp][] = [
     [new Uint8Array(4), /w: 4 bytes; a safetensors file has at least 8/],

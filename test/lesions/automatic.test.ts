@@ -5,6 +5,9 @@ import { blendWindows, windowStarts, windowWeights } from '../../src/lesions/aut
 import { componentsOf } from '../../src/lesions/components.ts';
 import type { Sam3D } from '../../src/engine/sam3d.ts';
 import { sharedGpu } from '../setup/device.ts';
+import { randomFor } from '../setup/seed.ts';
+
+const random = randomFor('lesions/automatic');
 
 const gpu = await sharedGpu();
 
@@ -20,18 +23,28 @@ test('weights of all windows sum to 1 in every voxel', () => {
   for (const voxels of [9, 16, 17, 40, 61]) {
     const starts = windowStarts(voxels, 16, 0.5);
     const sums = new Float64Array(voxels);
-    windowWeights(voxels, 16, starts).forEach((weights, i) => weights.forEach((weight, at) => {
-      if (starts[i]! + at >= 0 && starts[i]! + at < voxels) {
-        sums[starts[i]! + at]! += weight;
-      }
-    }));
+    windowWeights(voxels, 16, starts).forEach((weights, i) =>
+      weights.forEach((weight, at) => {
+        if (starts[i]! + at >= 0 && starts[i]! + at < voxels) {
+          sums[starts[i]! + at]! += weight;
+        }
+      }),
+    );
     sums.forEach((sum) => expect(sum).toBeCloseTo(1, 6));
   }
 });
 
 /** Sliding-window inference as it is usually stated: weighted sums and weights, divided at the end. */
-function blendedInFloat64(shape: readonly number[], side: number, overlap: number, windowOf: (firsts: readonly number[]) => Float32Array): Float64Array {
-  const [sums, weights] = [new Float64Array(shape[0]! * shape[1]! * shape[2]!), new Float64Array(shape[0]! * shape[1]! * shape[2]!)];
+function blendedInFloat64(
+  shape: readonly number[],
+  side: number,
+  overlap: number,
+  windowOf: (firsts: readonly number[]) => Float32Array,
+): Float64Array {
+  const [sums, weights] = [
+    new Float64Array(shape[0]! * shape[1]! * shape[2]!),
+    new Float64Array(shape[0]! * shape[1]! * shape[2]!),
+  ];
   const gaussian = (at: number) => Math.exp(-(((at - (side - 1) / 2) / (side / 8)) ** 2) / 2);
   const starts = shape.map((voxels) => windowStarts(voxels, side, overlap));
   for (const d of starts[0]!) {
@@ -62,13 +75,17 @@ test.each([
   const probabilities = createTensor(gpu, 'probabilities', 'f32', 'f32', [2, side, side, side]);
   const sam = {
     config: { ...configs.tiny!, crop: side },
-    visitProbabilities: ({ data }: { data: Float32Array }, _: null, use: (tensor: typeof probabilities) => Promise<unknown>) => {
+    visitProbabilities: (
+      { data }: { data: Float32Array },
+      _: null,
+      use: (tensor: typeof probabilities) => Promise<unknown>,
+    ) => {
       writeTensor(gpu, probabilities, Float32Array.from([...data.map((value) => 1 - value), ...data]));
       return use(probabilities);
     },
   } as unknown as Sam3D;
   const read = (firsts: readonly number[]) => {
-    const data = Float32Array.from({ length: side ** 3 }, Math.random);
+    const data = Float32Array.from({ length: side ** 3 }, random.next);
     given.set(firsts.join(), data);
     return { data, shape: [side, side, side] as const };
   };
@@ -83,9 +100,15 @@ test.each([
 test('parts that touch by a corner are one, and labels go by size', () => {
   const dims = [6, 5, 4] as const;
   const likely = new Float32Array(120);
-  const set = (i: number, j: number, k: number) => { likely[(k * 5 + j) * 6 + i] = 0.9; };
+  const set = (i: number, j: number, k: number) => {
+    likely[(k * 5 + j) * 6 + i] = 0.9;
+  };
   set(0, 0, 0);
-  [[2, 2, 1], [3, 3, 2], [4, 3, 2]].forEach(([i, j, k]) => set(i!, j!, k!));
+  [
+    [2, 2, 1],
+    [3, 3, 2],
+    [4, 3, 2],
+  ].forEach(([i, j, k]) => set(i!, j!, k!));
   const { mask, lesions } = componentsOf(likely, dims);
   expect(lesions).toBe(2);
   expect([mask[0], mask[(1 * 5 + 2) * 6 + 2], mask[(2 * 5 + 3) * 6 + 4]]).toEqual([2, 1, 1]);

@@ -1,11 +1,19 @@
 import { expect, test } from 'vitest';
 import { lesionIn, paint, united } from '../../src/lesions/lesion-mask.ts';
+import { randomFor } from '../setup/seed.ts';
+
+const random = randomFor('lesions/lesion-mask');
 
 const dims = [20, 24, 18] as const;
 
 function gridOf(inLesion: (i: number, j: number, k: number) => boolean, value = 3): Uint8Array {
-  return Uint8Array.from({ length: dims[0] * dims[1] * dims[2] }, (_, index) =>
-    Number(inLesion(index % dims[0], Math.floor(index / dims[0]) % dims[1], Math.floor(index / (dims[0] * dims[1])))) * value);
+  return Uint8Array.from(
+    { length: dims[0] * dims[1] * dims[2] },
+    (_, index) =>
+      Number(
+        inLesion(index % dims[0], Math.floor(index / dims[0]) % dims[1], Math.floor(index / (dims[0] * dims[1]))),
+      ) * value,
+  );
 }
 
 test('the least box holds the lesion, and paints it back', () => {
@@ -21,8 +29,14 @@ test('the least box holds the lesion, and paints it back', () => {
 
 test('a union is what lies in either, wherever their boxes lie', () => {
   const draw = () => {
-    const [from, to] = [0, 1].map(() => dims.map((side) => Math.floor(Math.random() * side))) as [number[], number[]];
-    return gridOf((...at) => at.every((voxel, axis) => voxel >= Math.min(from[axis]!, to[axis]!) && voxel <= Math.max(from[axis]!, to[axis]!)) && Math.random() < 0.7, 1);
+    const [from, to] = [0, 1].map(() => dims.map((side) => Math.floor(random.next() * side))) as [number[], number[]];
+    return gridOf(
+      (...at) =>
+        at.every(
+          (voxel, axis) => voxel >= Math.min(from[axis]!, to[axis]!) && voxel <= Math.max(from[axis]!, to[axis]!),
+        ) && random.next() < 0.7,
+      1,
+    );
   };
   for (let run = 0; run < 20; run++) {
     const [a, b] = [draw(), draw()];

@@ -2,17 +2,34 @@ import { expect, test } from 'vitest';
 import { createNifti } from '../../src/formats/nifti.ts';
 import { lesionIn, type LesionMask } from '../../src/lesions/lesion-mask.ts';
 import { measuresOf, statisticsOf } from '../../src/lesions/lesion-measures.ts';
+import { randomFor } from '../setup/seed.ts';
+
+const random = randomFor('lesions/lesion-measures');
 
 const dims = [20, 24, 18] as const;
-const axial = { affine: [[-1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]], spacing: [1, 1, 1] as const } as const;
+const axial = {
+  affine: [
+    [-1, 0, 0, 0],
+    [0, -1, 0, 0],
+    [0, 0, 1, 0],
+    [0, 0, 0, 1],
+  ],
+  spacing: [1, 1, 1] as const,
+} as const;
 
 function gridOf(inLesion: (i: number, j: number, k: number) => boolean, value = 3): Uint8Array {
-  return Uint8Array.from({ length: dims[0] * dims[1] * dims[2] }, (_, index) =>
-    Number(inLesion(index % dims[0], Math.floor(index / dims[0]) % dims[1], Math.floor(index / (dims[0] * dims[1])))) * value);
+  return Uint8Array.from(
+    { length: dims[0] * dims[1] * dims[2] },
+    (_, index) =>
+      Number(
+        inLesion(index % dims[0], Math.floor(index / dims[0]) % dims[1], Math.floor(index / (dims[0] * dims[1]))),
+      ) * value,
+  );
 }
 
 test('the axial diameter: n voxels in a row are n long, and a disk is as wide as it is', () => {
-  const measure = (grid: Uint8Array, image: Parameters<typeof measuresOf>[1] = axial) => measuresOf(lesionIn(grid, dims, 3), image);
+  const measure = (grid: Uint8Array, image: Parameters<typeof measuresOf>[1] = axial) =>
+    measuresOf(lesionIn(grid, dims, 3), image);
   expect(measure(gridOf((i, j, k) => j === 4 && k === 2 && i >= 3 && i < 10)).axialDiameterMm).toBe(7);
   expect(measure(gridOf((i, j, k) => i === 4 && j === 2 && k >= 3 && k < 10)).axialDiameterMm).toBe(1);
   expect(measure(gridOf((i, j, k) => k === 5 && (i - 9) ** 2 + (j - 9) ** 2 <= 36)).axialDiameterMm).toBe(13);
@@ -20,10 +37,22 @@ test('the axial diameter: n voxels in a row are n long, and a disk is as wide as
   expect(measuresOf(empty, axial)).toEqual({ voxels: 0, millilitres: 0, axialDiameterMm: 0, diameterMm: 0 });
 });
 
-test('measures are in millimetres, and know which axis of the file is the patient\'s', () => {
+test("measures are in millimetres, and know which axis of the file is the patient's", () => {
   // Stored with the head along i: slices are axial across j and k.
-  const turned = { affine: [[0, 0, -2, 0], [0, -3, 0, 0], [0.5, 0, 0, 0], [0, 0, 0, 1]], spacing: [0.5, 3, 2] as const };
-  const mask = lesionIn(gridOf((i, j, k) => i >= 2 && i < 12 && j >= 4 && j < 8 && k === 5), dims, 3);
+  const turned = {
+    affine: [
+      [0, 0, -2, 0],
+      [0, -3, 0, 0],
+      [0.5, 0, 0, 0],
+      [0, 0, 0, 1],
+    ],
+    spacing: [0.5, 3, 2] as const,
+  };
+  const mask = lesionIn(
+    gridOf((i, j, k) => i >= 2 && i < 12 && j >= 4 && j < 8 && k === 5),
+    dims,
+    3,
+  );
   const { millilitres, axialDiameterMm, voxels } = measuresOf(mask, turned);
   expect(voxels).toBe(40);
   expect(millilitres).toBeCloseTo(0.12, 12);
@@ -32,10 +61,23 @@ test('measures are in millimetres, and know which axis of the file is the patien
 
 test('the hull gives what trying all pairs gives', () => {
   for (let run = 0; run < 10; run++) {
-    const grid = gridOf((i, j, k) => k === 3 && i < 12 && j < 12 && Math.random() < 0.15);
-    const inside = [...grid.keys()].filter((index) => grid[index]).map((index) => [index % dims[0], Math.floor(index / dims[0]) % dims[1]] as const);
-    const outline = inside.flatMap(([x, y]) => [[x + 0.5, y], [x - 0.5, y], [x, y + 0.5], [x, y - 0.5]] as const);
-    const most = outline.reduce((far, [ax, ay]) => outline.reduce((farther, [bx, by]) => Math.max(farther, Math.hypot(ax - bx, ay - by)), far), 0);
+    const grid = gridOf((i, j, k) => k === 3 && i < 12 && j < 12 && random.next() < 0.15);
+    const inside = [...grid.keys()]
+      .filter((index) => grid[index])
+      .map((index) => [index % dims[0], Math.floor(index / dims[0]) % dims[1]] as const);
+    const outline = inside.flatMap(
+      ([x, y]) =>
+        [
+          [x + 0.5, y],
+          [x - 0.5, y],
+          [x, y + 0.5],
+          [x, y - 0.5],
+        ] as const,
+    );
+    const most = outline.reduce(
+      (far, [ax, ay]) => outline.reduce((farther, [bx, by]) => Math.max(farther, Math.hypot(ax - bx, ay - by)), far),
+      0,
+    );
     expect(measuresOf(lesionIn(grid, dims, 3), axial).axialDiameterMm).toBeCloseTo(most, 10);
   }
 });
@@ -43,18 +85,47 @@ test('the hull gives what trying all pairs gives', () => {
 test('the diameter in any direction is what trying all pairs of sides gives', () => {
   const image = { affine: axial.affine, spacing: [1, 2, 3] as const };
   for (let run = 0; run < 10; run++) {
-    const grid = gridOf((i, j, k) => i < 9 && j < 9 && k < 9 && Math.random() < 0.1);
-    const inside = [...grid.keys()].filter((index) => grid[index]).map((index) => [index % dims[0], Math.floor(index / dims[0]) % dims[1], Math.floor(index / (dims[0] * dims[1]))]);
-    const sides = inside.flatMap((at) => [0, 1, 2].flatMap((axis) => [-0.5, 0.5].map((step) => at.map((voxel, n) => (voxel + (n === axis ? step : 0)) * image.spacing[n]!))));
-    const most = sides.reduce((far, a) => sides.reduce((farther, b) => Math.max(farther, Math.hypot(...a.map((value, n) => value - b[n]!))), far), 0);
+    const grid = gridOf((i, j, k) => i < 9 && j < 9 && k < 9 && random.next() < 0.1);
+    const inside = [...grid.keys()]
+      .filter((index) => grid[index])
+      .map((index) => [
+        index % dims[0],
+        Math.floor(index / dims[0]) % dims[1],
+        Math.floor(index / (dims[0] * dims[1])),
+      ]);
+    const sides = inside.flatMap((at) =>
+      [0, 1, 2].flatMap((axis) =>
+        [-0.5, 0.5].map((step) => at.map((voxel, n) => (voxel + (n === axis ? step : 0)) * image.spacing[n]!)),
+      ),
+    );
+    const most = sides.reduce(
+      (far, a) =>
+        sides.reduce((farther, b) => Math.max(farther, Math.hypot(...a.map((value, n) => value - b[n]!))), far),
+      0,
+    );
     expect(measuresOf(lesionIn(grid, dims, 3), image).diameterMm).toBeCloseTo(most, 9);
   }
-  expect(measuresOf(lesionIn(gridOf((i, j, k) => i === 4 && j === 2 && k >= 3 && k < 10), dims, 3), axial).diameterMm).toBe(7);
+  expect(
+    measuresOf(
+      lesionIn(
+        gridOf((i, j, k) => i === 4 && j === 2 && k >= 3 && k < 10),
+        dims,
+        3,
+      ),
+      axial,
+    ).diameterMm,
+  ).toBe(7);
 });
 
 test('statistics of each label: its size, and the mean of the image in it', () => {
-  const grid = gridOf((i, j, k) => i < 2 && j < 3 && k < 4, 1).map((value, index) => value || Number(index % dims[0] > 15) * 3);
-  const image = createNifti([...dims], axial.affine, Float32Array.from(grid, (value, index) => 100 * value + (index % 2)));
+  const grid = gridOf((i, j, k) => i < 2 && j < 3 && k < 4, 1).map(
+    (value, index) => value || Number(index % dims[0] > 15) * 3,
+  );
+  const image = createNifti(
+    [...dims],
+    axial.affine,
+    Float32Array.from(grid, (value, index) => 100 * value + (index % 2)),
+  );
   const [first, second, third] = statisticsOf(image, grid, 3);
   expect(first).toMatchObject({ lesion: 1, voxels: 24, meanIntensity: 100.5 });
   expect(second).toMatchObject({ lesion: 2, voxels: 0, meanIntensity: null, diameterMm: 0 });

@@ -8,11 +8,21 @@ import { segmentImage, segmentLesions } from '../../src/lesions/segment.ts';
 const side = 16;
 const preset: Preset = { name: 'test', clip: [0, 1], mean: 0, std: 1, spacing: [1, 1, 1], axes: [2, 1, 0], label: 1 };
 const dims = [50, 44, 40] as const;
-const affine = [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]];
+const affine = [
+  [1, 0, 0, 0],
+  [0, 1, 0, 0],
+  [0, 0, 1, 0],
+  [0, 0, 0, 1],
+];
 
 function imageOf(inLesion: (i: number, j: number, k: number) => boolean): NiftiImage {
-  return createNifti([...dims], affine, Float32Array.from({ length: dims[0] * dims[1] * dims[2] }, (_, at) =>
-    Number(inLesion(at % dims[0], Math.floor(at / dims[0]) % dims[1], Math.floor(at / (dims[0] * dims[1]))))));
+  return createNifti(
+    [...dims],
+    affine,
+    Float32Array.from({ length: dims[0] * dims[1] * dims[2] }, (_, at) =>
+      Number(inLesion(at % dims[0], Math.floor(at / dims[0]) % dims[1], Math.floor(at / (dims[0] * dims[1])))),
+    ),
+  );
 }
 
 /** Calls are counted; a click outside of the crop would be a mistake. */
@@ -43,38 +53,65 @@ test('a lesion that touches the border is cut without following, and whole with 
   expect(following.calls.length).toBeLessThan(8);
 });
 
-test('a lesion off the crop\'s middle is followed by moving to its middle', async () => {
+test("a lesion off the crop's middle is followed by moving to its middle", async () => {
   const ball = imageOf((i, j, k) => (i - 25) ** 2 + (j - 20) ** 2 + (k - 20) ** 2 <= 25);
   const { sam, calls } = modelThatSees();
   const { lesions } = await segmentLesions(sam, ball, [[[20, 20, 20]]], preset, { follow: true });
-  expect(lesions[0]).toMatchObject({ touchesBorder: false, crops: 2, voxels: ball.values.reduce((sum, value) => sum + value, 0) });
+  expect(lesions[0]).toMatchObject({
+    touchesBorder: false,
+    crops: 2,
+    voxels: ball.values.reduce((sum, value) => sum + value, 0),
+  });
   expect(calls.length).toBe(2);
 });
 
-test('a lesion at the volume\'s own end touches no border', async () => {
+test("a lesion at the volume's own end touches no border", async () => {
   const corner = imageOf((i, j, k) => i < 5 && j < 5 && k < 5);
   const { lesions } = await segmentLesions(modelThatSees().sam, corner, [[[1, 1, 1]]], preset, { follow: true });
   expect(lesions[0]).toMatchObject({ voxels: 125, crops: 1, touchesBorder: false });
 });
 
 test('clicks too far apart for one crop are seen by several, and their overlap is blended', async () => {
-  const two = imageOf((i, j, k) => j >= 20 && j < 24 && k >= 20 && k < 24 && ((i >= 8 && i < 12) || (i >= 34 && i < 38)));
+  const two = imageOf(
+    (i, j, k) => j >= 20 && j < 24 && k >= 20 && k < 24 && ((i >= 8 && i < 12) || (i >= 34 && i < 38)),
+  );
   const { sam, calls } = modelThatSees();
-  const { mask, voxels } = await segmentImage(sam, two, [[9, 21, 21], [35, 21, 21], [10, 22, 22]], preset);
+  const { mask, voxels } = await segmentImage(
+    sam,
+    two,
+    [
+      [9, 21, 21],
+      [35, 21, 21],
+      [10, 22, 22],
+    ],
+    preset,
+  );
   expect(calls.map((points) => points.length)).toEqual([2, 1]);
   expect(Float32Array.from(mask)).toEqual(two.values);
   expect(voxels).toBe(128);
 });
 
-test('lesions get a label each; a voxel that two claim is the likelier one\'s', async () => {
+test("lesions get a label each; a voxel that two claim is the likelier one's", async () => {
   const image = imageOf((i, j, k) => j === 20 && k === 20 && i >= 10 && i < 30);
   const halves = {
     config: { crop: side },
     // The first lesion is seen weakly towards its right, the second strongly.
-    predictProbabilities: async ({ data }: { data: Float32Array }, points: number[][]) =>
-      ({ probabilities: Float32Array.from([...data, ...data.map((value) => value * (points[0]![1] === 8 ? 0.6 : 0.9))]) }),
+    predictProbabilities: async ({ data }: { data: Float32Array }, points: number[][]) => ({
+      probabilities: Float32Array.from([...data, ...data.map((value) => value * (points[0]![1] === 8 ? 0.6 : 0.9))]),
+    }),
   } as unknown as Sam3D;
-  const { mask, lesions } = await segmentLesions(halves, image, [[[16, 20, 20]], [[22, 20, 20], [22, 17, 20]]], preset);
+  const { mask, lesions } = await segmentLesions(
+    halves,
+    image,
+    [
+      [[16, 20, 20]],
+      [
+        [22, 20, 20],
+        [22, 17, 20],
+      ],
+    ],
+    preset,
+  );
   expect(lesions.length).toBe(2);
   expect(new Set(mask)).toEqual(new Set([0, 1, 2]));
   const row = Array.from({ length: 20 }, (_, at) => mask[(20 * dims[1] + 20) * dims[0] + 10 + at]);
@@ -84,6 +121,15 @@ test('lesions get a label each; a voxel that two claim is the likelier one\'s', 
 
 test('no lesion, or more than a byte has labels for, is refused', async () => {
   const image = imageOf(() => false);
-  await expect(segmentLesions(modelThatSees().sam, image, [], preset)).rejects.toThrow(/lesions: 0 are given; expected 1 to 255/);
-  await expect(segmentLesions(modelThatSees().sam, image, Array.from({ length: 256 }, () => [[1, 1, 1]]), preset)).rejects.toThrow(/lesions: 256 are given/);
+  await expect(segmentLesions(modelThatSees().sam, image, [], preset)).rejects.toThrow(
+    /lesions: 0 are given; expected 1 to 255/,
+  );
+  await expect(
+    segmentLesions(
+      modelThatSees().sam,
+      image,
+      Array.from({ length: 256 }, () => [[1, 1, 1]]),
+      preset,
+    ),
+  ).rejects.toThrow(/lesions: 256 are given/);
 });

@@ -33,9 +33,11 @@ function started(): Session {
   return session;
 }
 
-test('the first click is segmentImage\'s mask; a second one in the crop needs no encoder; undo finds what was there', async () => {
+test("the first click is segmentImage's mask; a second one in the crop needs no encoder; undo finds what was there", async () => {
   const stages: string[] = [];
-  const first = await started().segment([click], { progress: (stage) => stages.at(-1) === stage || stages.push(stage) });
+  const first = await started().segment([click], {
+    progress: (stage) => stages.at(-1) === stage || stages.push(stage),
+  });
   expect(stages).toEqual(['opening', 'resampling', 'encoding', 'decoding', 'writing back']);
   expect(first.encoded).toBe(1);
   const gpu = await open();
@@ -61,9 +63,12 @@ test('a click outside of the crop begins another one, and the lesion is both', a
   expect(joined).toEqual(both);
 });
 
-test('a cancelled call ends with the signal\'s reason, and the next one gives the whole mask', async () => {
+test("a cancelled call ends with the signal's reason, and the next one gives the whole mask", async () => {
   const stop = new AbortController();
-  const call = started().segment([click], { signal: stop.signal, progress: (stage) => stage === 'encoding' && stop.abort(new Error('enough')) });
+  const call = started().segment([click], {
+    signal: stop.signal,
+    progress: (stage) => stage === 'encoding' && stop.abort(new Error('enough')),
+  });
   await expect(call).rejects.toThrow('enough');
   const after = await session.segment([click]);
   session.close();
@@ -72,7 +77,9 @@ test('a cancelled call ends with the signal\'s reason, and the next one gives th
 
 test('a device lost in a call rejects it by name; one lost before is not missed: the next click opens another', async () => {
   const before = await started().segment([click]);
-  const call = session.segment([click, click], { progress: (stage) => stage === 'decoding' && opened[0]!.device.destroy() });
+  const call = session.segment([click, click], {
+    progress: (stage) => stage === 'decoding' && opened[0]!.device.destroy(),
+  });
   await expect(call).rejects.toThrow(DeviceLostError);
   expect((await session.segment([click, click])).encoded).toBe(1);
   opened[1]!.device.destroy();

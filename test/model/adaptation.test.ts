@@ -21,10 +21,17 @@ const spatial = syntheticWeights(of('spatial'));
 const gpu = await sharedGpu();
 
 /** The synthetic tensors that a configuration has, some of them made otherwise. */
-function weightsOf(adaptation: Adaptation, change: (name: string, size: number) => Float32Array | undefined = () => undefined): TensorFile {
+function weightsOf(
+  adaptation: Adaptation,
+  change: (name: string, size: number) => Float32Array | undefined = () => undefined,
+): TensorFile {
   const config = of(adaptation);
   const shapes = parameterShapes(config);
-  return { metadata: { config: JSON.stringify(config) }, shapes, read: (name) => change(name, sizeOf(shapes.get(name)!)) ?? spatial.read(name) };
+  return {
+    metadata: { config: JSON.stringify(config) },
+    shapes,
+    read: (name) => change(name, sizeOf(shapes.get(name)!)) ?? spatial.read(name),
+  };
 }
 
 async function withModel<T>(weights: TensorFile, use: (sam: Sam3D) => Promise<T>): Promise<T> {
@@ -46,7 +53,11 @@ const random = (name: string, size: number) => {
 
 /** A convolution that hands its input on. */
 function handingOn(name: string, size: number): Float32Array | undefined {
-  return name.endsWith('adapter.conv.weight') ? Float32Array.from({ length: size }, (_, i) => Number(i % 27 === 13)) : name.endsWith('adapter.conv.bias') ? new Float32Array(size) : undefined;
+  return name.endsWith('adapter.conv.weight')
+    ? Float32Array.from({ length: size }, (_, i) => Number(i % 27 === 13))
+    : name.endsWith('adapter.conv.bias')
+      ? new Float32Array(size)
+      : undefined;
 }
 
 test('bottleneck adapters are spatial ones whose convolution hands its input on: logits and gradients', async () => {
@@ -56,19 +67,34 @@ test('bottleneck adapters are spatial ones whose convolution hands its input on:
   expect(found.loss).toBeCloseTo(expected.loss, 6);
   const shared = [...expected.gradients.keys()].filter((name) => !name.includes('.conv.'));
   expect([...found.gradients.keys()].sort()).toEqual(shared.sort());
-  shared.filter((name) => Math.hypot(...expected.gradients.get(name)!) > 1e-7).forEach((name) => expect(distance(found.gradients.get(name)!, expected.gradients.get(name)!), name).toBeLessThan(1e-4));
+  shared
+    .filter((name) => Math.hypot(...expected.gradients.get(name)!) > 1e-7)
+    .forEach((name) =>
+      expect(distance(found.gradients.get(name)!, expected.gradients.get(name)!), name).toBeLessThan(1e-4),
+    );
 });
 
 test('a frozen encoder is one whose adapters add nothing; only what comes after it has gradients, and those are the same', async () => {
-  const [frozen, idle] = [weightsOf('frozen'), weightsOf('spatial', (name, size) => (name.includes('adapter.linear2') ? new Float32Array(size) : undefined))];
+  const [frozen, idle] = [
+    weightsOf('frozen'),
+    weightsOf('spatial', (name, size) => (name.includes('adapter.linear2') ? new Float32Array(size) : undefined)),
+  ];
   expect(distance(await logitsOf(frozen), await logitsOf(idle))).toBeLessThan(2e-6);
   const [found, expected] = [await gradientsOf(frozen), await gradientsOf(idle)];
-  expect([...found.gradients.keys()].every((name) => !name.startsWith('encoder.') || name.startsWith('encoder.neck_3d.'))).toBe(true);
-  expect([...found.gradients.keys()].sort()).toEqual([...frozen.shapes.keys()].filter((name) => isTrainable(name, of('frozen'))).sort());
-  [...found.gradients].filter(([, values]) => Math.hypot(...values) > 1e-7).forEach(([name, values]) => expect(distance(values, expected.gradients.get(name)!), name).toBeLessThan(1e-4));
+  expect(
+    [...found.gradients.keys()].every((name) => !name.startsWith('encoder.') || name.startsWith('encoder.neck_3d.')),
+  ).toBe(true);
+  expect([...found.gradients.keys()].sort()).toEqual(
+    [...frozen.shapes.keys()].filter((name) => isTrainable(name, of('frozen'))).sort(),
+  );
+  [...found.gradients]
+    .filter(([, values]) => Math.hypot(...values) > 1e-7)
+    .forEach(([name, values]) => expect(distance(values, expected.gradients.get(name)!), name).toBeLessThan(1e-4));
 });
 
-test('LoRA is a frozen encoder with qkv + up down for qkv; its gradients are the loss\'s slopes', { tags: ['thorough'] }, async () => {
+test("LoRA is a frozen encoder with qkv + up down for qkv; its gradients are the loss's slopes", {
+  tags: ['thorough'],
+}, async () => {
   const parts = (name: string, size: number) => (name.includes('.lora_') ? random(name, size) : undefined);
   const lora = weightsOf('lora', parts);
   const { embed, loraRank } = of('lora');
@@ -76,30 +102,56 @@ test('LoRA is a frozen encoder with qkv + up down for qkv; its gradients are the
     if (!name.endsWith('attn.qkv.weight')) {
       return undefined;
     }
-    const [down, up] = ['a', 'b'].map((part) => lora.read(name.replace('weight', `lora_${part}.weight`))) as [Float32Array, Float32Array];
-    return spatial.read(name).map((value, i) => {
-      const [row, column] = [Math.floor(i / embed), i % embed];
-      return Array.from({ length: loraRank }, (_, r) => up[row * loraRank + r]! * down[r * embed + column]!).reduce((sum, product) => sum + product, value);
-    }).subarray(0, size);
+    const [down, up] = ['a', 'b'].map((part) => lora.read(name.replace('weight', `lora_${part}.weight`))) as [
+      Float32Array,
+      Float32Array,
+    ];
+    return spatial
+      .read(name)
+      .map((value, i) => {
+        const [row, column] = [Math.floor(i / embed), i % embed];
+        return Array.from({ length: loraRank }, (_, r) => up[row * loraRank + r]! * down[r * embed + column]!).reduce(
+          (sum, product) => sum + product,
+          value,
+        );
+      })
+      .subarray(0, size);
   });
   expect(distance(await logitsOf(lora), await logitsOf(merged))).toBeLessThan(5e-6);
   const { gradients } = await gradientsOf(lora);
-  expect([...gradients.keys()].filter((name) => /\.(norm[12]|adapter|mlp)\./.test(name) && name.startsWith('encoder.blocks'))).toEqual([]);
+  expect(
+    [...gradients.keys()].filter(
+      (name) => /\.(norm[12]|adapter|mlp)\./.test(name) && name.startsWith('encoder.blocks'),
+    ),
+  ).toEqual([]);
   for (const name of ['encoder.blocks.1.attn.qkv.lora_a.weight', 'encoder.blocks.2.attn.qkv.lora_b.weight']) {
     // Along the gradient itself the slope is its norm; the step keeps the loss's rounding small against the difference.
     const gradient = gradients.get(name)!;
     const norm = Math.hypot(...gradient);
-    const lossAt = async (step: number) => (await gradientsOf(weightsOf('lora', (other, size) => (other === name ? lora.read(name).map((value, i) => value + (step * gradient[i]!) / norm) : parts(other, size))))).loss;
+    const lossAt = async (step: number) =>
+      (
+        await gradientsOf(
+          weightsOf('lora', (other, size) =>
+            other === name
+              ? lora.read(name).map((value, i) => value + (step * gradient[i]!) / norm)
+              : parts(other, size),
+          ),
+        )
+      ).loss;
     const step = 0.05;
     expect(((await lossAt(step)) - (await lossAt(-step))) / (2 * step) / norm, name).toBeCloseTo(1, 1);
   }
 });
 
 for (const adaptation of ['bottleneck', 'lora', 'frozen'] as const) {
-  test(`${adaptation}: starts from SAM's encoder, is recognised by its tensors, and training lowers the loss`, { tags: adaptation === 'lora' ? ['thorough'] : [] }, async () => {
+  test(`${adaptation}: starts from SAM's encoder, is recognised by its tensors, and training lowers the loss`, {
+    tags: adaptation === 'lora' ? ['thorough'] : [],
+  }, async () => {
     const config = of(adaptation);
     const made = completedWeights(undefined, config, 'seed');
-    expect(configOf({ ...made, metadata: { config: JSON.stringify({ window: 4, promptHeads: 4, crop: 32 }) } })).toEqual(config);
+    expect(
+      configOf({ ...made, metadata: { config: JSON.stringify({ window: 4, promptHeads: 4, crop: 32 }) } }),
+    ).toEqual(config);
     const trainer = await Trainer.create(gpu, made, { clickCounts: [1] });
     const frozenName = 'encoder.blocks.0.mlp.lin1.weight';
     const losses: number[] = [];
@@ -107,7 +159,9 @@ for (const adaptation of ['bottleneck', 'lora', 'frozen'] as const) {
       losses.push((await trainer.step({ volume, points: [...points], target }, 2e-3)).loss);
     }
     const { weights } = await trainer.state();
-    expect([...weights.keys()].sort()).toEqual([...made.shapes.keys()].filter((name) => isTrainable(name, config)).sort());
+    expect([...weights.keys()].sort()).toEqual(
+      [...made.shapes.keys()].filter((name) => isTrainable(name, config)).sort(),
+    );
     expect(weights.has(frozenName)).toBe(false);
     expect(losses.at(-1)!).toBeLessThan(losses[0]!);
     trainer.dispose();

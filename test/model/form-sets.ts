@@ -21,7 +21,10 @@ function asGpu(choose: ChooseForm): FormSet['on'] {
 }
 
 /** Wherever there is a form of that name; the plain one is the tiled one. */
-const named = (form: string): ChooseForm => (shape, forms, traits) => forms.find(({ kernel }) => form !== '' && kernel.name.endsWith(form)) ?? safeForm(shape, forms, traits);
+const named =
+  (form: string): ChooseForm =>
+  (shape, forms, traits) =>
+    forms.find(({ kernel }) => form !== '' && kernel.name.endsWith(form)) ?? safeForm(shape, forms, traits);
 
 /** Each shape takes one of its forms, as its name has it: one network meets all of them, and each beside the others. */
 const mixed: ChooseForm = (shape, forms) => forms[randomOf(shape).below(forms.length)]!;
@@ -30,9 +33,15 @@ export const mixedForms = 'mixed forms';
 
 /** Every set but the device's own runs in one precision: the other one is held op by op. */
 export const formSets: readonly FormSet[] = [
-  { name: 'the device\'s own forms', precisions: ['f32', 'f16'], thorough: false, on: (gpu) => gpu },
+  { name: "the device's own forms", precisions: ['f32', 'f16'], thorough: false, on: (gpu) => gpu },
   { name: mixedForms, precisions: ['f32'], thorough: false, on: asGpu(mixed) },
   { name: 'tiled forms', precisions: ['f32'], thorough: true, on: asGpu(named('')) },
   { name: 'forms straight from memory', precisions: ['f32'], thorough: true, on: asGpu(named('.registers')) },
-  { name: 'matrix units', precisions: ['f16'], thorough: true, on: asGpu(named('.subgroup-matrix')), isMissing: ({ adapter }) => adapter.matrixSide === undefined },
+  {
+    name: 'matrix units',
+    precisions: ['f16'],
+    thorough: true,
+    on: asGpu(named('.subgroup-matrix')),
+    isMissing: ({ adapter }) => adapter.matrixSide === undefined,
+  },
 ];

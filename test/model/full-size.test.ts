@@ -37,7 +37,9 @@ for (const name of ['vit_b', 'vit_l', 'vit_h'] as const) {
       const prompted = encodePrompt(r, config, weights, feature, r.tensor('f32', [3, 3]));
       decodeClick(r, config, weights, prompted, shared, r.tensor('f32', [c.classes, c.crop, c.crop, c.crop]));
       const arenaBytes = placeTensors(lifetimesOf(r.commands), 256 * 2 ** 20).reduce((sum, bytes) => sum + bytes, 0);
-      console.log(`${name} in ${precision}: ${r.commands.length} commands, arena and slots ${(arenaBytes / 2 ** 20).toFixed(0)} MiB`);
+      console.log(
+        `${name} in ${precision}: ${r.commands.length} commands, arena and slots ${(arenaBytes / 2 ** 20).toFixed(0)} MiB`,
+      );
       expect(arenaBytes).toBeLessThan((precision === 'f32' ? 768 : 512) * 2 ** 20);
     });
   }

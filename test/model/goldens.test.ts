@@ -16,7 +16,7 @@ for (const file of ['tiny', 'odd'] as const) {
   const { goldens, config, weights, volume, points, names } = goldenCase(file);
 
   describe(`${file} goldens`, () => {
-    test('the synthetic weights and volume are the reference\'s', () => {
+    test("the synthetic weights and volume are the reference's", () => {
       for (const name of weights.shapes.keys()) {
         if (goldens.shapes.has(`weight/${name}`)) {
           expect(weights.read(name)).toEqual(goldens.read(`weight/${name}`));
@@ -30,7 +30,9 @@ for (const file of ['tiny', 'odd'] as const) {
       for (const precision of precisions) {
         // With every npm test, the odd network in the device's own forms in f32 only: each shape is compiled.
         const isThorough = thorough || (file === 'odd' && (precision === 'f16' || set === mixedForms));
-        test(`taps and logits, prompted and automatic: ${precision}, ${set}`, { tags: isThorough ? ['thorough'] : [] }, async (context) => {
+        test(`taps and logits, prompted and automatic: ${precision}, ${set}`, {
+          tags: isThorough ? ['thorough'] : [],
+        }, async (context) => {
           context.skip(precision === 'f16' && !gpu.features.has('shader-f16'), 'this device has no shader-f16');
           context.skip(isMissing?.(gpu) ?? false, `this device has no ${set}`);
           using sam = await Sam3D.create(on(gpu), weights, { precision });

@@ -25,7 +25,9 @@ for (const file of ['tiny', 'odd'] as const) {
 
   describe(`${file} goldens`, () => {
     test('what is trained is what the reference trains', () => {
-      expect([...parameterShapes(config).keys()].filter((name) => isTrainable(name, config)).sort()).toEqual([...names].sort());
+      expect([...parameterShapes(config).keys()].filter((name) => isTrainable(name, config)).sort()).toEqual(
+        [...names].sort(),
+      );
       expect(names.length).toBe(139);
     });
 
@@ -34,7 +36,9 @@ for (const file of ['tiny', 'odd'] as const) {
       for (const precision of precisions.filter((one) => file === 'tiny' || one === 'f32')) {
         // With every npm test one network, in the device's own forms: each of a step's hundred shapes is compiled.
         const isThorough = thorough || set === mixedForms || precision === 'f16' || file === 'odd';
-        test(`loss and all gradients, the same bits twice: ${precision}, ${set}`, { tags: isThorough ? ['thorough'] : [] }, async (context) => {
+        test(`loss and all gradients, the same bits twice: ${precision}, ${set}`, {
+          tags: isThorough ? ['thorough'] : [],
+        }, async (context) => {
           context.skip(precision === 'f16' && !gpu.features.has('shader-f16'), 'this device has no shader-f16');
           context.skip(isMissing?.(gpu) ?? false, `this device has no ${set}`);
           using sam = await Sam3D.create(on(gpu), weights, { precision });
@@ -45,12 +49,19 @@ for (const file of ['tiny', 'odd'] as const) {
             const [found, expected] = [gradients.get(name)!, goldens.read(`grad/${name}`)];
             const norm = Math.sqrt(expected.reduce((sum, value) => sum + value * value, 0));
             const relative = distance(found, expected);
-            const [error, bound] = norm < vanishing[precision] ? [relative * (norm || 1), vanishing[precision]] : [relative, bounds[precision].gradient];
+            const [error, bound] =
+              norm < vanishing[precision]
+                ? [relative * (norm || 1), vanishing[precision]]
+                : [relative, bounds[precision].gradient];
             expect(error, `${name}, norm ${norm}`).toBeLessThan(bound);
           }
           const again = await sam.gradients(volume, points, target);
           expect(again.loss).toBe(loss);
-          expect([...again.gradients].every(([name, values]) => Buffer.from(values.buffer).equals(Buffer.from(gradients.get(name)!.buffer)))).toBe(true);
+          expect(
+            [...again.gradients].every(([name, values]) =>
+              Buffer.from(values.buffer).equals(Buffer.from(gradients.get(name)!.buffer)),
+            ),
+          ).toBe(true);
         });
       }
     }

@@ -8,9 +8,13 @@ import type { TensorFile } from '../../src/formats/safetensors.ts';
 const config = configs.tiny!;
 const whole = syntheticWeights(config);
 /** What a converted SAM checkpoint holds: the frozen encoder and its norms. */
-const sam: TensorFile = { ...whole, metadata: {}, shapes: new Map([...whole.shapes].filter(([name]) => isOfSam(name))) };
+const sam: TensorFile = {
+  ...whole,
+  metadata: {},
+  shapes: new Map([...whole.shapes].filter(([name]) => isOfSam(name))),
+};
 
-test('SAM\'s tensors stay as they are, and the rest starts as the paper\'s code has it', () => {
+test("SAM's tensors stay as they are, and the rest starts as the paper's code has it", () => {
   const { read, shapes } = completedWeights(sam, config, 'seed');
   expect([...shapes.keys()]).toEqual([...parameterShapes(config).keys()]);
   for (const name of sam.shapes.keys()) {
@@ -18,10 +22,19 @@ test('SAM\'s tensors stay as they are, and the rest starts as the paper\'s code 
   }
   expect(read('encoder.depth_embed').every((value) => value === 1)).toBe(true);
   expect(read('encoder.blocks.2.attn.lr')).toEqual(Float32Array.of(1));
-  const [h, w, d] = ['h', 'w', 'd'].map((axis) => read(`encoder.blocks.3.attn.rel_pos_${axis}`)) as [Float32Array, Float32Array, Float32Array];
+  const [h, w, d] = ['h', 'w', 'd'].map((axis) => read(`encoder.blocks.3.attn.rel_pos_${axis}`)) as [
+    Float32Array,
+    Float32Array,
+    Float32Array,
+  ];
   expect(d.every((value, i) => Math.abs(value - (h[i]! + w[i]!) / 2) < 1e-7)).toBe(true);
   // torch.nn.Linear and Conv3d: uniform up to 1 / sqrt(fan in), bias too.
-  for (const [name, fanIn] of [['encoder.blocks.0.adapter.linear1.weight', 64], ['encoder.blocks.0.adapter.linear1.bias', 64], ['encoder.blocks.0.adapter.conv.weight', 27], ['decoder.cls.0.weight', 65 * 27]] as const) {
+  for (const [name, fanIn] of [
+    ['encoder.blocks.0.adapter.linear1.weight', 64],
+    ['encoder.blocks.0.adapter.linear1.bias', 64],
+    ['encoder.blocks.0.adapter.conv.weight', 27],
+    ['decoder.cls.0.weight', 65 * 27],
+  ] as const) {
     const largest = Math.max(...read(name).map(Math.abs));
     expect(largest, name).toBeLessThanOrEqual(1 / Math.sqrt(fanIn));
     expect(largest, name).toBeGreaterThan(0.85 / Math.sqrt(fanIn));
@@ -40,7 +53,13 @@ test('the seed fixes all of it', () => {
 
 test('half of an encoder, another size or a stranger is refused by name', () => {
   const without = new Map([...sam.shapes].filter(([name]) => !name.includes('blocks.1.mlp')));
-  expect(() => completedWeights({ ...sam, shapes: without }, config, 'a')).toThrow(/4 tensors of the frozen encoder are missing \(encoder.blocks.1.mlp.lin1.weight/);
-  expect(() => completedWeights({ ...sam, shapes: new Map([...sam.shapes, ['encoder.pos_embed', [1, 8, 8, 64]]]) }, config, 'a')).toThrow(/encoder.pos_embed has shape \[1,8,8,64\]; this configuration takes \[1,16,16,64\]/);
-  expect(() => completedWeights({ ...sam, shapes: new Map([...sam.shapes, ['classifier.weight', [2]]]) }, config, 'a')).toThrow(/classifier.weight has shape \[2\]; this network has no such tensor/);
+  expect(() => completedWeights({ ...sam, shapes: without }, config, 'a')).toThrow(
+    /4 tensors of the frozen encoder are missing \(encoder.blocks.1.mlp.lin1.weight/,
+  );
+  expect(() =>
+    completedWeights({ ...sam, shapes: new Map([...sam.shapes, ['encoder.pos_embed', [1, 8, 8, 64]]]) }, config, 'a'),
+  ).toThrow(/encoder.pos_embed has shape \[1,8,8,64\]; this configuration takes \[1,16,16,64\]/);
+  expect(() =>
+    completedWeights({ ...sam, shapes: new Map([...sam.shapes, ['classifier.weight', [2]]]) }, config, 'a'),
+  ).toThrow(/classifier.weight has shape \[2\]; this network has no such tensor/);
 });

@@ -12,10 +12,17 @@ function written(name: string, text: string): string {
   return join(folder, name);
 }
 
-const entries = (prefix: string, count: number) => Array.from({ length: count }, (_, i) => ({ image: `./images/${prefix}${i}.nii.gz`, label: `./labels/${prefix}${i}.nii.gz` }));
+const entries = (prefix: string, count: number) =>
+  Array.from({ length: count }, (_, i) => ({
+    image: `./images/${prefix}${i}.nii.gz`,
+    label: `./labels/${prefix}${i}.nii.gz`,
+  }));
 
-test('the Decathlon\'s dataset.json: test images without labels are left out, a fifth is held out by the seed', async () => {
-  const file = written('dataset.json', JSON.stringify({ name: 'Colon', training: entries('a', 10), test: ['./imagesTs/x.nii.gz'] }));
+test("the Decathlon's dataset.json: test images without labels are left out, a fifth is held out by the seed", async () => {
+  const file = written(
+    'dataset.json',
+    JSON.stringify({ name: 'Colon', training: entries('a', 10), test: ['./imagesTs/x.nii.gz'] }),
+  );
   const { training, validation, test: tests } = await readDataset(file);
   expect([training.length, validation.length, tests.length]).toEqual([8, 2, 0]);
   expect(new Set([...training, ...validation].map(({ name }) => name)).size).toBe(10);
@@ -24,16 +31,26 @@ test('the Decathlon\'s dataset.json: test images without labels are left out, a 
 });
 
 test('splits that the file names are taken as they are', async () => {
-  const file = written('splits.json', JSON.stringify({ training: entries('a', 5), validation: entries('b', 1), test: entries('c', 2) }));
+  const file = written(
+    'splits.json',
+    JSON.stringify({ training: entries('a', 5), validation: entries('b', 1), test: entries('c', 2) }),
+  );
   const { training, validation, test: tests } = await readDataset(file);
-  expect([training, validation, tests].map((split) => split.map(({ name }) => name).join())).toEqual(['a0,a1,a2,a3,a4', 'b0', 'c0,c1']);
+  expect([training, validation, tests].map((split) => split.map(({ name }) => name).join())).toEqual([
+    'a0,a1,a2,a3,a4',
+    'b0',
+    'c0,c1',
+  ]);
 });
 
 test('a CSV of two columns, with a heading or without', async () => {
   const rows = 'x/1.nii.gz, y/1.nii.gz\n"x/2,b.nii", y/2.nii\n';
   for (const text of [rows, `image,label\n${rows}`]) {
     const { training, test: tests } = await readDataset(written('cases.csv', text));
-    expect(tests.map(({ name, label }) => [name, label])).toEqual([['1', join(folder, 'y/1.nii.gz')], ['2,b', join(folder, 'y/2.nii')]]);
+    expect(tests.map(({ name, label }) => [name, label])).toEqual([
+      ['1', join(folder, 'y/1.nii.gz')],
+      ['2,b', join(folder, 'y/2.nii')],
+    ]);
     expect(training.length).toBe(2);
   }
 });

@@ -10,16 +10,25 @@ const long = `
   for (var i = 0u; i < 100000u; i++) { sums[id.x] = sums[id.x] * 0.5 + 1.0; }
 }`;
 
-test('while the GPU works, Dawn\'s binding takes no turn of the event loop by setImmediate', async () => {
+test("while the GPU works, Dawn's binding takes no turn of the event loop by setImmediate", async () => {
   using gpu = await openGpu({ tune: false });
   const { device } = gpu;
   const sums = device.createBuffer({ size: 4 * 2 ** 14, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC });
   const staging = device.createBuffer({ size: 4 * 2 ** 14, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
-  const pipeline = await device.createComputePipelineAsync({ layout: 'auto', compute: { module: device.createShaderModule({ code: long }) } });
+  const pipeline = await device.createComputePipelineAsync({
+    layout: 'auto',
+    compute: { module: device.createShaderModule({ code: long }) },
+  });
   const commands = device.createCommandEncoder();
   const pass = commands.beginComputePass();
   pass.setPipeline(pipeline);
-  pass.setBindGroup(0, device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries: [{ binding: 0, resource: { buffer: sums } }] }));
+  pass.setBindGroup(
+    0,
+    device.createBindGroup({
+      layout: pipeline.getBindGroupLayout(0),
+      entries: [{ binding: 0, resource: { buffer: sums } }],
+    }),
+  );
   pass.dispatchWorkgroups(2 ** 14 / 64);
   pass.end();
   commands.copyBufferToBuffer(sums, 0, staging, 0, 4 * 2 ** 14);

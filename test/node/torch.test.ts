@@ -68,8 +68,17 @@ async function expectGoldens(weights: TensorFile): Promise<void> {
   const gpu = await openGpu({ tune: false });
   try {
     const sam = await Sam3D.create(gpu, weights);
-    const taps = await sam.taps({ data: goldens.read('volume'), shape: [32, 32, 32] }, [[10, 12, 20], [25, 3, 7]], names);
-    names.forEach((name) => expect(distance(taps.get(name)!.values, goldens.read(`tap/${name}`)), name).toBeLessThan(1e-5));
+    const taps = await sam.taps(
+      { data: goldens.read('volume'), shape: [32, 32, 32] },
+      [
+        [10, 12, 20],
+        [25, 3, 7],
+      ],
+      names,
+    );
+    names.forEach((name) =>
+      expect(distance(taps.get(name)!.values, goldens.read(`tap/${name}`)), name).toBeLessThan(1e-5),
+    );
     expect(names).toContain('logits');
   } finally {
     gpu.close();
@@ -78,12 +87,21 @@ async function expectGoldens(weights: TensorFile): Promise<void> {
 
 describe.runIf(hasTorch())('checkpoints by torch.save', () => {
   test('the published layout is read in place, converted bit for bit, and what is unused is left out by name', async () => {
-    writeFileSync(at('tiny.safetensors'), formatSafetensors(new Map([...parameterShapes(tiny)].map(([name, shape]) => [name, { shape, values: synthetic.read(name) }]))));
+    writeFileSync(
+      at('tiny.safetensors'),
+      formatSafetensors(
+        new Map([...parameterShapes(tiny)].map(([name, shape]) => [name, { shape, values: synthetic.read(name) }])),
+      ),
+    );
     python(`${published}
 encoder['blocks.1.mlp.lin1.weight'] = encoder['blocks.1.mlp.lin1.weight'].t().contiguous().t()
 torch.save(checkpoint, folder + '/last.pth.tar')`);
     const found = await openTorch(at('last.pth.tar'));
-    expect(found.unused).toEqual(['encoder.blocks.0.attn_mask', 'prompt.positional_encoding_gaussian_matrix', 'prompt.transformer.layers.0.cross_attn_token_to_image.q_proj.weight']);
+    expect(found.unused).toEqual([
+      'encoder.blocks.0.attn_mask',
+      'prompt.positional_encoding_gaussian_matrix',
+      'prompt.transformer.layers.0.cross_attn_token_to_image.q_proj.weight',
+    ]);
     expect([...found.shapes.keys()].sort()).toEqual([...parameterShapes(tiny).keys()].sort());
     expectSame(await readWeights(at('last.pth.tar')), parameterShapes(tiny).keys());
     const { kind, tensors } = await convertTorch(at('last.pth.tar'), at('converted.safetensors'), 'tiny');
@@ -95,7 +113,10 @@ torch.save(checkpoint, folder + '/last.pth.tar')`);
   });
 
   test('halves and bfloat16 keep their bits', async () => {
-    for (const [dtype, name] of [['float16', 'F16'], ['bfloat16', 'BF16']] as const) {
+    for (const [dtype, name] of [
+      ['float16', 'F16'],
+      ['bfloat16', 'BF16'],
+    ] as const) {
       python(`${published}
 for d in (encoder, decoder, prompt):
   for n in d: d[n] = d[n].to(torch.${dtype})
@@ -107,7 +128,7 @@ torch.save({n: t.to(torch.${dtype}).float() for n, t in tensors.items()}['encode
     }
   });
 
-  test('SAM\'s own checkpoint becomes the encoder to train from, and is refused as a model with the reason', async () => {
+  test("SAM's own checkpoint becomes the encoder to train from, and is refused as a model with the reason", async () => {
     python(`${published}
 sam = OrderedDict(('image_encoder.' + n, t) for n, t in encoder.items() if not any(k in n for k in ('adapter', 'neck_3d', 'slice_embed', 'depth_embed', 'rel_pos_d', 'attn.lr', 'attn_mask')))
 sam['image_encoder.neck.0.weight'] = torch.zeros(2, 2, 1, 1)
@@ -120,7 +141,7 @@ torch.save(sam, folder + '/sam.pth')`);
     expect(() => configOf(sam)).toThrow(/SAM's 2D encoder.*volsam train/);
   });
 
-  test('what is written back is loaded by torch.load, strictly as the published code\'s modules ask, and converts to the same bits', async () => {
+  test("what is written back is loaded by torch.load, strictly as the published code's modules ask, and converts to the same bits", async () => {
     const file = parseSafetensors(readFileSync(at('converted.safetensors')));
     await writeTorch(file, at('exported.pth'));
     const names = python(`
@@ -147,13 +168,17 @@ print(json.dumps(sorted(n for n in c['feature_dict'][-1] if 'token_to_image' in 
   });
 
   test('a file of a PyTorch before 1.6 is refused with the line that writes it anew', async () => {
-    python('import sys, torch; torch.save({"a": torch.ones(2)}, sys.argv[1] + "/old.pth", _use_new_zipfile_serialization=False)');
+    python(
+      'import sys, torch; torch.save({"a": torch.ones(2)}, sys.argv[1] + "/old.pth", _use_new_zipfile_serialization=False)',
+    );
     await expect(readWeights(at('old.pth'))).rejects.toThrow('torch.save(torch.load(');
   });
 });
 
 describe('hostile pickles', () => {
-  const harmless = formatTorchPickle(new Map([['encoder_dict', new Map([['x', { kind: 'written' as const, key: '0', shape: [2, 3] }]])]]));
+  const harmless = formatTorchPickle(
+    new Map([['encoder_dict', new Map([['x', { kind: 'written' as const, key: '0', shape: [2, 3] }]])]]),
+  );
   const text = (words: string) => [...new TextEncoder().encode(words)];
   const refused = (bytes: Uint8Array) => {
     const started = performance.now();
@@ -168,11 +193,35 @@ describe('hostile pickles', () => {
   };
 
   test('names beyond the list, huge lengths, depth and cycles', () => {
-    expect(refused(Uint8Array.from([0x80, 2, ...text('cos\nsystem\n'), ...text('X'), 4, 0, 0, 0, ...text('echo'), 0x85, ...text('R.')]))).toBeUndefined();
+    expect(
+      refused(
+        Uint8Array.from([
+          0x80,
+          2,
+          ...text('cos\nsystem\n'),
+          ...text('X'),
+          4,
+          0,
+          0,
+          0,
+          ...text('echo'),
+          0x85,
+          ...text('R.'),
+        ]),
+      ),
+    ).toBeUndefined();
     expect(refused(Uint8Array.from([0x80, 2, ...text('cbuiltins\neval\n'), 0x29, ...text('R.')]))).toBeUndefined();
     expect(refused(Uint8Array.from([0x80, 2, ...text('X'), 255, 255, 255, 127, ...text('a.')]))).toBeUndefined();
     expect(refused(Uint8Array.from([0x80, 2, 0x8b, 255, 255, 255, 127, ...text('a.')]))).toBeUndefined();
-    refused(Uint8Array.from([0x80, 2, ...Array.from({ length: 150_000 }, () => 0x5d), ...Array.from({ length: 149_999 }, () => 0x61), 0x2e]));
+    refused(
+      Uint8Array.from([
+        0x80,
+        2,
+        ...Array.from({ length: 150_000 }, () => 0x5d),
+        ...Array.from({ length: 149_999 }, () => 0x61),
+        0x2e,
+      ]),
+    );
     refused(Uint8Array.from([0x80, 2, 0x5d, ...text('q'), 0, ...text('h'), 0, ...text('a.')]));
     refused(Uint8Array.from([0x80, 2, 0x7d, ...text('X'), 9, 0, 0, 0, ...text('__proto__'), 0x7d, ...text('s.')]));
     expect(({} as Record<string, unknown>).polluted).toBeUndefined();
@@ -199,7 +248,10 @@ describe('hostile pickles', () => {
     const place = broken.indexOf('_rebuild_tensor_v2');
     broken.fill(0xff, place + 60, place + 64);
     writeFileSync(at('broken.pth'), broken);
-    await openTorch(at('broken.pth')).then(() => undefined, (error: unknown) => expect(error).toBeInstanceOf(InputError));
+    await openTorch(at('broken.pth')).then(
+      () => undefined,
+      (error: unknown) => expect(error).toBeInstanceOf(InputError),
+    );
     expect((await openTorch(at('demo.pth'))).shapes.size).toBe(weights.shapes.size);
   });
 });

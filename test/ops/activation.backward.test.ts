@@ -10,7 +10,9 @@ const cases = [
 
 gradientSuite('activate', cases, ({ count, activation }, draw) => {
   const x = draw(count).values;
-  x.forEach((value, i) => { x[i] = 4 * value; });
+  x.forEach((value, i) => {
+    x[i] = 4 * value;
+  });
   return {
     inputs: { x: { values: x, shape: [count] } },
     statement: ({ x: at }) => at.map(activations[activation]),
@@ -19,7 +21,10 @@ gradientSuite('activate', cases, ({ count, activation }, draw) => {
 });
 
 gradientSuite('activate with a residual', cases, ({ count, activation }, draw) => ({
-  inputs: { x: { values: draw(count).values, shape: [count] }, residual: { values: draw(count).values, shape: [count] } },
+  inputs: {
+    x: { values: draw(count).values, shape: [count] },
+    residual: { values: draw(count).values, shape: [count] },
+  },
   statement: ({ x, residual }) => x.map((value, i) => activations[activation](value) + residual[i]!),
   record: (r, t) => activate(r, t.x, activation, { residual: t.residual }),
   once: true,

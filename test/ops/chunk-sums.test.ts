@@ -10,13 +10,14 @@ const cases = [
 opSuite('sumChunks, sumActivationChunks', cases, async (gpu, target, { chunks, size, accumulate }, draw) => {
   const partials = draw.floats(chunks, size);
   const [parameter, activation] = [draw.floats(size), draw(size)];
-  const expected = (before: Float32Array) => Float64Array.from(before, (value, i) => {
-    let sum = accumulate ? value : 0;
-    for (let q = 0; q < chunks; q++) {
-      sum += partials.values[q * size + i]!;
-    }
-    return sum;
-  });
+  const expected = (before: Float32Array) =>
+    Float64Array.from(before, (value, i) => {
+      let sum = accumulate ? value : 0;
+      for (let q = 0; q < chunks; q++) {
+        sum += partials.values[q * size + i]!;
+      }
+      return sum;
+    });
   const ofParameter = await runOp(gpu, target, { partials, parameter }, (r, t) => {
     sumChunks(r, t.partials, { into: t.parameter, accumulate });
     return t.parameter;

@@ -11,18 +11,25 @@ const cases = [
   { name: 'several chunks of tokens', side: 13, inWidth: 4, outWidth: 4, thorough: true },
 ];
 
-gradientSuite('conv3d', cases, ({ side, inWidth, outWidth }, draw) => ({
-  inputs: {
-    x: { values: draw(side ** 3, inWidth).values, shape: [side, side, side, inWidth] },
-    weight: {
-      values: draw(outWidth, inWidth, 27).values, shape: [27, inWidth, outWidth], trained: true,
-      pack: (values) => packWeight(values, channelsOf(outWidth), channelsOf(inWidth)),
+gradientSuite(
+  'conv3d',
+  cases,
+  ({ side, inWidth, outWidth }, draw) => ({
+    inputs: {
+      x: { values: draw(side ** 3, inWidth).values, shape: [side, side, side, inWidth] },
+      weight: {
+        values: draw(outWidth, inWidth, 27).values,
+        shape: [27, inWidth, outWidth],
+        trained: true,
+        pack: (values) => packWeight(values, channelsOf(outWidth), channelsOf(inWidth)),
+      },
     },
-  },
-  statement: ({ x, weight }) => {
-    const y = new Float64Array(side ** 3 * outWidth);
-    convolve(y, x, weight, side, inWidth, outWidth);
-    return y;
-  },
-  record: (r, t) => conv3d(r, t.x, t.weight),
-}), weightGradientForms);
+    statement: ({ x, weight }) => {
+      const y = new Float64Array(side ** 3 * outWidth);
+      convolve(y, x, weight, side, inWidth, outWidth);
+      return y;
+    },
+    record: (r, t) => conv3d(r, t.x, t.weight),
+  }),
+  weightGradientForms,
+);

@@ -17,25 +17,45 @@ function compared(count: number): number[] {
   return Array.from({ length: Math.ceil(count / step) }, (_, i) => i * step);
 }
 
-opSuite('conv3d', cases, async (gpu, target, { shape, outWidth }, draw) => {
-  const [height, gridWidth, depth, inWidth] = shape;
-  const [x, torchWeight] = [draw(...shape), draw(outWidth, inWidth, 27)];
-  const weight = { ...torchWeight, shape: [27, inWidth, outWidth], values: packWeight(torchWeight.values, channelsOf(outWidth), channelsOf(inWidth)) };
-  const found = await runOp(gpu, target, { x, weight }, (r, t) => conv3d(r, t.x, t.weight));
-  const places = compared(found.length);
-  const expected = places.map((i) => {
-    const [h, w, d, n] = [Math.floor(i / (gridWidth * depth * outWidth)), Math.floor(i / (depth * outWidth)) % gridWidth, Math.floor(i / outWidth) % depth, i % outWidth];
-    let sum = 0;
-    for (let tap = 0; tap < 27; tap++) {
-      const [hh, ww, dd] = [h + Math.floor(tap / 9) - 1, w + (Math.floor(tap / 3) % 3) - 1, d + (tap % 3) - 1];
-      if (hh < 0 || ww < 0 || dd < 0 || hh >= height || ww >= gridWidth || dd >= depth) {
-        continue;
+opSuite(
+  'conv3d',
+  cases,
+  async (gpu, target, { shape, outWidth }, draw) => {
+    const [height, gridWidth, depth, inWidth] = shape;
+    const [x, torchWeight] = [draw(...shape), draw(outWidth, inWidth, 27)];
+    const weight = {
+      ...torchWeight,
+      shape: [27, inWidth, outWidth],
+      values: packWeight(torchWeight.values, channelsOf(outWidth), channelsOf(inWidth)),
+    };
+    const found = await runOp(gpu, target, { x, weight }, (r, t) => conv3d(r, t.x, t.weight));
+    const places = compared(found.length);
+    const expected = places.map((i) => {
+      const [h, w, d, n] = [
+        Math.floor(i / (gridWidth * depth * outWidth)),
+        Math.floor(i / (depth * outWidth)) % gridWidth,
+        Math.floor(i / outWidth) % depth,
+        i % outWidth,
+      ];
+      let sum = 0;
+      for (let tap = 0; tap < 27; tap++) {
+        const [hh, ww, dd] = [h + Math.floor(tap / 9) - 1, w + (Math.floor(tap / 3) % 3) - 1, d + (tap % 3) - 1];
+        if (hh < 0 || ww < 0 || dd < 0 || hh >= height || ww >= gridWidth || dd >= depth) {
+          continue;
+        }
+        for (let c = 0; c < inWidth; c++) {
+          sum +=
+            x.values[((hh * gridWidth + ww) * depth + dd) * inWidth + c]! *
+            torchWeight.values[(n * inWidth + c) * 27 + tap]!;
+        }
       }
-      for (let c = 0; c < inWidth; c++) {
-        sum += x.values[((hh * gridWidth + ww) * depth + dd) * inWidth + c]! * torchWeight.values[(n * inWidth + c) * 27 + tap]!;
-      }
-    }
-    return sum;
-  });
-  expectClose(places.map((i) => found[i]!), expected, target.precision);
-}, conv3dForms);
+      return sum;
+    });
+    expectClose(
+      places.map((i) => found[i]!),
+      expected,
+      target.precision,
+    );
+  },
+  conv3dForms,
+);

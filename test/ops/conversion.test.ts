@@ -1,7 +1,11 @@
 import { convert } from '../../src/ops/conversion.ts';
 import { expectClose, opSuite, runOp } from './harness.ts';
 
-const cases = [{ name: 'round', size: 256 }, { name: 'odd', size: 4 * 333 }, { name: 'one vec4', size: 4 }];
+const cases = [
+  { name: 'round', size: 256 },
+  { name: 'odd', size: 4 * 333 },
+  { name: 'one vec4', size: 4 },
+];
 
 opSuite('convert', cases, async (gpu, target, { size }, draw) => {
   const x = draw.floats(size);

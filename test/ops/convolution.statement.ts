@@ -3,7 +3,9 @@ export function enlarged(x: ArrayLike<number>, grid: number, width: number): Flo
   const side = 2 * grid;
   const out = new Float64Array(side ** 3 * width);
   for (let i = 0; i < side ** 3; i++) {
-    const at = [Math.floor(i / side ** 2), Math.floor(i / side) % side, i % side].map((p) => (p * (grid - 1)) / (side - 1));
+    const at = [Math.floor(i / side ** 2), Math.floor(i / side) % side, i % side].map(
+      (p) => (p * (grid - 1)) / (side - 1),
+    );
     for (let corner = 0; corner < 8; corner++) {
       const token = at.map((value, axis) => Math.min(Math.floor(value + 1e-12) + ((corner >> axis) & 1), grid - 1));
       const share = at.reduce((product, value, axis) => {
@@ -19,7 +21,14 @@ export function enlarged(x: ArrayLike<number>, grid: number, width: number): Flo
 }
 
 /** The enlargement and the whole convolution, (side^3, out) from PyTorch's (out, in, 27), added to `y`. */
-export function convolve(y: Float64Array, x: ArrayLike<number>, weight: ArrayLike<number>, side: number, inner: number, outer: number): void {
+export function convolve(
+  y: Float64Array,
+  x: ArrayLike<number>,
+  weight: ArrayLike<number>,
+  side: number,
+  inner: number,
+  outer: number,
+): void {
   for (let i = 0; i < side ** 3; i++) {
     const p = [Math.floor(i / side ** 2), Math.floor(i / side) % side, i % side];
     for (let tap = 0; tap < 27; tap++) {
@@ -29,7 +38,8 @@ export function convolve(y: Float64Array, x: ArrayLike<number>, weight: ArrayLik
       }
       for (let n = 0; n < outer; n++) {
         for (let c = 0; c < inner; c++) {
-          y[i * outer + n]! += x[((q[0]! * side + q[1]!) * side + q[2]!) * inner + c]! * weight[(n * inner + c) * 27 + tap]!;
+          y[i * outer + n]! +=
+            x[((q[0]! * side + q[1]!) * side + q[2]!) * inner + c]! * weight[(n * inner + c) * 27 + tap]!;
         }
       }
     }

@@ -10,7 +10,12 @@ const cases = [
 ];
 
 /** Loss and the gradient of `scale` times it, in float64, as PyTorch's autograd derives them by hand. */
-function statement(logits: Float32Array, labels: Float32Array, classes: number, scale: number): { loss: number; gradient: Float64Array } {
+function statement(
+  logits: Float32Array,
+  labels: Float32Array,
+  classes: number,
+  scale: number,
+): { loss: number; gradient: Float64Array } {
   const voxels = labels.length;
   const p = new Float64Array(logits.length);
   let [a, b, t, crossEntropy] = [0, 0, 0, 0];
@@ -18,7 +23,9 @@ function statement(logits: Float32Array, labels: Float32Array, classes: number, 
     const own = Array.from({ length: classes }, (_, n) => logits[n * voxels + v]!);
     const shares = own.map((logit) => Math.exp(logit - Math.max(...own)));
     const total = shares.reduce((sum, share) => sum + share, 0);
-    shares.forEach((share, n) => { p[n * voxels + v] = share / total; });
+    shares.forEach((share, n) => {
+      p[n * voxels + v] = share / total;
+    });
     a += p[voxels + v]! * labels[v]!;
     b += p[voxels + v]!;
     t += labels[v]!;
@@ -28,15 +35,23 @@ function statement(logits: Float32Array, labels: Float32Array, classes: number, 
   const gradient = p.map((share, i) => {
     const [n, v] = [Math.floor(i / voxels), i % voxels];
     const dice = -(2 * labels[v]! * below - above) / below ** 2;
-    return 0.5 * scale * (dice * p[voxels + v]! * (Number(n === 1) - share) + (share - Number(n === labels[v])) / voxels);
+    return (
+      0.5 * scale * (dice * p[voxels + v]! * (Number(n === 1) - share) + (share - Number(n === labels[v])) / voxels)
+    );
   });
   return { loss: 0.5 * (1 - above / below) + (0.5 * crossEntropy) / voxels, gradient };
 }
 
 opSuite('diceCrossEntropy', cases, async (gpu, target, { classes, voxels }, draw) => {
   const logits = draw.floats(classes, voxels);
-  logits.values.forEach((value, i) => { logits.values[i] = 6 * value; });
-  const labels = { element: 'f32' as const, shape: [voxels], values: Float32Array.from({ length: voxels }, () => Number(draw.next() < 0.3)) };
+  logits.values.forEach((value, i) => {
+    logits.values[i] = 6 * value;
+  });
+  const labels = {
+    element: 'f32' as const,
+    shape: [voxels],
+    values: Float32Array.from({ length: voxels }, () => Number(draw.next() < 0.3)),
+  };
   const scale = { element: 'f32' as const, shape: [1], values: Float32Array.of(64) };
   const expected = statement(logits.values, labels.values, classes, 64);
   const totals = await runOp(gpu, target, { logits, labels }, (r, t) => {

@@ -29,19 +29,23 @@ const statements = new Map<string, unknown>();
 /** @param name of the op and case, which alone determines what is drawn */
 export function drawFor(name: string, precision: Precision): Draw {
   const random = randomFor(name);
-  const uniform = (shape: readonly number[]) => Float32Array.from({ length: sizeOf(shape) }, () => 2 * random.next() - 1);
+  const uniform = (shape: readonly number[]) =>
+    Float32Array.from({ length: sizeOf(shape) }, () => 2 * random.next() - 1);
   const rounded = (values: Float32Array) => (precision === 'f16' ? halvesToFloats(floatsToHalves(values)) : values);
   let calls = 0;
-  return Object.assign((...shape: number[]): Input<'stored'> => ({ element: 'stored', shape, values: rounded(uniform(shape)) }), {
-    precision,
-    floats: (...shape: number[]): Input<'f32'> => ({ element: 'f32', shape, values: uniform(shape) }),
-    next: () => random.next(),
-    once<T>(statement: () => T): T {
-      const key = `${name}, ${precision}, ${calls++}`;
-      if (!statements.has(key)) {
-        statements.set(key, statement());
-      }
-      return statements.get(key) as T;
+  return Object.assign(
+    (...shape: number[]): Input<'stored'> => ({ element: 'stored', shape, values: rounded(uniform(shape)) }),
+    {
+      precision,
+      floats: (...shape: number[]): Input<'f32'> => ({ element: 'f32', shape, values: uniform(shape) }),
+      next: () => random.next(),
+      once<T>(statement: () => T): T {
+        const key = `${name}, ${precision}, ${calls++}`;
+        if (!statements.has(key)) {
+          statements.set(key, statement());
+        }
+        return statements.get(key) as T;
+      },
     },
-  });
+  );
 }

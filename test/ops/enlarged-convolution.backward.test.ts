@@ -15,13 +15,19 @@ gradientSuite('enlargedConvolution', cases, ({ grid, inner, outer, slices }, dra
   const side = 2 * grid;
   const columns = mixingSlices(1, outer, 1, (27 * outer) / slices);
   const weight = draw(outer, inner, 27).values;
-  const frozen = (slice: (typeof columns)[number]) => packMixingWeight(weight, channelsOf(outer), channelsOf(inner), slice);
+  const frozen = (slice: (typeof columns)[number]) =>
+    packMixingWeight(weight, channelsOf(outer), channelsOf(inner), slice);
   const volume = draw.floats(side ** 3).values;
   return {
     inputs: {
       x: { values: draw(grid ** 3, inner).values, shape: [grid, grid, grid, inner] },
       base: { values: draw(side ** 3, outer).values, shape: [side, side, side, outer] },
-      volumeWeight: { values: draw(outer, 27).values, shape: [27, outer], pack: (values) => packDepthwiseWeight(values, channelsOf(outer)), trained: true },
+      volumeWeight: {
+        values: draw(outer, 27).values,
+        shape: [27, outer],
+        pack: (values) => packDepthwiseWeight(values, channelsOf(outer)),
+        trained: true,
+      },
     },
     statement: ({ x, base, volumeWeight }) => {
       const y = Float64Array.from(base);
@@ -31,13 +37,21 @@ gradientSuite('enlargedConvolution', cases, ({ grid, inner, outer, slices }, dra
     },
     constants: {
       volume: { element: 'f32', shape: [1, side, side, side], values: volume },
-      ...Object.fromEntries(columns.map((slice, i) => [`mixing${i}`, { element: 'stored' as const, shape: [inner, 27 * slice.count], values: frozen(slice) }])),
+      ...Object.fromEntries(
+        columns.map((slice, i) => [
+          `mixing${i}`,
+          { element: 'stored' as const, shape: [inner, 27 * slice.count], values: frozen(slice) },
+        ]),
+      ),
     },
     record: (r, t, constants) => {
       const y = r.tensor('stored', [side, side, side, outer]);
       columns.forEach((slice, i) => {
         const mixed = linear(r, t.x, { weight: constants[`mixing${i}`]! });
-        enlargedConvolution(r, mixed, slice, y, { base: t.base, volume: { volume: constants.volume!, weight: t.volumeWeight } });
+        enlargedConvolution(r, mixed, slice, y, {
+          base: t.base,
+          volume: { volume: constants.volume!, weight: t.volumeWeight },
+        });
       });
       return y;
     },

@@ -14,19 +14,40 @@ const cases = [
 opSuite('enlargedConvolution', cases, async (gpu, target, { grid, inner, outer, slices, volume }, draw) => {
   const { precision } = target;
   const side = 2 * grid;
-  const [x, weight, base, volumeWeight] = [draw(grid, grid, grid, inner), draw(outer, inner, 27), draw(side, side, side, outer), draw(outer, 27)];
+  const [x, weight, base, volumeWeight] = [
+    draw(grid, grid, grid, inner),
+    draw(outer, inner, 27),
+    draw(side, side, side, outer),
+    draw(outer, 27),
+  ];
   const values = draw.floats(1, side, side, side);
   const columns = mixingSlices(1, outer, 1, (27 * outer) / slices);
-  const mixing = columns.map((slice) => ({ ...weight, shape: [inner, 27 * slice.count], values: packMixingWeight(weight.values, channelsOf(outer), channelsOf(inner), slice) }));
+  const mixing = columns.map((slice) => ({
+    ...weight,
+    shape: [inner, 27 * slice.count],
+    values: packMixingWeight(weight.values, channelsOf(outer), channelsOf(inner), slice),
+  }));
   const inputs = {
-    x, base, volume: { ...values, element: 'f32' as const }, volumeWeight: { ...volumeWeight, shape: [27, outer], values: packDepthwiseWeight(volumeWeight.values, channelsOf(outer)) },
-    mixing0: mixing[0]!, mixing1: mixing[1] ?? mixing[0]!, mixing2: mixing[2] ?? mixing[0]!,
+    x,
+    base,
+    volume: { ...values, element: 'f32' as const },
+    volumeWeight: {
+      ...volumeWeight,
+      shape: [27, outer],
+      values: packDepthwiseWeight(volumeWeight.values, channelsOf(outer)),
+    },
+    mixing0: mixing[0]!,
+    mixing1: mixing[1] ?? mixing[0]!,
+    mixing2: mixing[2] ?? mixing[0]!,
   };
   const found = await runOp(gpu, target, inputs, (r, t) => {
     const y = r.tensor('stored', [side, side, side, outer]);
     columns.forEach((slice, i) => {
       const mixed = linear(r, t.x, { weight: [t.mixing0, t.mixing1, t.mixing2][i]! });
-      enlargedConvolution(r, mixed, slice, y, { base: t.base, ...(volume && { volume: { volume: t.volume, weight: t.volumeWeight } }) });
+      enlargedConvolution(r, mixed, slice, y, {
+        base: t.base,
+        ...(volume && { volume: { volume: t.volume, weight: t.volumeWeight } }),
+      });
     });
     return y;
   });

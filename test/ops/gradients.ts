@@ -51,20 +51,47 @@ const mostDraws = 10;
 const asIs = (values: Float32Array) => values;
 
 /** Gradients on the device, in its layout; its memory is full of NaNs before. */
-async function deviceGradients<Names extends string>(gpu: TunableGpu, target: RecordingTarget, { inputs, record, once, constants = {} }: GradientCheck<Names>, dy: Float32Array): Promise<Record<Names, Float32Array>> {
+async function deviceGradients<Names extends string>(
+  gpu: TunableGpu,
+  target: RecordingTarget,
+  { inputs, record, once, constants = {} }: GradientCheck<Names>,
+  dy: Float32Array,
+): Promise<Record<Names, Float32Array>> {
   const names = Object.keys(inputs) as Names[];
-  const tensors = Object.fromEntries(names.map((name) => {
-    const { values, shape, pack = asIs } = inputs[name];
-    return [name, uploadTensor(gpu, name, 'stored', target.precision, shape, pack(values))];
-  })) as Tensors<Names>;
-  const fixed = Object.fromEntries(Object.entries(constants).map(([name, { element, shape, values }]) => [name, uploadTensor(gpu, name, element, target.precision, shape, values)]));
-  const results = Object.fromEntries(names.map((name) => {
-    const element = inputs[name].trained ? 'f32' : 'stored';
-    const size = inputs[name].shape.reduce((product, side) => product * side, 1);
-    return [name, uploadTensor(gpu, `gradient of ${name}`, element, target.precision, inputs[name].shape, new Float32Array(size).fill(NaN))];
-  })) as Record<Names, Tensor>;
+  const tensors = Object.fromEntries(
+    names.map((name) => {
+      const { values, shape, pack = asIs } = inputs[name];
+      return [name, uploadTensor(gpu, name, 'stored', target.precision, shape, pack(values))];
+    }),
+  ) as Tensors<Names>;
+  const fixed = Object.fromEntries(
+    Object.entries(constants).map(([name, { element, shape, values }]) => [
+      name,
+      uploadTensor(gpu, name, element, target.precision, shape, values),
+    ]),
+  );
+  const results = Object.fromEntries(
+    names.map((name) => {
+      const element = inputs[name].trained ? 'f32' : 'stored';
+      const size = inputs[name].shape.reduce((product, side) => product * side, 1);
+      return [
+        name,
+        uploadTensor(
+          gpu,
+          `gradient of ${name}`,
+          element,
+          target.precision,
+          inputs[name].shape,
+          new Float32Array(size).fill(NaN),
+        ),
+      ];
+    }),
+  ) as Record<Names, Tensor>;
   const trained = names.filter((name) => inputs[name].trained);
-  const r = createTapedRecorder(target, new Map(trained.map((name) => [tensors[name].storage, results[name] as Tensor<'f32'>])));
+  const r = createTapedRecorder(
+    target,
+    new Map(trained.map((name) => [tensors[name].storage, results[name] as Tensor<'f32'>])),
+  );
   const watched = names.filter((name) => !inputs[name].trained);
   watched.forEach((name) => r.tape.watch(tensors[name]));
   let seed: Tensor | undefined;
@@ -82,7 +109,9 @@ async function deviceGradients<Names extends string>(gpu: TunableGpu, target: Re
     found[name] = await readTensor(gpu, results[name]);
   }
   plan.dispose();
-  [...Object.values<Tensor>(tensors), ...Object.values<Tensor>(results), ...Object.values(fixed), seed!].forEach((tensor) => destroyTensor(gpu, tensor));
+  [...Object.values<Tensor>(tensors), ...Object.values<Tensor>(results), ...Object.values(fixed), seed!].forEach(
+    (tensor) => destroyTensor(gpu, tensor),
+  );
   return found;
 }
 
@@ -92,28 +121,42 @@ interface Derivative {
 }
 
 /** A random dy, and derivatives of sum(dy * statement) at some places of each input, by central differences; none where one of them lies on a kink, such as ReLU's. */
-function derivatives<Names extends string>({ inputs, statement, samples = defaultSamples }: GradientCheck<Names>, draw: Draw) {
+function derivatives<Names extends string>(
+  { inputs, statement, samples = defaultSamples }: GradientCheck<Names>,
+  draw: Draw,
+) {
   const names = Object.keys(inputs) as Names[];
-  const values = Object.fromEntries(names.map((name) => [name, Float64Array.from(inputs[name].values)])) as Record<Names, Float64Array>;
+  const values = Object.fromEntries(names.map((name) => [name, Float64Array.from(inputs[name].values)])) as Record<
+    Names,
+    Float64Array
+  >;
   const y = statement(values);
   const dy = draw(y.length).values;
   const weighted = (results: ArrayLike<number>) => dy.reduce((sum, share, i) => sum + share * results[i]!, 0);
   const here = weighted(y);
   let smooth = true;
-  const expected = Object.fromEntries(names.map((name) => {
-    const own = values[name];
-    const places = own.length <= samples ? [...own.keys()] : Array.from({ length: samples }, () => Math.floor(draw.next() * own.length));
-    return [name, places.map((place) => {
-      const value = own[place]!;
-      own[place] = value + step;
-      const above = weighted(statement(values));
-      own[place] = value - step;
-      const below = weighted(statement(values));
-      own[place] = value;
-      smooth &&= Math.abs(above - 2 * here + below) / step < largestTurn;
-      return { place, value: (above - below) / (2 * step) };
-    })];
-  })) as Record<Names, Derivative[]>;
+  const expected = Object.fromEntries(
+    names.map((name) => {
+      const own = values[name];
+      const places =
+        own.length <= samples
+          ? [...own.keys()]
+          : Array.from({ length: samples }, () => Math.floor(draw.next() * own.length));
+      return [
+        name,
+        places.map((place) => {
+          const value = own[place]!;
+          own[place] = value + step;
+          const above = weighted(statement(values));
+          own[place] = value - step;
+          const below = weighted(statement(values));
+          own[place] = value;
+          smooth &&= Math.abs(above - 2 * here + below) / step < largestTurn;
+          return { place, value: (above - below) / (2 * step) };
+        }),
+      ];
+    }),
+  ) as Record<Names, Derivative[]>;
   return smooth ? { dy, expected } : undefined;
 }
 
@@ -136,7 +179,11 @@ function drawSmooth<Names extends string>(make: (draw: Draw) => GradientCheck<Na
 }
 
 /** Compares the device's gradients with derivatives of the statement. */
-async function check<Names extends string>(gpu: TunableGpu, target: RecordingTarget, { given, dy, expected }: Drawn<Names>): Promise<void> {
+async function check<Names extends string>(
+  gpu: TunableGpu,
+  target: RecordingTarget,
+  { given, dy, expected }: Drawn<Names>,
+): Promise<void> {
   const { inputs, packOutput = asIs, once, bounds } = given;
   const found = await deviceGradients(gpu, target, given, packOutput(dy));
   for (const name of Object.keys(inputs) as Names[]) {
@@ -150,12 +197,20 @@ async function check<Names extends string>(gpu: TunableGpu, target: RecordingTar
     }
     const bound = bounds?.[target.precision] ?? defaultBounds[target.precision];
     expect(Math.sqrt(difference / Math.max(norm, 1e-6)), `gradient of ${name}`).toBeLessThan(bound);
-    expect(found[name].every((value, at) => places[at] !== 0 || value === 0 || Number.isFinite(value)), `padding of the gradient of ${name}`).toBe(true);
+    expect(
+      found[name].every((value, at) => places[at] !== 0 || value === 0 || Number.isFinite(value)),
+      `padding of the gradient of ${name}`,
+    ).toBe(true);
   }
 }
 
 /** A suite of gradient checks, by case and way. @param make a case's inputs @param kernels forms of the op's kernels */
-export function gradientSuite<Case extends OpCase, Names extends string>(op: string, cases: readonly Case[], make: (size: Case, draw: Draw) => GradientCheck<Names>, kernels: readonly Kernel[] = []): void {
+export function gradientSuite<Case extends OpCase, Names extends string>(
+  op: string,
+  cases: readonly Case[],
+  make: (size: Case, draw: Draw) => GradientCheck<Names>,
+  kernels: readonly Kernel[] = [],
+): void {
   describe(`${op}, backward`, () => {
     const drawn = new Map<string, Drawn<Names>>();
     /** What is drawn for a case is worked out once for all forms. */
@@ -168,9 +223,13 @@ export function gradientSuite<Case extends OpCase, Names extends string>(op: str
     // In half precision the plain form, and those that have no other: gradients take minutes to compile on a software driver.
     const ways = waysOf(kernels);
     const inFull = ways.flatMap(({ target, form }) => (target.precision === 'f32' ? [form] : []));
-    for (const way of ways.filter(({ target, form }) => target.precision === 'f32' || !form || !inFull.includes(form))) {
+    for (const way of ways.filter(
+      ({ target, form }) => target.precision === 'f32' || !form || !inFull.includes(form),
+    )) {
       for (const size of cases) {
-        test(`${size.name}: ${way.name}`, { tags: isThorough(way, size, cases) ? ['thorough'] : [] }, async (context) => {
+        test(`${size.name}: ${way.name}`, {
+          tags: isThorough(way, size, cases) ? ['thorough'] : [],
+        }, async (context) => {
           const gpu = withForm(await sharedGpu(), way, kernels);
           if (!gpu) {
             return context.skip(`this device cannot run ${way.name}`);

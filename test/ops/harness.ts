@@ -14,9 +14,18 @@ export type Uploaded<I> = { [Name in keyof I]: I[Name] extends Input<infer E> ? 
  * Records `record` over the uploaded inputs, fills the arena with NaNs and replays.
  * @returns the values of the tensor that `record` returned
  */
-export async function runOp<I extends Record<string, Input>>(gpu: TunableGpu, target: RecordingTarget, inputs: I, record: (r: Recorder, t: Uploaded<I>) => Tensor): Promise<Float32Array> {
-  const uploaded = Object.fromEntries(Object.entries(inputs).map(([name, { element, shape, values }]) =>
-    [name, uploadTensor(gpu, name, element, target.precision, shape, values)])) as Uploaded<I>;
+export async function runOp<I extends Record<string, Input>>(
+  gpu: TunableGpu,
+  target: RecordingTarget,
+  inputs: I,
+  record: (r: Recorder, t: Uploaded<I>) => Tensor,
+): Promise<Float32Array> {
+  const uploaded = Object.fromEntries(
+    Object.entries(inputs).map(([name, { element, shape, values }]) => [
+      name,
+      uploadTensor(gpu, name, element, target.precision, shape, values),
+    ]),
+  ) as Uploaded<I>;
   const r = createRecorder(target);
   r.tap('result', record(r, uploaded));
   const plan = await finishTunedPlan(gpu, r);
@@ -24,7 +33,16 @@ export async function runOp<I extends Record<string, Input>>(gpu: TunableGpu, ta
     gpu.device.queue.writeBuffer(block, 0, new Uint8Array(block.size).fill(0xff));
   }
   let result: Float32Array | undefined;
-  await plan.replay({ taps: new Map([['result', (values: Float32Array) => { result = values; }]]) });
+  await plan.replay({
+    taps: new Map([
+      [
+        'result',
+        (values: Float32Array) => {
+          result = values;
+        },
+      ],
+    ]),
+  });
   plan.dispose();
   Object.values(uploaded).forEach((tensor) => destroyTensor(gpu, tensor as Tensor));
   return result!;
@@ -44,7 +62,12 @@ export function distance(found: ArrayLike<number>, expected: ArrayLike<number>):
 /** f32 sums of some thousand terms; f16 stores results to 11 bits. */
 export const tolerance: Readonly<Record<Precision, number>> = { f32: 2e-6, f16: 1e-3 };
 
-export function expectClose(found: ArrayLike<number>, expected: ArrayLike<number>, precision: Precision, bound = tolerance[precision]): void {
+export function expectClose(
+  found: ArrayLike<number>,
+  expected: ArrayLike<number>,
+  precision: Precision,
+  bound = tolerance[precision],
+): void {
   expect(distance(found, expected)).toBeLessThan(bound);
 }
 
@@ -61,12 +84,17 @@ export function isThorough({ target }: Way, size: OpCase, cases: readonly OpCase
 
 /** A suite over one device, with a test for each case and way. @param kernels the op's forms, each of which is run */
 export function opSuite<Case extends OpCase>(
-  op: string, cases: readonly Case[], check: (gpu: TunableGpu, target: RecordingTarget, size: Case, draw: Draw) => Promise<void>, kernels: readonly Kernel[] = [],
+  op: string,
+  cases: readonly Case[],
+  check: (gpu: TunableGpu, target: RecordingTarget, size: Case, draw: Draw) => Promise<void>,
+  kernels: readonly Kernel[] = [],
 ): void {
   describe(op, () => {
     for (const way of waysOf(kernels)) {
       for (const size of cases) {
-        test(`${size.name}: ${way.name}`, { tags: isThorough(way, size, cases) ? ['thorough'] : [] }, async (context) => {
+        test(`${size.name}: ${way.name}`, {
+          tags: isThorough(way, size, cases) ? ['thorough'] : [],
+        }, async (context) => {
           const gpu = withForm(await sharedGpu(), way, kernels);
           if (!gpu) {
             return context.skip(`this device cannot run ${way.name}`);

@@ -18,7 +18,9 @@ gradientSuite('instanceNormRelu', cases, ({ shape }, draw) => {
         const channel = Array.from({ length: tokens }, (_, t) => x[t * width + c]!);
         const mean = channel.reduce((sum, value) => sum + value, 0) / tokens;
         const variance = channel.reduce((sum, value) => sum + (value - mean) ** 2, 0) / tokens;
-        channel.forEach((value, t) => { y[t * width + c] = Math.max(0, (value - mean) / Math.sqrt(variance + 1e-5)); });
+        channel.forEach((value, t) => {
+          y[t * width + c] = Math.max(0, (value - mean) / Math.sqrt(variance + 1e-5));
+        });
       }
       return y;
     },

@@ -12,7 +12,9 @@ const cases = [
 opSuite('instanceNormRelu', cases, async (gpu, target, { shape, offset }, draw) => {
   const width = shape[3];
   const x = draw(...shape);
-  x.values.forEach((value, i) => { x.values[i] = Math.round(value * 32) / 32 + offset; });
+  x.values.forEach((value, i) => {
+    x.values[i] = Math.round(value * 32) / 32 + offset;
+  });
   const found = await runOp(gpu, target, { x }, (r, t) => instanceNormRelu(r, t.x));
   const tokens = x.values.length / width;
   const expected = new Float64Array(x.values.length);
@@ -20,7 +22,9 @@ opSuite('instanceNormRelu', cases, async (gpu, target, { shape, offset }, draw) 
     const channel = Array.from({ length: tokens }, (_, t) => x.values[t * width + c]!);
     const mean = channel.reduce((sum, value) => sum + value, 0) / tokens;
     const variance = channel.reduce((sum, value) => sum + (value - mean) ** 2, 0) / tokens;
-    channel.forEach((value, t) => { expected[t * width + c] = Math.max(0, (value - mean) / Math.sqrt(variance + 1e-5)); });
+    channel.forEach((value, t) => {
+      expected[t * width + c] = Math.max(0, (value - mean) / Math.sqrt(variance + 1e-5));
+    });
   }
   expectClose(found, expected, target.precision, target.precision === 'f32' ? 2e-6 * (1 + offset / 4) : 1e-3);
 });

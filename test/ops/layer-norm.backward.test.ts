@@ -17,12 +17,13 @@ gradientSuite('layerNorm', cases, ({ tokens, channels }, draw) => {
       weight: { values: draw(channels).values, shape: [padded.width], pack, trained: true },
       bias: { values: draw(channels).values, shape: [padded.width], pack, trained: true },
     },
-    statement: ({ x, weight, bias }) => x.map((value, i) => {
-      const row = x.subarray(i - (i % channels), i - (i % channels) + channels);
-      const mean = row.reduce((sum, v) => sum + v, 0) / channels;
-      const variance = row.reduce((sum, v) => sum + (v - mean) ** 2, 0) / channels;
-      return ((value - mean) / Math.sqrt(variance + 1e-6)) * weight[i % channels]! + bias[i % channels]!;
-    }),
+    statement: ({ x, weight, bias }) =>
+      x.map((value, i) => {
+        const row = x.subarray(i - (i % channels), i - (i % channels) + channels);
+        const mean = row.reduce((sum, v) => sum + v, 0) / channels;
+        const variance = row.reduce((sum, v) => sum + (v - mean) ** 2, 0) / channels;
+        return ((value - mean) / Math.sqrt(variance + 1e-6)) * weight[i % channels]! + bias[i % channels]!;
+      }),
     record: (r, t) => layerNorm(r, t.x, { weight: t.weight, bias: t.bias, channels }, { epsilon: 1e-6 }),
     packOutput: pack,
   };

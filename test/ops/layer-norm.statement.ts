@@ -1,5 +1,11 @@
 /** The op in float64 over rows of `weight.length` values, of which the first `channels` are true and the others zero. */
-export function layerNormStatement(x: ArrayLike<number>, weight: ArrayLike<number>, bias: ArrayLike<number>, channels: number, epsilon = 1e-6): Float64Array {
+export function layerNormStatement(
+  x: ArrayLike<number>,
+  weight: ArrayLike<number>,
+  bias: ArrayLike<number>,
+  channels: number,
+  epsilon = 1e-6,
+): Float64Array {
   const width = weight.length;
   const y = new Float64Array(x.length);
   for (let at = 0; at < x.length; at += width) {

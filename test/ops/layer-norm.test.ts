@@ -15,14 +15,40 @@ opSuite('layerNorm', cases, async (gpu, target, { tokens, channels, offset, resi
   const epsilon = 1e-6;
   const padded = channelsOf(channels);
   const [x, weight, bias, added] = [draw(tokens, channels), draw(channels), draw(channels), draw(tokens, channels)];
-  x.values.forEach((v, i) => { x.values[i] = Math.fround(v * 0.5) + offset; });
+  x.values.forEach((v, i) => {
+    x.values[i] = Math.fround(v * 0.5) + offset;
+  });
   if (target.precision === 'f16') {
-    x.values.forEach((v, i) => { x.values[i] = Math.round(v * 16) / 16; });
+    x.values.forEach((v, i) => {
+      x.values[i] = Math.round(v * 16) / 16;
+    });
   }
-  const pad = (input: typeof x) => ({ ...input, shape: [...input.shape.slice(0, -1), padded.width], values: padChannels(input.values, padded) });
-  const found = await runOp(gpu, target, { x: pad(x), weight: pad(weight), bias: pad(bias), residual: pad(added) }, (r, t) =>
-    layerNorm(r, t.x, { weight: t.weight, bias: t.bias, channels }, { epsilon, ...(residual && { residual: t.residual }) }));
-  const expected = Float32Array.from(layerNormStatement(x.values, weight.values, bias.values, channels, epsilon), (v, i) => v + (residual ? added.values[i]! : 0));
+  const pad = (input: typeof x) => ({
+    ...input,
+    shape: [...input.shape.slice(0, -1), padded.width],
+    values: padChannels(input.values, padded),
+  });
+  const found = await runOp(
+    gpu,
+    target,
+    { x: pad(x), weight: pad(weight), bias: pad(bias), residual: pad(added) },
+    (r, t) =>
+      layerNorm(
+        r,
+        t.x,
+        { weight: t.weight, bias: t.bias, channels },
+        { epsilon, ...(residual && { residual: t.residual }) },
+      ),
+  );
+  const expected = Float32Array.from(
+    layerNormStatement(x.values, weight.values, bias.values, channels, epsilon),
+    (v, i) => v + (residual ? added.values[i]! : 0),
+  );
   // An offset of 60 standard deviations costs f32 as many units in the last place.
-  expectClose(found, padChannels(expected, padded), target.precision, target.precision === 'f32' ? 2e-6 * (1 + offset / 10) : 1e-3);
+  expectClose(
+    found,
+    padChannels(expected, padded),
+    target.precision,
+    target.precision === 'f32' ? 2e-6 * (1 + offset / 10) : 1e-3,
+  );
 });

@@ -12,7 +12,13 @@ const cases = [
 ] as const;
 
 /** PyTorch's (out, in) weight. */
-function statement(x: Float64Array, weight: Float64Array, bias: Float64Array, inWidth: number, activation: keyof typeof activations): Float64Array {
+function statement(
+  x: Float64Array,
+  weight: Float64Array,
+  bias: Float64Array,
+  inWidth: number,
+  activation: keyof typeof activations,
+): Float64Array {
   const outWidth = bias.length;
   return Float64Array.from({ length: (x.length / inWidth) * outWidth }, (_, i) => {
     const [t, n] = [Math.floor(i / outWidth), i % outWidth];
@@ -24,16 +30,26 @@ function statement(x: Float64Array, weight: Float64Array, bias: Float64Array, in
   });
 }
 
-gradientSuite('linear', cases, ({ tokens, inWidth, outWidth, activation }, draw) => ({
-  inputs: {
-    x: { values: draw(tokens, inWidth).values, shape: [tokens, inWidth] },
-    weight: { values: draw(outWidth, inWidth).values, shape: [inWidth, outWidth], pack: (values) => packWeight(values, channelsOf(outWidth), channelsOf(inWidth)), trained: true },
-    bias: { values: draw(outWidth).values, shape: [outWidth], trained: true },
-  },
-  statement: ({ x, weight, bias }) => statement(x, weight, bias, inWidth, activation),
-  record: (r, t) => linear(r, t.x, t, activation === 'none' ? {} : { activation }),
-  samples: tokens > 1000 ? 8 : 30,
-}), weightGradientForms);
+gradientSuite(
+  'linear',
+  cases,
+  ({ tokens, inWidth, outWidth, activation }, draw) => ({
+    inputs: {
+      x: { values: draw(tokens, inWidth).values, shape: [tokens, inWidth] },
+      weight: {
+        values: draw(outWidth, inWidth).values,
+        shape: [inWidth, outWidth],
+        pack: (values) => packWeight(values, channelsOf(outWidth), channelsOf(inWidth)),
+        trained: true,
+      },
+      bias: { values: draw(outWidth).values, shape: [outWidth], trained: true },
+    },
+    statement: ({ x, weight, bias }) => statement(x, weight, bias, inWidth, activation),
+    record: (r, t) => linear(r, t.x, t, activation === 'none' ? {} : { activation }),
+    samples: tokens > 1000 ? 8 : 30,
+  }),
+  weightGradientForms,
+);
 
 gradientSuite('linear with a residual, without a bias', cases, ({ inWidth, outWidth, activation }, draw) => {
   const tokens = 9;
@@ -41,10 +57,22 @@ gradientSuite('linear with a residual, without a bias', cases, ({ inWidth, outWi
     inputs: {
       x: { values: draw(tokens, inWidth).values, shape: [tokens, inWidth] },
       residual: { values: draw(tokens, outWidth).values, shape: [tokens, outWidth] },
-      weight: { values: draw(outWidth, inWidth).values, shape: [inWidth, outWidth], pack: (values) => packWeight(values, channelsOf(outWidth), channelsOf(inWidth)), trained: true },
+      weight: {
+        values: draw(outWidth, inWidth).values,
+        shape: [inWidth, outWidth],
+        pack: (values) => packWeight(values, channelsOf(outWidth), channelsOf(inWidth)),
+        trained: true,
+      },
     },
-    statement: ({ x, residual, weight }) => statement(x, weight, new Float64Array(outWidth), inWidth, activation).map((value, i) => value + residual[i]!),
-    record: (r, t) => linear(r, t.x, { weight: t.weight }, { residual: t.residual, activation: activation === 'none' ? undefined : activation }),
+    statement: ({ x, residual, weight }) =>
+      statement(x, weight, new Float64Array(outWidth), inWidth, activation).map((value, i) => value + residual[i]!),
+    record: (r, t) =>
+      linear(
+        r,
+        t.x,
+        { weight: t.weight },
+        { residual: t.residual, activation: activation === 'none' ? undefined : activation },
+      ),
     once: true,
   };
 });

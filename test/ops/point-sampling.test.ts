@@ -2,16 +2,43 @@ import { pointSampling } from '../../src/ops/point-sampling.ts';
 import { expectClose, opSuite, runOp } from './harness.ts';
 
 const cases = [
-  { name: 'round', grid: 8, crop: 32, width: 16, points: [[10, 12, 20], [25, 3, 7]] },
-  { name: 'odd', grid: 5, crop: 20, width: 12, points: [[0, 0, 0], [19, 19, 19], [7.25, 0, 19]] },
+  {
+    name: 'round',
+    grid: 8,
+    crop: 32,
+    width: 16,
+    points: [
+      [10, 12, 20],
+      [25, 3, 7],
+    ],
+  },
+  {
+    name: 'odd',
+    grid: 5,
+    crop: 20,
+    width: 12,
+    points: [
+      [0, 0, 0],
+      [19, 19, 19],
+      [7.25, 0, 19],
+    ],
+  },
   { name: 'one token', grid: 1, crop: 4, width: 4, points: [[1, 2, 3]] },
-  { name: 'many points', grid: 3, crop: 6, width: 8, points: Array.from({ length: 100 }, (_, i) => [i % 6, (i * 5) % 6, (i * 7) % 6]) },
+  {
+    name: 'many points',
+    grid: 3,
+    crop: 6,
+    width: 8,
+    points: Array.from({ length: 100 }, (_, i) => [i % 6, (i * 5) % 6, (i * 7) % 6]),
+  },
 ];
 
 opSuite('pointSampling', cases, async (gpu, target, { grid, crop, width, points }, draw) => {
   const feature = draw(grid, grid, grid, width);
   const input = { element: 'f32', shape: [points.length, 3], values: new Float32Array(points.flat()) } as const;
-  const found = await runOp(gpu, target, { feature, points: input }, (r, t) => pointSampling(r, t.feature, t.points, crop));
+  const found = await runOp(gpu, target, { feature, points: input }, (r, t) =>
+    pointSampling(r, t.feature, t.points, crop),
+  );
   const expected = points.flatMap(([d, h, w]) => {
     const at = [h!, w!, d!].map((voxel) => ((voxel + 0.5) * grid) / crop - 0.5);
     return Array.from({ length: width }, (_, c) => {

@@ -10,13 +10,17 @@ const cases = [
 
 opSuite('softmax', cases, async (gpu, target, { classes, voxels }, draw) => {
   const x = draw.floats(classes, voxels);
-  x.values.forEach((value, i) => { x.values[i] = 50 * value; });
+  x.values.forEach((value, i) => {
+    x.values[i] = 50 * value;
+  });
   const found = await runOp(gpu, target, { x }, (r, t) => softmax(r, t.x));
   const expected = new Float64Array(classes * voxels);
   for (let voxel = 0; voxel < voxels; voxel++) {
     const logits = Array.from({ length: classes }, (_, n) => x.values[n * voxels + voxel]!);
     const shares = logits.map((logit) => Math.exp(logit - Math.max(...logits)));
-    shares.forEach((share, n) => { expected[n * voxels + voxel] = share / shares.reduce((sum, other) => sum + other, 0); });
+    shares.forEach((share, n) => {
+      expected[n * voxels + voxel] = share / shares.reduce((sum, other) => sum + other, 0);
+    });
   }
   expectClose(found, expected, 'f32', 1e-5); // exp's own error grows with the range of the logits
 });

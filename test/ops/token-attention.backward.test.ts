@@ -12,7 +12,11 @@ gradientSuite('tokenAttention', cases, ({ queries, keys, heads, headWidth }, dra
   const width = heads * headWidth;
   const channels = channelsOf(width, heads, 8);
   const pack = (values: Float32Array) => padChannels(values, channels);
-  const input = (tokens: number, scale: number) => ({ values: draw(tokens, width).values.map((value) => scale * value), shape: [tokens, channels.width], pack });
+  const input = (tokens: number, scale: number) => ({
+    values: draw(tokens, width).values.map((value) => scale * value),
+    shape: [tokens, channels.width],
+    pack,
+  });
   return {
     inputs: { q: input(queries, 4), k: input(keys, 1), v: input(keys, 1) },
     statement: ({ q, k, v }) => {

@@ -13,10 +13,18 @@ const cases = [
 opSuite('tokenAttention', cases, async (gpu, target, { queries, keys, heads, headWidth }, draw) => {
   const width = heads * headWidth;
   const channels = channelsOf(width, heads, 8);
-  const pad = (input: ReturnType<typeof draw>) => ({ ...input, shape: [input.shape[0]!, channels.width], values: padChannels(input.values, channels) });
+  const pad = (input: ReturnType<typeof draw>) => ({
+    ...input,
+    shape: [input.shape[0]!, channels.width],
+    values: padChannels(input.values, channels),
+  });
   const [q, k, v] = [draw(queries, width), draw(keys, width), draw(keys, width)];
-  q.values.forEach((value, i) => { q.values[i] = 4 * value; });
-  const found = await runOp(gpu, target, { q: pad(q), k: pad(k), v: pad(v) }, (r, t) => tokenAttention(r, t.q, t.k, t.v, channels));
+  q.values.forEach((value, i) => {
+    q.values[i] = 4 * value;
+  });
+  const found = await runOp(gpu, target, { q: pad(q), k: pad(k), v: pad(v) }, (r, t) =>
+    tokenAttention(r, t.q, t.k, t.v, channels),
+  );
   const expected = new Float32Array(queries * width);
   for (let query = 0; query < queries; query++) {
     for (let head = 0; head < heads; head++) {

@@ -26,22 +26,47 @@ export function waysOf(kernels: readonly Kernel[] = []): Way[] {
   if (kernels.length === 0) {
     return [recordedFor('CPU', 'f32'), recordedFor('GPU', 'f32'), recordedFor('GPU', 'f16')];
   }
-  const everything = kernels.flatMap((kernel) => formsOf([kernel], {
-    precision: 'f16', software: false, features: new Set(kernel.needs.features), matrixSide: 8, subgroupSize: typeof kernel.needs.subgroupLanes === 'number' ? kernel.needs.subgroupLanes : 8,
-  }));
-  return precisions.flatMap((precision) => everything.filter(({ kernel }) => precision === 'f16' || !kernel.needs.halfPrecision)
-    .map(({ name }): Way => ({ name: `${precision}, ${name}`, target: { precision, software: false, bindingBytes }, form: name.slice(kernels[0]!.name.length) })));
+  const everything = kernels.flatMap((kernel) =>
+    formsOf([kernel], {
+      precision: 'f16',
+      software: false,
+      features: new Set(kernel.needs.features),
+      matrixSide: 8,
+      subgroupSize: typeof kernel.needs.subgroupLanes === 'number' ? kernel.needs.subgroupLanes : 8,
+    }),
+  );
+  return precisions.flatMap((precision) =>
+    everything
+      .filter(({ kernel }) => precision === 'f16' || !kernel.needs.halfPrecision)
+      .map(
+        ({ name }): Way => ({
+          name: `${precision}, ${name}`,
+          target: { precision, software: false, bindingBytes },
+          form: name.slice(kernels[0]!.name.length),
+        }),
+      ),
+  );
 }
 
 const addition = (shape: string, { name }: Form): string => name.slice(shape.split(' ')[0]!.length);
 
 /** The device, taking the given form wherever there is one of that name; undefined where it cannot run it. */
-export function withForm(gpu: TunableGpu, { target: { precision }, form }: Way, kernels: readonly Kernel[] = []): TunableGpu | undefined {
+export function withForm(
+  gpu: TunableGpu,
+  { target: { precision }, form }: Way,
+  kernels: readonly Kernel[] = [],
+): TunableGpu | undefined {
   if (precision === 'f16' && !gpu.features.has('shader-f16')) {
     return undefined;
   }
-  if (form !== undefined && !formsOf(kernels, traitsOf(gpu, precision)).some((one) => addition(kernels[0]!.name, one) === form)) {
+  if (
+    form !== undefined &&
+    !formsOf(kernels, traitsOf(gpu, precision)).some((one) => addition(kernels[0]!.name, one) === form)
+  ) {
     return undefined;
   }
-  return withChoice(gpu, (shape, forms, traits) => forms.find((one) => addition(shape, one) === form) ?? safeForm(shape, forms, traits));
+  return withChoice(
+    gpu,
+    (shape, forms, traits) => forms.find((one) => addition(shape, one) === form) ?? safeForm(shape, forms, traits),
+  );
 }

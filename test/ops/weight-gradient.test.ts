@@ -9,20 +9,25 @@ const cases = [
 ];
 
 // The convolution's form is held against derivatives in conv3d.backward.test.ts.
-opSuite('linearWeightGradient', cases, async (gpu, target, { tokens, inWidth, outWidth }, draw) => {
-  const [x, dy] = [draw(tokens, inWidth), draw(tokens, outWidth)];
-  const found = await runOp(gpu, target, { x, dy }, (r, t) => {
-    const into = r.tensor('f32', [inWidth, outWidth]);
-    linearWeightGradient(r, t.x, t.dy, { into, accumulate: false });
-    return into;
-  });
-  const expected = new Float64Array(inWidth * outWidth);
-  for (let t = 0; t < tokens; t++) {
-    for (let k = 0; k < inWidth; k++) {
-      for (let n = 0; n < outWidth; n++) {
-        expected[k * outWidth + n]! += x.values[t * inWidth + k]! * dy.values[t * outWidth + n]!;
+opSuite(
+  'linearWeightGradient',
+  cases,
+  async (gpu, target, { tokens, inWidth, outWidth }, draw) => {
+    const [x, dy] = [draw(tokens, inWidth), draw(tokens, outWidth)];
+    const found = await runOp(gpu, target, { x, dy }, (r, t) => {
+      const into = r.tensor('f32', [inWidth, outWidth]);
+      linearWeightGradient(r, t.x, t.dy, { into, accumulate: false });
+      return into;
+    });
+    const expected = new Float64Array(inWidth * outWidth);
+    for (let t = 0; t < tokens; t++) {
+      for (let k = 0; k < inWidth; k++) {
+        for (let n = 0; n < outWidth; n++) {
+          expected[k * outWidth + n]! += x.values[t * inWidth + k]! * dy.values[t * outWidth + n]!;
+        }
       }
     }
-  }
-  expectClose(found, expected, 'f32', 5e-6);
-}, weightGradientForms);
+    expectClose(found, expected, 'f32', 5e-6);
+  },
+  weightGradientForms,
+);

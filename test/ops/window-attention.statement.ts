@@ -8,7 +8,12 @@ export interface WindowAttentionCase {
 }
 
 /** The op in float64, on a band's rows in rolled order: logits, biases and mask written out in full. */
-export function windowAttentionStatement(qkv: ArrayLike<number>, tables: ArrayLike<number>, c: WindowAttentionCase, firstRow: number): Float64Array {
+export function windowAttentionStatement(
+  qkv: ArrayLike<number>,
+  tables: ArrayLike<number>,
+  c: WindowAttentionCase,
+  firstRow: number,
+): Float64Array {
   const { grid, window: s, shift, heads, headWidth } = c;
   const rowCount = c.bands * s;
   const width = heads * headWidth;
@@ -16,7 +21,8 @@ export function windowAttentionStatement(qkv: ArrayLike<number>, tables: ArrayLi
   const token = (h: number, w: number, d: number) => (h * grid + ((w + shift) % grid)) * grid + ((d + shift) % grid);
   const region = (a: number) => Number(a >= grid - s) + Number(a >= grid - shift);
   const label = ([h, w, d]: number[]) => region(h! + firstRow) * 9 + region(w!) * 3 + region(d!);
-  const value = (part: number, at: number[], head: number, i: number) => qkv[token(at[0]!, at[1]!, at[2]!) * 3 * width + (part * heads + head) * headWidth + i]!;
+  const value = (part: number, at: number[], head: number, i: number) =>
+    qkv[token(at[0]!, at[1]!, at[2]!) * 3 * width + (part * heads + head) * headWidth + i]!;
   const dot = (f: (i: number) => number) => {
     let sum = 0;
     for (let i = 0; i < headWidth; i++) {
@@ -27,10 +33,17 @@ export function windowAttentionStatement(qkv: ArrayLike<number>, tables: ArrayLi
   for (let q = 0; q < rowCount * grid * grid; q++) {
     const at = [Math.floor(q / (grid * grid)), Math.floor(q / grid) % grid, q % grid];
     const corner = at.map((a) => a - (a % s));
-    const keys = Array.from({ length: s ** 3 }, (_, k) => [corner[0]! + Math.floor(k / (s * s)), corner[1]! + (Math.floor(k / s) % s), corner[2]! + (k % s)]);
+    const keys = Array.from({ length: s ** 3 }, (_, k) => [
+      corner[0]! + Math.floor(k / (s * s)),
+      corner[1]! + (Math.floor(k / s) % s),
+      corner[2]! + (k % s),
+    ]);
     for (let head = 0; head < heads; head++) {
-      const biases = [0, 1, 2].map((axis) => Array.from({ length: 2 * s - 1 }, (_, offset) =>
-        dot((i) => value(0, at, head, i) * tables[(axis * (2 * s - 1) + offset) * headWidth + i]!)));
+      const biases = [0, 1, 2].map((axis) =>
+        Array.from({ length: 2 * s - 1 }, (_, offset) =>
+          dot((i) => value(0, at, head, i) * tables[(axis * (2 * s - 1) + offset) * headWidth + i]!),
+        ),
+      );
       const logits = keys.map((key) => {
         const bias = biases.reduce((sum, own, axis) => sum + own[at[axis]! - key[axis]! + s - 1]!, 0);
         const product = dot((i) => value(0, at, head, i) * value(1, key, head, i)) / Math.sqrt(headWidth);
@@ -40,7 +53,8 @@ export function windowAttentionStatement(qkv: ArrayLike<number>, tables: ArrayLi
       const shares = logits.map((v) => Math.exp(v - largest));
       const total = shares.reduce((sum, v) => sum + v, 0);
       for (let i = 0; i < headWidth; i++) {
-        out[token(at[0]!, at[1]!, at[2]!) * width + head * headWidth + i] = keys.reduce((sum, key, k) => sum + shares[k]! * value(2, key, head, i), 0) / total;
+        out[token(at[0]!, at[1]!, at[2]!) * width + head * headWidth + i] =
+          keys.reduce((sum, key, k) => sum + shares[k]! * value(2, key, head, i), 0) / total;
       }
     }
   }

@@ -13,32 +13,71 @@ const cases = [
   { name: 'odd window and head width', grid: 6, window: 3, shift: 1, heads: 3, headWidth: 5, bands: 2 },
   { name: 'one token', grid: 1, window: 1, shift: 0, heads: 1, headWidth: 4, bands: 1 },
   { name: 'more than one run of keys', grid: 9, window: 9, shift: 4, heads: 1, headWidth: 4, bands: 1, thorough: true },
-  { name: 'the widest head that the tiled form takes', grid: 4, window: 4, shift: 0, heads: 1, headWidth: 80, bands: 1, thorough: true },
+  {
+    name: 'the widest head that the tiled form takes',
+    grid: 4,
+    window: 4,
+    shift: 0,
+    heads: 1,
+    headWidth: 80,
+    bands: 1,
+    thorough: true,
+  },
   { name: 'a wide head', grid: 4, window: 2, shift: 1, heads: 1, headWidth: 128, bands: 2, thorough: true },
 ];
 
-opSuite('windowAttention', cases, async (gpu, target, c, draw) => {
-  const { grid, window, shift, heads, headWidth, bands } = c;
-  const firstRow = 'firstRow' in c ? c.firstRow! : 0;
-  const one = channelsOf(heads * headWidth, heads);
-  const all = channelsOf(3 * heads * headWidth, 3 * heads, 8);
-  const head = channelsOf(headWidth);
-  const qkv = draw(bands * window, grid, grid, 3 * heads * headWidth);
-  qkv.values.forEach((v, i) => { qkv.values[i] = 2 * v; });
-  const tables = draw(3, 2 * window - 1, headWidth);
-  const pad = (input: typeof qkv, channels: typeof one) => ({ ...input, shape: [...input.shape.slice(0, -1), channels.width], values: padChannels(input.values, channels) });
-  const outWidth = one.width + 4;
-  const [plane, depth] = [{ ...tables, shape: [2, 2 * window - 1, headWidth], values: tables.values.subarray(0, 2 * (2 * window - 1) * headWidth) },
-    { ...tables, shape: [2 * window - 1, headWidth], values: tables.values.subarray(2 * (2 * window - 1) * headWidth) }];
-  const found = await runOp(gpu, target, { qkv: pad(qkv, all), plane: pad(plane, head), depth: pad(depth, head) }, (r, t) =>
-    windowAttention(r, t.qkv, t, { grid, window, shift, channels: one }, firstRow, outWidth));
-  const expected = windowAttentionStatement(qkv.values, tables.values, c, firstRow);
-  expectClose(unpadChannels(found, { ...one, width: outWidth }), expected, target.precision);
-  expect(found.every((v, i) => i % outWidth < one.width || v === 0)).toBe(true);
-}, windowAttentionForms);
+opSuite(
+  'windowAttention',
+  cases,
+  async (gpu, target, c, draw) => {
+    const { grid, window, shift, heads, headWidth, bands } = c;
+    const firstRow = 'firstRow' in c ? c.firstRow! : 0;
+    const one = channelsOf(heads * headWidth, heads);
+    const all = channelsOf(3 * heads * headWidth, 3 * heads, 8);
+    const head = channelsOf(headWidth);
+    const qkv = draw(bands * window, grid, grid, 3 * heads * headWidth);
+    qkv.values.forEach((v, i) => {
+      qkv.values[i] = 2 * v;
+    });
+    const tables = draw(3, 2 * window - 1, headWidth);
+    const pad = (input: typeof qkv, channels: typeof one) => ({
+      ...input,
+      shape: [...input.shape.slice(0, -1), channels.width],
+      values: padChannels(input.values, channels),
+    });
+    const outWidth = one.width + 4;
+    const [plane, depth] = [
+      {
+        ...tables,
+        shape: [2, 2 * window - 1, headWidth],
+        values: tables.values.subarray(0, 2 * (2 * window - 1) * headWidth),
+      },
+      {
+        ...tables,
+        shape: [2 * window - 1, headWidth],
+        values: tables.values.subarray(2 * (2 * window - 1) * headWidth),
+      },
+    ];
+    const found = await runOp(
+      gpu,
+      target,
+      { qkv: pad(qkv, all), plane: pad(plane, head), depth: pad(depth, head) },
+      (r, t) => windowAttention(r, t.qkv, t, { grid, window, shift, channels: one }, firstRow, outWidth),
+    );
+    const expected = windowAttentionStatement(qkv.values, tables.values, c, firstRow);
+    expectClose(unpadChannels(found, { ...one, width: outWidth }), expected, target.precision);
+    expect(found.every((v, i) => i % outWidth < one.width || v === 0)).toBe(true);
+  },
+  windowAttentionForms,
+);
 
 test('windowBands covers every row once, in rolled order, at whatever limit', () => {
-  for (const [grid, window, shift, limitBytes] of [[32, 8, 4, 8], [32, 8, 0, 16], [6, 3, 1, 1], [8, 4, 2, 1000]] as const) {
+  for (const [grid, window, shift, limitBytes] of [
+    [32, 8, 4, 8],
+    [32, 8, 0, 16],
+    [6, 3, 1, 1],
+    [8, 4, 2, 1000],
+  ] as const) {
     const rolled = windowBands(grid, window, shift, 1, limitBytes).flatMap(({ firstRow, rowCount, pieces }) => {
       const rowsOfBand = new Array<number>(rowCount);
       pieces.forEach(({ from, at, count }) => Array.from({ length: count }, (_, i) => (rowsOfBand[at + i] = from + i)));

@@ -10,17 +10,33 @@ const cases = [
 ];
 
 opSuite('windowBlending', cases, async (gpu, target, { side, volume: [depth, height, width], place }, draw) => {
-  const floats = (...shape: number[]) => (draw.floats(...shape));
+  const floats = (...shape: number[]) => draw.floats(...shape);
   const [values, weights, volume] = [floats(side, side, side), floats(3, side), floats(depth!, height!, width!)];
-  const whole = { element: 'u32' as const, shape: [4], values: Uint32Array.from([...place, 0]) as unknown as Float32Array };
+  const whole = {
+    element: 'u32' as const,
+    shape: [4],
+    values: Uint32Array.from([...place, 0]) as unknown as Float32Array,
+  };
   const found = await runOp(gpu, target, { values, weights, volume, whole }, (r, t) => {
     windowBlending(r, t.values, t.weights, t.whole, t.volume);
     return t.volume;
   });
   const expected = Float64Array.from(volume.values, (before, index) => {
-    const [d, h, w] = [Math.floor(index / (height! * width!)) - place[0]!, (Math.floor(index / width!) % height!) - place[1]!, (index % width!) - place[2]!];
+    const [d, h, w] = [
+      Math.floor(index / (height! * width!)) - place[0]!,
+      (Math.floor(index / width!) % height!) - place[1]!,
+      (index % width!) - place[2]!,
+    ];
     const inside = [d, h, w].every((at) => at >= 0 && at < side);
-    return before + (inside ? weights.values[d]! * weights.values[side + h]! * weights.values[2 * side + w]! * values.values[(d * side + h) * side + w]! : 0);
+    return (
+      before +
+      (inside
+        ? weights.values[d]! *
+          weights.values[side + h]! *
+          weights.values[2 * side + w]! *
+          values.values[(d * side + h) * side + w]!
+        : 0)
+    );
   });
   expectClose(found, expected, 'f32');
 });

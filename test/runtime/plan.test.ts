@@ -16,7 +16,14 @@ function doubling(times: number) {
   const r = createRecorder(target);
   const identity = Float32Array.from({ length: 16 }, (_, i) => (i % 5 === 0 ? 2 : 0));
   const weight = uploadTensor(gpu, 'twice', 'stored', 'f32', [4, 4], identity);
-  let x: Tensor<'stored'> = uploadTensor(gpu, 'x', 'stored', 'f32', [3, 4], Float32Array.from({ length: 12 }, (_, i) => i));
+  let x: Tensor<'stored'> = uploadTensor(
+    gpu,
+    'x',
+    'stored',
+    'f32',
+    [3, 4],
+    Float32Array.from({ length: 12 }, (_, i) => i),
+  );
   for (let i = 0; i < times; i++) {
     x = r.within(`layer.${i}`, () => linear(r, x, { weight }));
     r.tap(`layer.${i}`, x);
@@ -32,12 +39,17 @@ test('a replay runs commands and copies in order, stops at taps, and allocates n
   const before = gpu.memory.currentBytes;
   const seen: number[][] = [];
   const progress: number[] = [];
-  await plan.replay({ taps: new Map([['layer.1', (values: Float32Array) => void seen.push([...values])]]), progress: (done) => progress.push(done) });
+  await plan.replay({
+    taps: new Map([['layer.1', (values: Float32Array) => void seen.push([...values])]]),
+    progress: (done) => progress.push(done),
+  });
   expect(seen).toEqual([Array.from({ length: 12 }, (_, i) => 4 * i)]);
-  expect([...await readTensor(gpu, out)]).toEqual(Array.from({ length: 12 }, (_, i) => 16 * i));
+  expect([...(await readTensor(gpu, out))]).toEqual(Array.from({ length: 12 }, (_, i) => 16 * i));
   expect(progress.at(-1)).toBe(plan.operations);
   expect(gpu.memory.currentBytes).toBe(before);
-  await expect(plan.replay({ taps: new Map([['layer.9', () => undefined]]) })).rejects.toThrow(/no intermediate is named layer.9; there are layer.0/);
+  await expect(plan.replay({ taps: new Map([['layer.9', () => undefined]]) })).rejects.toThrow(
+    /no intermediate is named layer.9; there are layer.0/,
+  );
   plan.dispose();
 });
 
@@ -45,7 +57,9 @@ test('a profile has a time, a layer and the work of each dispatch', async () => 
   const plan = await finishPlan(gpu, doubling(3).r);
   const { clock, timings } = await profile(gpu, plan);
   expect(clock).toBe(gpu.features.has('timestamp-query') ? 'timestamp-query' : 'submission');
-  expect(timings.map(({ kernel, layer }) => [kernel.split('.')[0], layer])).toEqual([0, 1, 2].map((i) => ['linear', `layer.${i}`]));
+  expect(timings.map(({ kernel, layer }) => [kernel.split('.')[0], layer])).toEqual(
+    [0, 1, 2].map((i) => ['linear', `layer.${i}`]),
+  );
   timings.forEach(({ milliseconds, operations, bytes }) => {
     expect(milliseconds).toBeGreaterThanOrEqual(0);
     expect(operations).toBe(2 * 3 * 4 * 4);
@@ -57,9 +71,16 @@ test('a profile has a time, a layer and the work of each dispatch', async () => 
   plan.dispose();
 });
 
-test('a GPU error carries the kernel\'s name and shapes', async () => {
+test("a GPU error carries the kernel's name and shapes", async () => {
   const { r } = doubling(1);
-  const broken = { ...r, commands: r.commands.map((command) => (command.kind === 'dispatch' ? { ...command, forms: undefined, kernel: { ...command.kernel, name: 'broken', source: 'not WGSL' } } : command)) };
+  const broken = {
+    ...r,
+    commands: r.commands.map((command) =>
+      command.kind === 'dispatch'
+        ? { ...command, forms: undefined, kernel: { ...command.kernel, name: 'broken', source: 'not WGSL' } }
+        : command,
+    ),
+  };
   const error = await finishPlan(gpu, broken).catch((thrown: unknown) => thrown);
   expect(error).toBeInstanceOf(GpuError);
   expect((error as Error).message).toMatch(/layer\.0 broken\(x: 3x4, weight: 4x4/);

@@ -6,7 +6,10 @@ import { trafficOf } from '../../src/runtime/traffic.ts';
 
 test('dispatches, layers and the outside, each tensor once', () => {
   const r = createRecorder({ precision: 'f32', software: true, bindingBytes: 2 ** 27 });
-  const outside = (...shape: number[]) => ({ ...r.tensor('stored', shape), storage: { kind: 'buffer', buffer: {} as GPUBuffer } as const });
+  const outside = (...shape: number[]) => ({
+    ...r.tensor('stored', shape),
+    storage: { kind: 'buffer', buffer: {} as GPUBuffer } as const,
+  });
   const [x, weight, y] = [outside(16, 8), outside(8, 8), outside(16, 8)];
   const between = r.within('first', () => linear(r, linear(r, x, { weight }), { weight })); // one intermediate inside, one that leaves
   r.within('second', () => linear(r, between, { weight }, { into: y }));
@@ -14,7 +17,7 @@ test('dispatches, layers and the outside, each tensor once', () => {
   const [tokens, square] = [16 * 8 * 4, 8 * 8 * 4];
   expect(trafficOf(r.commands)).toEqual({
     dispatchBytes: 3 * (2 * tokens + square) + 2 * tokens,
-    layerBytes: (2 * tokens + square) + (2 * tokens + square) + 2 * tokens,
+    layerBytes: 2 * tokens + square + (2 * tokens + square) + 2 * tokens,
     leastBytes: 2 * tokens + square,
     moves: 1,
   });

@@ -12,7 +12,8 @@ const gpu = await sharedGpu();
 function memoryStore(): TuningStore & { writes: number; saved: Map<string, Readonly<Record<string, string>>> } {
   const saved = new Map<string, Readonly<Record<string, string>>>();
   const store = {
-    saved, writes: 0,
+    saved,
+    writes: 0,
     read: async (key: string) => saved.get(key) ?? {},
     async write(key: string, choices: Readonly<Record<string, string>>) {
       store.writes++;
@@ -48,14 +49,23 @@ test('a shape is timed once, written down, and read back by the next process', a
 
 test('what the store says is taken; a form that no longer exists falls back to the safe one', async () => {
   const [safe, other] = ['linear.registers 8x64', 'a form of another version'];
-  for (const [said, expected] of [[safe, 'linear.registers'], [other, await kernelOf(gpu)]] as const) {
+  for (const [said, expected] of [
+    [safe, 'linear.registers'],
+    [other, await kernelOf(gpu)],
+  ] as const) {
     const store: TuningStore = { read: async () => ({ 'linear 32 x 64 f32': said }), write: async () => undefined };
     expect(await kernelOf({ ...gpu, tuning: createTuning({ store }) })).toBe(expected);
   }
 });
 
 test('candidates are what the device can run, and the safe one suits it', () => {
-  const bare: Traits = { precision: 'f32', software: false, features: new Set(), subgroupSize: undefined, matrixSide: undefined };
+  const bare: Traits = {
+    precision: 'f32',
+    software: false,
+    features: new Set(),
+    subgroupSize: undefined,
+    matrixSide: undefined,
+  };
   const names = (traits: Traits) => formsOf(linearForms, traits).map(({ name }) => name);
   const safe = (traits: Traits) => safeForm('', formsOf(linearForms, traits), traits).name;
   expect(names(bare)).toEqual(['linear 64x64', 'linear 128x128', 'linear.registers 8x64', 'linear.registers 64x64']);
@@ -63,9 +73,17 @@ test('candidates are what the device can run, and the safe one suits it', () => 
   expect(safe({ ...bare, software: true })).toBe('linear.registers 8x64');
   expect(safe({ ...bare, software: true, features: new Set(['subgroups']), subgroupSize: 8 })).toBe('linear.subgroup');
   expect(names({ ...bare, features: new Set(['subgroups']), subgroupSize: 32 })).toEqual(names(bare));
-  const matrices: Traits = { ...bare, precision: 'f16', features: new Set(['subgroups', 'chromium-experimental-subgroup-matrix']), subgroupSize: 32, matrixSide: 16 };
+  const matrices: Traits = {
+    ...bare,
+    precision: 'f16',
+    features: new Set(['subgroups', 'chromium-experimental-subgroup-matrix']),
+    subgroupSize: 32,
+    matrixSide: 16,
+  };
   expect(names(matrices)).toContain('linear.subgroup-matrix');
   expect(names({ ...matrices, precision: 'f32' })).toEqual(names(bare));
   expect(names({ ...matrices, matrixSide: undefined })).toEqual(names(bare));
-  expect(formsOf(linearForms, matrices).find(({ name }) => name === 'linear.subgroup-matrix')!.settings).toEqual({ subgroupLanes: 32 });
+  expect(formsOf(linearForms, matrices).find(({ name }) => name === 'linear.subgroup-matrix')!.settings).toEqual({
+    subgroupLanes: 32,
+  });
 });

@@ -28,14 +28,27 @@ async function answer(): Promise<object> {
   using gpu = await open();
   const { name: adapter } = gpu.adapter;
   switch (what) {
-    case 'goldens': return { adapter, ...await goldenErrors(gpu, bytes) };
+    case 'goldens':
+      return { adapter, ...(await goldenErrors(gpu, bytes)) };
     // Not the forms for software devices, but those that a GPU without any extra takes.
-    case 'plain': return { adapter, ...await goldenErrors(withChoice(gpu, (_, forms) => forms[0]!), bytes) };
-    case 'kernels': return { adapter, ...await compiledKernels(gpu) };
-    default: return { adapter, ...await roundsOf(gpu, bytes, 200, () => {
-      globalThis.gc?.(); // what is judged is what lasts
-      return process.memoryUsage().rss;
-    }) };
+    case 'plain':
+      return {
+        adapter,
+        ...(await goldenErrors(
+          withChoice(gpu, (_, forms) => forms[0]!),
+          bytes,
+        )),
+      };
+    case 'kernels':
+      return { adapter, ...(await compiledKernels(gpu)) };
+    default:
+      return {
+        adapter,
+        ...(await roundsOf(gpu, bytes, 200, () => {
+          globalThis.gc?.(); // what is judged is what lasts
+          return process.memoryUsage().rss;
+        })),
+      };
   }
 }
 

@@ -37,30 +37,48 @@ export function caseOf(bytes: Uint8Array): Case {
   const config = configNamed(goldens.metadata.config!);
   const names = [...goldens.shapes.keys()].flatMap((name) => (name.startsWith('weight/') ? [name.slice(7)] : []));
   const weights: TensorFile = {
-    metadata: { config: JSON.stringify(config) }, shapes: new Map(names.map((name) => [name, goldens.shapes.get(`weight/${name}`)!])), read: (name) => goldens.read(`weight/${name}`),
+    metadata: { config: JSON.stringify(config) },
+    shapes: new Map(names.map((name) => [name, goldens.shapes.get(`weight/${name}`)!])),
+    read: (name) => goldens.read(`weight/${name}`),
   };
   const side = config.crop;
-  return { goldens, weights, volume: { data: goldens.read('volume'), shape: [side, side, side] }, points: [[10, 12, 20], [25, 3, 7]], target: syntheticTarget(side) };
+  return {
+    goldens,
+    weights,
+    volume: { data: goldens.read('volume'), shape: [side, side, side] },
+    points: [
+      [10, 12, 20],
+      [25, 3, 7],
+    ],
+    target: syntheticTarget(side),
+  };
 }
 
 /** Every intermediate and every gradient. */
 export async function goldenErrors(gpu: TunableGpu, bytes: Uint8Array): Promise<GoldenErrors> {
   const { goldens, weights, volume, points, target } = caseOf(bytes);
-  const under = (kind: string) => [...goldens.shapes.keys()].flatMap((name) => (name.startsWith(`${kind}/`) ? [name.slice(kind.length + 1)] : []));
+  const under = (kind: string) =>
+    [...goldens.shapes.keys()].flatMap((name) => (name.startsWith(`${kind}/`) ? [name.slice(kind.length + 1)] : []));
   using sam = await Sam3D.create(gpu, weights);
   const taps = await sam.taps(volume, points, under('tap'));
   const apart = (name: string) => distance(taps.get(name)!.values, goldens.read(`tap/${name}`));
   const { loss, gradients } = await sam.gradients(volume, points, target);
   const measured = under('grad').filter((name) => Math.hypot(...goldens.read(`grad/${name}`)) > vanishing);
   return {
-    taps: Math.max(...under('tap').map(apart)), logits: apart('logits'),
+    taps: Math.max(...under('tap').map(apart)),
+    logits: apart('logits'),
     gradients: Math.max(...measured.map((name) => distance(gradients.get(name)!, goldens.read(`grad/${name}`)))),
     loss: Math.abs(loss / goldens.read('loss')[0]! - 1),
   };
 }
 
 /** GPU bytes after each round of creating, predicting and disposing. @param residentBytes of the process */
-export async function roundsOf(gpu: Gpu, bytes: Uint8Array, rounds: number, residentBytes: () => number): Promise<{ gpuBytes: number[]; residentBytes: number[] }> {
+export async function roundsOf(
+  gpu: Gpu,
+  bytes: Uint8Array,
+  rounds: number,
+  residentBytes: () => number,
+): Promise<{ gpuBytes: number[]; residentBytes: number[] }> {
   const { weights, volume, points } = caseOf(bytes);
   const found = { gpuBytes: [] as number[], residentBytes: [] as number[] };
   for (let round = 0; round < rounds; round++) {
@@ -76,7 +94,10 @@ export async function roundsOf(gpu: Gpu, bytes: Uint8Array, rounds: number, resi
 }
 
 /** Milliseconds from now to the first logits of a fresh device. */
-export async function firstPrediction(open: () => Promise<Gpu>, bytes: Uint8Array): Promise<{ milliseconds: number; adapter: string }> {
+export async function firstPrediction(
+  open: () => Promise<Gpu>,
+  bytes: Uint8Array,
+): Promise<{ milliseconds: number; adapter: string }> {
   const started = performance.now();
   const { weights, volume, points } = caseOf(bytes);
   using gpu = await open();

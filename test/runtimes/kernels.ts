@@ -19,12 +19,17 @@ async function compile({ device, pipelines }: Gpu, kernel: Kernel, precision: Pr
   device.pushErrorScope('validation');
   const module = device.createShaderModule({ label: kernel.name, code: specialised(kernel.source, precision) });
   const constants = Object.fromEntries(kernel.required.map((name) => [name, 4]));
-  device.createComputePipeline({ layout: device.createPipelineLayout({ bindGroupLayouts: [pipelines.bindGroupLayout(kernel)] }), compute: { module, entryPoint: kernel.entryPoint, constants } });
+  device.createComputePipeline({
+    layout: device.createPipelineLayout({ bindGroupLayouts: [pipelines.bindGroupLayout(kernel)] }),
+    compute: { module, entryPoint: kernel.entryPoint, constants },
+  });
   const error = await device.popErrorScope();
   return error ? `${kernel.name} ${precision}: ${error.message}` : undefined;
 }
 
-export const everyPlainKernel = Object.values(generated as Record<string, object>).filter(isKernel).filter(({ needs }) => needs.features.length === 0);
+export const everyPlainKernel = Object.values(generated as Record<string, object>)
+  .filter(isKernel)
+  .filter(({ needs }) => needs.features.length === 0);
 
 export async function compiledKernels(gpu: Gpu): Promise<CompiledKernels> {
   const precisions: Precision[] = gpu.features.has('shader-f16') ? ['f32', 'f16'] : ['f32'];

@@ -7,7 +7,7 @@ const golden = async () => new Uint8Array(await (await fetch('tiny.safetensors')
 Object.assign(globalThis, {
   goldens: async () => {
     using gpu = await openDevice(navigator.gpu);
-    return { adapter: gpu.adapter.name, ...await goldenErrors(gpu, await golden()) };
+    return { adapter: gpu.adapter.name, ...(await goldenErrors(gpu, await golden())) };
   },
   cold: async () => firstPrediction(() => openDevice(navigator.gpu), await golden()),
 });

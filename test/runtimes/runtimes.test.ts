@@ -17,8 +17,19 @@ beforeAll(async () => {
   script = await writeCommand();
 });
 const at = testFolder('runtimes');
-afterAll(() => console.table(Object.fromEntries(Object.entries(table).map(([runtime, { adapter, ...errors }]) =>
-  [runtime, { ...Object.fromEntries(Object.entries(errors).map(([name, error]) => [name, error.toExponential(2)])), adapter }]))));
+afterAll(() =>
+  console.table(
+    Object.fromEntries(
+      Object.entries(table).map(([runtime, { adapter, ...errors }]) => [
+        runtime,
+        {
+          ...Object.fromEntries(Object.entries(errors).map(([name, error]) => [name, error.toExponential(2)])),
+          adapter,
+        },
+      ]),
+    ),
+  ),
+);
 
 function expectGoldens(runtime: string, found: unknown): void {
   const errors = found as GoldenErrors & { adapter: string };
@@ -46,10 +57,28 @@ describe('tiny goldens: taps, logits, gradients', () => {
   });
 });
 
-describe('the command line gives this Node\'s mask byte by byte', () => {
+describe("the command line gives this Node's mask byte by byte", () => {
   function maskOf([program]: readonly string[], name: string): Buffer {
     const mask = at(`${name}.nii.gz`);
-    const { status, stderr } = spawnSync(program!, ['dist/cli.js', 'segment', '--image', demo.imagePath, '--click', demo.click.join(), '--weights', demo.weightsPath, '--preset', 'kits', '--no-tune', '-o', mask], { encoding: 'utf8' });
+    const { status, stderr } = spawnSync(
+      program!,
+      [
+        'dist/cli.js',
+        'segment',
+        '--image',
+        demo.imagePath,
+        '--click',
+        demo.click.join(),
+        '--weights',
+        demo.weightsPath,
+        '--preset',
+        'kits',
+        '--no-tune',
+        '-o',
+        mask,
+      ],
+      { encoding: 'utf8' },
+    );
     expect(status, stderr).toBe(0);
     return readFileSync(mask);
   }
@@ -66,7 +95,7 @@ describe('every kernel that needs no extra compiles, in both precisions', () => 
   for (const runtime of ['node', 'deno']) {
     test(`${runtime}: ${runtime === 'deno' ? 'Naga' : 'Tint'}`, async (context) => {
       const command = commands()[runtime] ?? context.skip(`${runtime} could not be installed`);
-      const { compiled, refused } = await runCommand(command, script, 'kernels') as unknown as CompiledKernels;
+      const { compiled, refused } = (await runCommand(command, script, 'kernels')) as unknown as CompiledKernels;
       expect(refused).toEqual([]);
       expect(compiled).toBeGreaterThanOrEqual(everyPlainKernel.length);
     });
@@ -77,7 +106,10 @@ describe('100 rounds of create, predict, dispose leave GPU and process memory fl
   for (const runtime of ['node', 'deno']) {
     test(runtime, async (context) => {
       const command = commands()[runtime] ?? context.skip(`${runtime} could not be installed`);
-      const { gpuBytes, residentBytes } = await runCommand(command, script, 'rounds') as { gpuBytes: number[]; residentBytes: number[] };
+      const { gpuBytes, residentBytes } = (await runCommand(command, script, 'rounds')) as {
+        gpuBytes: number[];
+        residentBytes: number[];
+      };
       expect(new Set(gpuBytes)).toEqual(new Set([0]));
       expect(gpuBytes.length).toBe(200);
       expect(residentBytes[199]! - residentBytes[99]!).toBeLessThan(4 * 2 ** 20);

@@ -4,15 +4,33 @@ import { compare, scoresOf, summariesOf, summarise, type Evaluation } from '../.
 import { drawTestClicks } from '../../src/scoring/test-clicks.ts';
 import { presets } from '../../src/volume/preset.ts';
 
-const image = createNifti([10, 10, 10], [[2, 0, 0, 0], [0, 2, 0, 0], [0, 0, 2.5, 0], [0, 0, 0, 1]], new Float32Array(1000));
-const slab = (from: number, to: number) => Uint8Array.from({ length: 1000 }, (_, i) => Number(i >= from * 100 && i < to * 100));
+const image = createNifti(
+  [10, 10, 10],
+  [
+    [2, 0, 0, 0],
+    [0, 2, 0, 0],
+    [0, 0, 2.5, 0],
+    [0, 0, 0, 1],
+  ],
+  new Float32Array(1000),
+);
+const slab = (from: number, to: number) =>
+  Uint8Array.from({ length: 1000 }, (_, i) => Number(i >= from * 100 && i < to * 100));
 
 function evaluation(dice: readonly number[]): Evaluation {
   const cases = dice.map((value, i) => ({ ...scoresOf(`case ${i}`, image, slab(2, 4), slab(2, 4), 5), dice: value }));
-  return { model: 'model', preset: 'kits', split: 'test', clicks: 1, toleranceMm: 5, cases, summary: summariesOf(cases) };
+  return {
+    model: 'model',
+    preset: 'kits',
+    split: 'test',
+    clicks: 1,
+    toleranceMm: 5,
+    cases,
+    summary: summariesOf(cases),
+  };
 }
 
-test('scores of a case, on the file\'s own grid', () => {
+test("scores of a case, on the file's own grid", () => {
   // Two slices of 100 voxels of 10 mm^3 against three, two of them shared.
   const scores = scoresOf('slab', image, slab(2, 4), slab(2, 5), 5);
   expect(scores.dice).toBeCloseTo(0.8, 12);
@@ -22,7 +40,10 @@ test('scores of a case, on the file\'s own grid', () => {
 });
 
 test('a bootstrap interval lies round the mean and narrows with the cases', () => {
-  const [few, many] = [summarise([0.5, 0.7, 0.9]), summarise(Array.from({ length: 300 }, (_, i) => 0.5 + 0.2 * (i % 3)))];
+  const [few, many] = [
+    summarise([0.5, 0.7, 0.9]),
+    summarise(Array.from({ length: 300 }, (_, i) => 0.5 + 0.2 * (i % 3))),
+  ];
   for (const { mean, low, high } of [few, many]) {
     expect(mean).toBeCloseTo(0.7, 9);
     expect(low).toBeLessThan(mean);
@@ -32,7 +53,7 @@ test('a bootstrap interval lies round the mean and narrows with the cases', () =
   expect(summarise([0.5, 0.7, 0.9])).toEqual(few);
 });
 
-test('paired differences, with the Wilcoxon test\'s exact p', () => {
+test("paired differences, with the Wilcoxon test's exact p", () => {
   const first = evaluation([0.1, 0.2, 0.3, 0.4, 0.5, 0.6]);
   const second = evaluation([0.11, 0.22, 0.33, 0.44, 0.55, 0.66]);
   const { mean, p, differences } = compare(first, second, 'dice');
@@ -43,7 +64,7 @@ test('paired differences, with the Wilcoxon test\'s exact p', () => {
   expect(() => compare(first, { ...second, clicks: 3 }, 'dice')).toThrow('compare: 1 clicks against 3');
 });
 
-test('test clicks lie in the lesion, within one crop, and depend on the case\'s name alone', () => {
+test("test clicks lie in the lesion, within one crop, and depend on the case's name alone", () => {
   const lesion = Uint8Array.from({ length: 1000 }, (_, i) => Number(i % 10 < 2 || i % 10 > 7));
   const clicks = drawTestClicks(image, lesion, 'case', 3, presets.kits!, 64);
   expect(clicks.length).toBe(3);

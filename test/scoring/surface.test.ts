@@ -1,14 +1,20 @@
 /** Surface measures against values worked out by hand on boxes and spheres, and against a second implementation. */
 import { describe, expect, test } from 'vitest';
 import { surfaceAreas, surfaceScores } from '../../src/scoring/surface.ts';
+import { randomFor } from '../setup/seed.ts';
+
+const random = randomFor('scoring/surface');
 
 type Triple = readonly [number, number, number];
 
 function mask(dims: Triple, inside: (i: number, j: number, k: number) => boolean): Uint8Array {
-  return Uint8Array.from({ length: dims[0] * dims[1] * dims[2] }, (_, at) => Number(inside(at % dims[0], Math.floor(at / dims[0]) % dims[1], Math.floor(at / (dims[0] * dims[1])))));
+  return Uint8Array.from({ length: dims[0] * dims[1] * dims[2] }, (_, at) =>
+    Number(inside(at % dims[0], Math.floor(at / dims[0]) % dims[1], Math.floor(at / (dims[0] * dims[1])))),
+  );
 }
 
-const box = (dims: Triple, low: Triple, high: Triple) => mask(dims, (...at) => at.every((place, axis) => place >= low[axis]! && place < high[axis]!));
+const box = (dims: Triple, low: Triple, high: Triple) =>
+  mask(dims, (...at) => at.every((place, axis) => place >= low[axis]! && place < high[axis]!));
 
 describe('by hand', () => {
   test('areas of a flat surface, an edge and a corner, in millimetres', () => {
@@ -32,7 +38,10 @@ describe('by hand', () => {
   test('a box in a box, two voxels away on every side', () => {
     const dims = [12, 13, 14] as const;
     const [inner, outer] = [box(dims, [4, 4, 4], [8, 9, 10]), box(dims, [2, 2, 2], [10, 11, 12])];
-    const areaOf = ([a, b, c]: Triple) => 2 * ((a - 1) * (b - 1) + (a - 1) * (c - 1) + (b - 1) * (c - 1)) + (4 * (a + b + c - 3)) / Math.SQRT2 + Math.sqrt(3);
+    const areaOf = ([a, b, c]: Triple) =>
+      2 * ((a - 1) * (b - 1) + (a - 1) * (c - 1) + (b - 1) * (c - 1)) +
+      (4 * (a + b + c - 3)) / Math.SQRT2 +
+      Math.sqrt(3);
     // Of the outer box's faces, what faces the inner one is 2 mm away; edges and corners are farther.
     const facing = 2 * (5 * 6 + 5 * 7 + 6 * 7);
     const { surfaceDice, hd95 } = surfaceScores(inner, outer, dims, [1, 1, 1], 2);
@@ -42,7 +51,8 @@ describe('by hand', () => {
 
   test('concentric spheres of 8 and 11 mm', () => {
     const dims = [60, 60, 30] as const;
-    const sphere = (radius: number) => mask(dims, (i, j, k) => Math.hypot((i - 29.5) * 0.5, (j - 29.5) * 0.5, k - 14.5) < radius);
+    const sphere = (radius: number) =>
+      mask(dims, (i, j, k) => Math.hypot((i - 29.5) * 0.5, (j - 29.5) * 0.5, k - 14.5) < radius);
     const { surfaceDice, hd95 } = surfaceScores(sphere(8), sphere(11), dims, [0.5, 0.5, 1], 2);
     expect(surfaceDice).toBeLessThan(0.005); // some corners of the voxels' stairs
     expect(Math.abs(hd95! - 3)).toBeLessThan(0.4);
@@ -67,7 +77,7 @@ function bruteForce(a: Uint8Array, b: Uint8Array, dims: Triple, spacing: Triple,
       for (let j = 0; j <= dims[1]; j++) {
         for (let i = 0; i <= dims[0]; i++) {
           const code = [0, 1, 2, 3, 4, 5, 6, 7].reduce((bits, bit) => {
-            const place = [i - 1 + (bit & 1), j - 1 + (bit >> 1 & 1), k - 1 + (bit >> 2)];
+            const place = [i - 1 + (bit & 1), j - 1 + ((bit >> 1) & 1), k - 1 + (bit >> 2)];
             const isInside = place.every((value, axis) => value >= 0 && value < dims[axis]!);
             return bits | (isInside && of[(place[2]! * dims[1] + place[1]!) * dims[0] + place[0]!] ? 1 << bit : 0);
           }, 0);
@@ -80,7 +90,11 @@ function bruteForce(a: Uint8Array, b: Uint8Array, dims: Triple, spacing: Triple,
     return found;
   };
   const [own, other] = [elements(a), elements(b)];
-  const distances = (from: typeof own, to: typeof own) => from.map(({ at, area }) => ({ area, distance: Math.min(...to.map((one) => Math.hypot(at[0]! - one.at[0]!, at[1]! - one.at[1]!, at[2]! - one.at[2]!))) }));
+  const distances = (from: typeof own, to: typeof own) =>
+    from.map(({ at, area }) => ({
+      area,
+      distance: Math.min(...to.map((one) => Math.hypot(at[0]! - one.at[0]!, at[1]! - one.at[1]!, at[2]! - one.at[2]!))),
+    }));
   const both = [distances(own, other), distances(other, own)];
   const total = (list: { area: number }[]) => list.reduce((sum, { area }) => sum + area, 0);
   const percentile = (list: { area: number; distance: number }[]) => {
@@ -91,16 +105,27 @@ function bruteForce(a: Uint8Array, b: Uint8Array, dims: Triple, spacing: Triple,
       return area >= 0.95 * total(list);
     })!.distance;
   };
-  return { surfaceDice: total(both.flat().filter(({ distance }) => distance <= tolerance)) / total(both.flat()), hd95: Math.max(...both.map(percentile)) };
+  return {
+    surfaceDice: total(both.flat().filter(({ distance }) => distance <= tolerance)) / total(both.flat()),
+    hd95: Math.max(...both.map(percentile)),
+  };
 }
 
 test('a second implementation on 20 random masks', () => {
   for (let n = 0; n < 20; n++) {
-    const dims = [0, 1, 2].map(() => 6 + Math.floor(6 * Math.random())) as unknown as Triple;
-    const spacing = [0, 1, 2].map(() => 0.5 + 2 * Math.random()) as unknown as Triple;
+    const dims = [0, 1, 2].map(() => 6 + Math.floor(6 * random.next())) as unknown as Triple;
+    const spacing = [0, 1, 2].map(() => 0.5 + 2 * random.next()) as unknown as Triple;
     const draw = () => {
-      const [centre, radius, roughness] = [dims.map((side) => side * (0.3 + 0.4 * Math.random())), 1.5 + 2 * Math.random(), Math.random()];
-      return mask(dims, (i, j, k) => Math.hypot(i - centre[0]!, j - centre[1]!, k - centre[2]!) < radius + roughness * (Math.random() - 0.5));
+      const [centre, radius, roughness] = [
+        dims.map((side) => side * (0.3 + 0.4 * random.next())),
+        1.5 + 2 * random.next(),
+        random.next(),
+      ];
+      return mask(
+        dims,
+        (i, j, k) =>
+          Math.hypot(i - centre[0]!, j - centre[1]!, k - centre[2]!) < radius + roughness * (random.next() - 0.5),
+      );
     };
     const [a, b] = [draw(), draw()];
     if (a.includes(1) && b.includes(1)) {

@@ -22,7 +22,9 @@ export function hasTorch(): boolean {
 
 /** Whether what reads and writes volumes is here. */
 export function hasForeignTools(): boolean {
-  return hasNibabel() && answers('plastimatch', '--version') && answers('gdcmconv', '--version') && answers('dciodvfy', '-h');
+  return (
+    hasNibabel() && answers('plastimatch', '--version') && answers('gdcmconv', '--version') && answers('dciodvfy', '-h')
+  );
 }
 
 export function installForeignTools(): void {

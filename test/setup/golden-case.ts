@@ -6,8 +6,15 @@ import { configNamed, type Config } from '../../src/model/config.ts';
 import { syntheticTarget, syntheticWeights } from '../../src/model/synthetic.ts';
 
 const clicks: Readonly<Record<string, readonly Point[]>> = {
-  tiny: [[10, 12, 20], [25, 3, 7]],
-  odd: [[3, 20, 11], [23, 0, 5], [12, 12, 12]],
+  tiny: [
+    [10, 12, 20],
+    [25, 3, 7],
+  ],
+  odd: [
+    [3, 20, 11],
+    [23, 0, 5],
+    [12, 12, 12],
+  ],
 };
 
 export interface GoldenCase {
@@ -26,8 +33,13 @@ export function goldenCase(file: 'tiny' | 'odd'): GoldenCase {
   const config = configNamed(goldens.metadata.config!);
   const side = config.crop;
   return {
-    goldens, config, weights: syntheticWeights(config), points: clicks[file]!, target: syntheticTarget(side),
+    goldens,
+    config,
+    weights: syntheticWeights(config),
+    points: clicks[file]!,
+    target: syntheticTarget(side),
     volume: { data: goldens.read('volume'), shape: [side, side, side] },
-    names: (kind) => [...goldens.shapes.keys()].flatMap((name) => (name.startsWith(`${kind}/`) ? [name.slice(kind.length + 1)] : [])),
+    names: (kind) =>
+      [...goldens.shapes.keys()].flatMap((name) => (name.startsWith(`${kind}/`) ? [name.slice(kind.length + 1)] : [])),
   };
 }

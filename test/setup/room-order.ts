@@ -5,7 +5,20 @@
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** Rooms and files by the time that they take, the longest first; what is not named comes last. */
-const longest = ['web/page', 'model/gradients', 'cli/train', 'ops/window-attention.backward', 'runtimes', 'ops/window-attention', 'model', 'engine', 'cli', 'web', 'node', 'ops'];
+const longest = [
+  'web/page',
+  'model/gradients',
+  'cli/train',
+  'ops/window-attention.backward',
+  'runtimes',
+  'ops/window-attention',
+  'model',
+  'engine',
+  'cli',
+  'web',
+  'node',
+  'ops',
+];
 
 function rankOf({ moduleId }: TestSpecification): number {
   const rank = longest.findIndex((room) => moduleId.includes(`/test/${room}`));

@@ -15,11 +15,15 @@ export default class Summary implements Reporter {
   onTestRunEnd(modules: readonly TestModule[]): void {
     const slowest = [...modules].sort((a, b) => secondsOf(b) - secondsOf(a)).slice(0, shownFiles);
     console.log('\nThe slowest files:');
-    slowest.forEach((module) => console.log(`${secondsOf(module).toFixed(1).padStart(8)} s  ${relative('.', module.moduleId)}`));
-    const left = modules.flatMap((module) => [...module.children.allTests()]).filter((test) => {
-      const result = test.result();
-      return result.state === 'skipped' && result.note === noTime;
-    });
+    slowest.forEach((module) =>
+      console.log(`${secondsOf(module).toFixed(1).padStart(8)} s  ${relative('.', module.moduleId)}`),
+    );
+    const left = modules
+      .flatMap((module) => [...module.children.allTests()])
+      .filter((test) => {
+        const result = test.result();
+        return result.state === 'skipped' && result.note === noTime;
+      });
     if (left.length > 0) {
       console.log(`There was no time for ${left.length} tests:`);
       left.forEach((test) => console.log(`  ${relative('.', test.module.moduleId)}: ${test.fullName}`));

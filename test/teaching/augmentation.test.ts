@@ -21,14 +21,18 @@ test('an example is a function of its name: volume and label are cut, turned and
   const centred: number[] = [];
   for (let n = 0; n < 30; n++) {
     const example = drawExample(whole, voxels, 24, defaultRecipe, randomOf(`example/${n}`))!;
-    const { volume: { data }, target, points } = example;
+    const {
+      volume: { data },
+      target,
+      points,
+    } = example;
     const again = drawExample(whole, voxels, 24, defaultRecipe, randomOf(`example/${n}`))!;
     expect(again.points).toEqual(points);
     expect(Buffer.from(again.volume.data.buffer).equals(Buffer.from(data.buffer))).toBe(true);
     expect([1, 2, 3]).toContain(points.length);
     points.forEach(([d, h, w]) => expect(target[(d * 24 + h) * 24 + w]).toBe(1));
     // Trilinear in the volume and nearest in the label: they agree up to the lesion's border and the intensity shift.
-    const disagree = data.reduce((sum, value, i) => sum + Number((value > 5) !== (target[i] === 1)), 0);
+    const disagree = data.reduce((sum, value, i) => sum + Number(value > 5 !== (target[i] === 1)), 0);
     expect(disagree).toBeLessThan(0.3 * target.reduce((sum, value) => sum + value, 0) + 30);
     centred.push(target[(12 * 24 + 12) * 24 + 12]!);
   }
@@ -38,7 +42,12 @@ test('an example is a function of its name: volume and label are cut, turned and
 });
 
 test('zoom and turns change what is seen', () => {
-  const sizes = Array.from({ length: 30 }, (_, n) => drawExample(whole, voxels, 40, { foreground: [1], arbitrary: 0 }, randomOf(`size/${n}`))!.target.reduce((sum, value) => sum + value, 0));
+  const sizes = Array.from({ length: 30 }, (_, n) =>
+    drawExample(whole, voxels, 40, { foreground: [1], arbitrary: 0 }, randomOf(`size/${n}`))!.target.reduce(
+      (sum, value) => sum + value,
+      0,
+    ),
+  );
   expect(Math.max(...sizes) / Math.min(...sizes)).toBeGreaterThan(1.5);
 });
 
@@ -51,5 +60,13 @@ test('the published recipe: 10 clicks in the lesion and 20 anywhere', () => {
 });
 
 test('a case without a lesion gives no example', () => {
-  expect(drawExample({ ...whole, lesion: new Uint8Array(whole.lesion.length) }, new Int32Array(0), 24, defaultRecipe, randomOf('none'))).toBeUndefined();
+  expect(
+    drawExample(
+      { ...whole, lesion: new Uint8Array(whole.lesion.length) },
+      new Int32Array(0),
+      24,
+      defaultRecipe,
+      randomOf('none'),
+    ),
+  ).toBeUndefined();
 });

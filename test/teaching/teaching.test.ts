@@ -22,20 +22,29 @@ const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + 
 
 test('the loss falls, by the same steps for the same seed, and the tensors change what the model sees', async () => {
   const noted: number[] = [];
-  const { tensors, losses } = await teach(gpu, weights, image, mask, kits, { ...options, report: (_, loss) => noted.push(loss) });
+  const { tensors, losses } = await teach(gpu, weights, image, mask, kits, {
+    ...options,
+    report: (_, loss) => noted.push(loss),
+  });
   expect(noted).toEqual(losses);
   expect(mean(losses.slice(-4))).toBeLessThan(mean(losses.slice(0, 4)));
   const again = await teach(gpu, weights, image, mask, kits, { ...options, steps: 2 });
   expect(again.losses).toEqual(losses.slice(0, 2));
   const click = [51, 45, 41];
   const [before, after] = [await Sam3D.create(gpu, weights), await Sam3D.create(gpu, withTensors(weights, tensors))];
-  expect((await segmentImage(after, image, [click], kits)).probability).not.toEqual((await segmentImage(before, image, [click], kits)).probability);
+  expect((await segmentImage(after, image, [click], kits)).probability).not.toEqual(
+    (await segmentImage(before, image, [click], kits)).probability,
+  );
   [before, after].forEach((sam) => sam.dispose());
 });
 
 test('it stops behind a step, and keeps what was learned', async () => {
   const stop = new AbortController();
-  const { losses, tensors } = await teach(gpu, weights, image, mask, kits, { ...options, signal: stop.signal, report: (step) => step === 1 && stop.abort() });
+  const { losses, tensors } = await teach(gpu, weights, image, mask, kits, {
+    ...options,
+    signal: stop.signal,
+    report: (step) => step === 1 && stop.abort(),
+  });
   expect(losses.length).toBe(2);
   expect(tensors.size).toBe(139);
 });

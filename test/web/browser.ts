@@ -16,23 +16,30 @@ export interface TestBrowser {
 }
 
 /** What Chromium says of itself, and not of the page. */
-const noise = /GPU stall due to ReadPixels|Automatic fallback to software WebGL|powerPreference option|WebGPU is experimental/;
+const noise =
+  /GPU stall due to ReadPixels|Automatic fallback to software WebGL|powerPreference option|WebGPU is experimental/;
 
 export const complaints: string[] = [];
 
 const args = [
-  '--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader',
+  '--enable-unsafe-webgpu',
+  '--use-webgpu-adapter=swiftshader',
   // A container gives its processes no sandbox of their own, and little shared memory.
-  '--no-sandbox', '--disable-dev-shm-usage',
+  '--no-sandbox',
+  '--disable-dev-shm-usage',
   // The page is put together on the GPU, as on a person's machine: a headless browser would read each picture back first.
-  '--use-angle=swiftshader', '--ignore-gpu-blocklist', '--enable-gpu-rasterization', '--enable-gpu',
+  '--use-angle=swiftshader',
+  '--ignore-gpu-blocklist',
+  '--enable-gpu-rasterization',
+  '--enable-gpu',
 ];
 
 export async function openBrowser(): Promise<TestBrowser> {
   const server: PageServer = await servePage('dist/web', '127.0.0.1', 0);
   const browser = await chromium.launch({ executablePath: chromiumPath(), args });
   return {
-    browser, url: server.url,
+    browser,
+    url: server.url,
     async open(options) {
       const page = await browser.newPage({ viewport: { width: 1280, height: 720 }, acceptDownloads: true, ...options });
       page.setDefaultTimeout(300_000);
@@ -45,7 +52,10 @@ export async function openBrowser(): Promise<TestBrowser> {
       return page;
     },
     async openWithoutWebGpu() {
-      const other = await chromium.launch({ executablePath: chromiumPath(), args: [...args.filter((arg) => !arg.includes('webgpu')), '--disable-features=WebGPU'] });
+      const other = await chromium.launch({
+        executablePath: chromiumPath(),
+        args: [...args.filter((arg) => !arg.includes('webgpu')), '--disable-features=WebGPU'],
+      });
       return other.newPage({ viewport: { width: 1280, height: 720 } });
     },
     async close() {
@@ -57,11 +67,27 @@ export async function openBrowser(): Promise<TestBrowser> {
 
 /** An empty page that has loaded a test's own module, and can fetch files of the repository under /repository/. */
 export async function openModule(testBrowser: TestBrowser, entry: string): Promise<Page> {
-  const { outputFiles: [bundle] } = await build({ entryPoints: [entry], bundle: true, format: 'esm', target: 'es2022', platform: 'browser', write: false });
+  const {
+    outputFiles: [bundle],
+  } = await build({
+    entryPoints: [entry],
+    bundle: true,
+    format: 'esm',
+    target: 'es2022',
+    platform: 'browser',
+    write: false,
+  });
   const page = await testBrowser.open();
-  await page.route('**/repository/**', (route) => route.fulfill({ body: readFileSync(new URL(route.request().url()).pathname.replace('/repository/', '')) }));
+  await page.route('**/repository/**', (route) =>
+    route.fulfill({ body: readFileSync(new URL(route.request().url()).pathname.replace('/repository/', '')) }),
+  );
   await page.route('**/module.js', (route) => route.fulfill({ contentType: 'text/javascript', body: bundle!.text }));
-  await page.route('**/empty.html', (route) => route.fulfill({ contentType: 'text/html', body: '<!doctype html><title>test</title><link rel="icon" href="data:,"><body style="margin:0"><script type="module" src="module.js"></script>' }));
+  await page.route('**/empty.html', (route) =>
+    route.fulfill({
+      contentType: 'text/html',
+      body: '<!doctype html><title>test</title><link rel="icon" href="data:,"><body style="margin:0"><script type="module" src="module.js"></script>',
+    }),
+  );
   await page.goto(`${testBrowser.url}empty.html`, { waitUntil: 'load' });
   return page;
 }

@@ -22,10 +22,14 @@ describe.runIf(hasForeignTools())('files of other formats', () => {
       runTool('plastimatch', 'convert', '--input', phantom, '--output-img', at(file));
     }
     runTool('plastimatch', 'convert', '--input', phantom, '--output-dicom', at('series'), '--output-type', 'short');
-    runPython(`
+    runPython(
+      `
 source = nib.load(sys.argv[1])
 nib.save(nib.Nifti1Pair(source.dataobj, source.affine, source.header), sys.argv[2] + '/pair.hdr')
-print('0')`, phantom, folder);
+print('0')`,
+      phantom,
+      folder,
+    );
     browser = await openBrowser();
     page = await browser.open();
     page.setDefaultTimeout(60_000);
@@ -41,12 +45,19 @@ print('0')`, phantom, folder);
   });
 
   async function settled(): Promise<void> {
-    await page.waitForFunction(() => document.querySelector('canvas') && !document.querySelector('.stage.working'), undefined, { timeout: 60_000 });
+    await page.waitForFunction(
+      () => document.querySelector('canvas') && !document.querySelector('.stage.working'),
+      undefined,
+      { timeout: 60_000 },
+    );
   }
 
   /** @returns what the page says of them */
   async function open(files: readonly string[]): Promise<string> {
-    await page.locator('input[type=file]').first().setInputFiles([...files]);
+    await page
+      .locator('input[type=file]')
+      .first()
+      .setInputFiles([...files]);
     await page.waitForTimeout(300);
     await settled();
     return page.locator('[role=status]').innerText();
@@ -61,14 +72,20 @@ print('0')`, phantom, folder);
     return page.locator('[role=status]').innerText();
   }
 
-  test.for([['volume.nrrd'], ['volume.mha'], ['pair.hdr', 'pair.img']])('%s: the same lesion under the same click', { tags: ['thorough'] }, async (files) => {
-    expect(await open(files.map(at))).toContain('Click a lesion');
-    expect(await page.locator('header p').innerText()).toContain(files[0]!.replace(/\.\w+$/, '.nii'));
-    expect(await clickLesion()).toBe(expected);
-  });
+  test.for([['volume.nrrd'], ['volume.mha'], ['pair.hdr', 'pair.img']])(
+    '%s: the same lesion under the same click',
+    { tags: ['thorough'] },
+    async (files) => {
+      expect(await open(files.map(at))).toContain('Click a lesion');
+      expect(await page.locator('header p').innerText()).toContain(files[0]!.replace(/\.\w+$/, '.nii'));
+      expect(await clickLesion()).toBe(expected);
+    },
+  );
 
   test('the slices of a DICOM series, together', async () => {
-    expect(await open(readdirSync(at('series')).map((file) => join(at('series'), file)))).toMatch(/73 slices of 87 x 87, by position; rescaled by 1 x - 102/);
+    expect(await open(readdirSync(at('series')).map((file) => join(at('series'), file)))).toMatch(
+      /73 slices of 87 x 87, by position; rescaled by 1 x - 102/,
+    );
     await screenshot(page, 'series');
     expect(await clickLesion()).toMatch(/Lesion 1: [3-6]\.\d\d ml/);
   });
@@ -77,7 +94,12 @@ print('0')`, phantom, folder);
     await open([join(at('series'), readdirSync(at('series'))[0]!), at('volume.nrrd')]);
     expect(await page.locator('[role=alert] p').innerText()).toMatch(/volume.nrrd: no DICOM file that can be read/);
     expect(complaints).toEqual([]);
-    const elsewhere = await page.evaluate(() => performance.getEntriesByType('resource').map(({ name }) => name).filter((name) => !name.startsWith(location.origin) && !name.startsWith('data:') && !name.startsWith('blob:')));
+    const elsewhere = await page.evaluate(() =>
+      performance
+        .getEntriesByType('resource')
+        .map(({ name }) => name)
+        .filter((name) => !name.startsWith(location.origin) && !name.startsWith('data:') && !name.startsWith('blob:')),
+    );
     expect(elsewhere).toEqual([]);
   });
 });

@@ -1,9 +1,22 @@
 import { expect, test } from 'vitest';
-import { activated, activeLesion, added, changed, cleared, emptyHistory, redone, removed, renamed, undone, type History } from '../../src/web/lesion-book.ts';
+import {
+  activated,
+  activeLesion,
+  added,
+  changed,
+  cleared,
+  emptyHistory,
+  redone,
+  removed,
+  renamed,
+  undone,
+  type History,
+} from '../../src/web/lesion-book.ts';
 
 const mask = { origin: [0, 0, 0], dims: [1, 1, 1], voxels: Uint8Array.of(1) } as const;
 const measures = { voxels: 1, millilitres: 0.001, axialDiameterMm: 1, diameterMm: 1 };
-const click = (history: History, ...at: number[]): History => changed(history, { ...activeLesion(history), clicks: [...activeLesion(history).clicks, at], mask, measures });
+const click = (history: History, ...at: number[]): History =>
+  changed(history, { ...activeLesion(history), clicks: [...activeLesion(history).clicks, at], mask, measures });
 const clicksOf = (history: History) => history.present.lesions.map(({ clicks }) => clicks.length);
 
 test('clicks are undone and redone one by one, and a new one ends what could be redone', () => {

@@ -28,9 +28,14 @@ test('the engine by itself imports nothing and is at most 60 kB, kernels include
 });
 
 test('a minified kernel keeps its words and signs apart', () => {
-  expect(minifyWgsl('// x\nfn f(a: f32) -> f32 {\n  /* y */ let b = -a - -1.0e-3; return select(b, a, a < b && b >= 0.5);\n}\n'))
-    .toBe('fn f(a:f32)->f32{let b= -a- -1.0e-3;return select(b,a,a<b&&b>=0.5);}');
-  expect(minifyWgsl('enable f16;\nvar<workgroup> t: array<vec4<f32>, 4u>;\na = b / c; // d\n')).toBe('enable f16;var<workgroup>t:array<vec4<f32>,4u>;a=b/c;');
+  expect(
+    minifyWgsl(
+      '// x\nfn f(a: f32) -> f32 {\n  /* y */ let b = -a - -1.0e-3; return select(b, a, a < b && b >= 0.5);\n}\n',
+    ),
+  ).toBe('fn f(a:f32)->f32{let b= -a- -1.0e-3;return select(b,a,a<b&&b>=0.5);}');
+  expect(minifyWgsl('enable f16;\nvar<workgroup> t: array<vec4<f32>, 4u>;\na = b / c; // d\n')).toBe(
+    'enable f16;var<workgroup>t:array<vec4<f32>,4u>;a=b/c;',
+  );
 });
 
 test('the example page, which docs/library.md shows: a volume, a click, a mask', { tags: ['thorough'] }, async () => {
@@ -40,7 +45,10 @@ test('the example page, which docs/library.md shows: a volume, a click, a mask',
   const page = await browser.open();
   await page.route('**/node_modules/volsam/**', (route) => {
     const path = new URL(route.request().url()).pathname.replace('/node_modules/volsam/', '');
-    return route.fulfill({ body: readFileSync(path), contentType: path.endsWith('.js') ? 'text/javascript' : 'application/octet-stream' });
+    return route.fulfill({
+      body: readFileSync(path),
+      contentType: path.endsWith('.js') ? 'text/javascript' : 'application/octet-stream',
+    });
   });
   await page.route('**/example.html', (route) => route.fulfill({ contentType: 'text/html', body: example }));
   await page.goto(`${browser.url}example.html`);
@@ -55,13 +63,27 @@ test('the example page, which docs/library.md shows: a volume, a click, a mask',
 });
 
 test('an application imports it through a bundler', async () => {
-  const { outputFiles: [bundle] } = await build({
-    stdin: { contents: 'import { openGpu, presets } from "volsam/browser"; const gpu = await openGpu(); document.title = `${presets.kits.name} on ${gpu.adapter.name}`;', resolveDir: '.' },
-    bundle: true, format: 'esm', target: 'es2022', platform: 'browser', write: false,
+  const {
+    outputFiles: [bundle],
+  } = await build({
+    stdin: {
+      contents:
+        'import { openGpu, presets } from "volsam/browser"; const gpu = await openGpu(); document.title = `${presets.kits.name} on ${gpu.adapter.name}`;',
+      resolveDir: '.',
+    },
+    bundle: true,
+    format: 'esm',
+    target: 'es2022',
+    platform: 'browser',
+    write: false,
   });
   const page = await browser.open();
-  await page.route('**/application.js', (route) => route.fulfill({ contentType: 'text/javascript', body: bundle!.text }));
-  await page.route('**/application.html', (route) => route.fulfill({ contentType: 'text/html', body: blank('<script type="module" src="application.js"></script>') }));
+  await page.route('**/application.js', (route) =>
+    route.fulfill({ contentType: 'text/javascript', body: bundle!.text }),
+  );
+  await page.route('**/application.html', (route) =>
+    route.fulfill({ contentType: 'text/html', body: blank('<script type="module" src="application.js"></script>') }),
+  );
   await page.goto(`${browser.url}application.html`);
   await page.waitForFunction(() => document.title.startsWith('kits on '));
   await page.close();
@@ -69,30 +91,44 @@ test('an application imports it through a bundler', async () => {
 
 test('<volsam-viewer> shows a case and answers clicks', async () => {
   const page = await browser.open();
-  await page.route('**/element.html', (route) => route.fulfill({
-    contentType: 'text/html',
-    body: blank('<body style="margin:0"><script type="module" src="volsam-viewer.js"></script><volsam-viewer src="demo/phantom_ct.nii.gz" weights="demo/demo_phantom.safetensors" style="width:800px;height:600px"></volsam-viewer>'),
-  }));
+  await page.route('**/element.html', (route) =>
+    route.fulfill({
+      contentType: 'text/html',
+      body: blank(
+        '<body style="margin:0"><script type="module" src="volsam-viewer.js"></script><volsam-viewer src="demo/phantom_ct.nii.gz" weights="demo/demo_phantom.safetensors" style="width:800px;height:600px"></volsam-viewer>',
+      ),
+    }),
+  );
   await page.goto(`${browser.url}element.html`);
   const viewer = page.locator('volsam-viewer');
-  await page.waitForFunction(() => document.querySelector('volsam-viewer')!.shadowRoot!.querySelector('p')!.textContent === '');
+  await page.waitForFunction(
+    () => document.querySelector('volsam-viewer')!.shadowRoot!.querySelector('p')!.textContent === '',
+  );
   await page.waitForTimeout(1000);
   // On the organ in the axial plane, at the lower left.
   await viewer.click({ position: { x: 250, y: 440 } });
-  const detail = await viewer.evaluate((element) => new Promise<{ clicks: number[][]; voxels: number }>((resolve, reject) => {
-    element.addEventListener('volsam-lesion', (event) => {
-      const { clicks, measures } = (event as CustomEvent<{ clicks: number[][]; measures: { voxels: number } }>).detail;
-      resolve({ clicks, voxels: measures.voxels });
-    });
-    element.addEventListener('volsam-error', (event) => reject(new Error((event as CustomEvent<string>).detail)));
-  }));
+  const detail = await viewer.evaluate(
+    (element) =>
+      new Promise<{ clicks: number[][]; voxels: number }>((resolve, reject) => {
+        element.addEventListener('volsam-lesion', (event) => {
+          const { clicks, measures } = (event as CustomEvent<{ clicks: number[][]; measures: { voxels: number } }>)
+            .detail;
+          resolve({ clicks, voxels: measures.voxels });
+        });
+        element.addEventListener('volsam-error', (event) => reject(new Error((event as CustomEvent<string>).detail)));
+      }),
+  );
   expect(detail.clicks.length).toBe(1);
   expect(await viewer.locator('p').innerText()).toMatch(/ml/);
-  const bytes = await viewer.evaluate(async (element) => (await (element as unknown as { save(): Promise<Blob> }).save()).size);
+  const bytes = await viewer.evaluate(
+    async (element) => (await (element as unknown as { save(): Promise<Blob> }).save()).size,
+  );
   expect(bytes).toBeGreaterThan(100);
   await screenshot(page, 'element');
   await viewer.evaluate((element) => element.setAttribute('src', 'demo/nothing.nii'));
-  await page.waitForFunction(() => /404/.test(document.querySelector('volsam-viewer')!.shadowRoot!.querySelector('p')!.textContent!));
+  await page.waitForFunction(() =>
+    /404/.test(document.querySelector('volsam-viewer')!.shadowRoot!.querySelector('p')!.textContent!),
+  );
   await page.close();
 });
 

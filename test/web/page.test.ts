@@ -36,7 +36,11 @@ GPUAdapter.prototype.requestDevice = async function (...options) { const device 
 afterAll(() => browser.close());
 
 async function settled(): Promise<void> {
-  await page.waitForFunction(() => document.querySelector('canvas') && !document.querySelector('.stage.working'), undefined, { timeout: 300_000 });
+  await page.waitForFunction(
+    () => document.querySelector('canvas') && !document.querySelector('.stage.working'),
+    undefined,
+    { timeout: 300_000 },
+  );
 }
 
 const status = () => page.locator('[role=status]').innerText();
@@ -52,7 +56,9 @@ async function drop(files: readonly { readonly name: string; readonly bytes: Uin
   const encoded = files.map(({ name, bytes }) => ({ name, base64: Buffer.from(bytes).toString('base64') }));
   await page.evaluate((given) => {
     const transfer = new DataTransfer();
-    given.forEach(({ name, base64 }) => transfer.items.add(new File([Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0))], name)));
+    given.forEach(({ name, base64 }) =>
+      transfer.items.add(new File([Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0))], name)),
+    );
     window.dispatchEvent(new DragEvent('drop', { dataTransfer: transfer, bubbles: true, cancelable: true }));
   }, encoded);
   await settled();
@@ -80,9 +86,12 @@ async function segmentAtCrosshair(): Promise<void> {
   await settled();
 }
 
-test('files are dropped and shown; a click gives Node\'s mask while the page goes on moving', async () => {
+test("files are dropped and shown; a click gives Node's mask while the page goes on moving", async () => {
   await screenshot(page, '1-start');
-  await drop([{ name: 'ct.nii.gz', bytes: readFileSync(demo.imagePath) }, { name: 'demo.safetensors', bytes: readFileSync(demo.weightsPath) }]);
+  await drop([
+    { name: 'ct.nii.gz', bytes: readFileSync(demo.imagePath) },
+    { name: 'demo.safetensors', bytes: readFileSync(demo.weightsPath) },
+  ]);
   expect(await status()).toContain('Click a lesion');
   // The demo button loads the same case, and puts the crosshair on its lesion.
   await press('Demo');
@@ -100,7 +109,9 @@ test('files are dropped and shown; a click gives Node\'s mask while the page goe
   const started = Date.now();
   await segmentAtCrosshair();
   const perSecond = (await frames.evaluate(({ count }) => count)) / ((Date.now() - started) / 1e3);
-  console.log(`first click in ${((Date.now() - started) / 1e3).toFixed(1)} s, ${perSecond.toFixed(0)} frames a second meanwhile`);
+  console.log(
+    `first click in ${((Date.now() - started) / 1e3).toFixed(1)} s, ${perSecond.toFixed(0)} frames a second meanwhile`,
+  );
   await screenshot(page, '3-segmented');
   expect(await status()).toMatch(/Lesion 1: \d+\.\d\d ml/);
   expect(await page.locator('#last-call').innerText()).toMatch(/^\d+\.\d\d s, \d+ MiB of GPU memory$/);
@@ -191,7 +202,7 @@ test('a lost device is said, and the next click works', async () => {
   await worker.evaluate(() => (globalThis as unknown as { devices: GPUDevice[] }).devices.at(-1)!.destroy());
   await page.waitForTimeout(300);
   await settled();
-  if (await page.locator('[role=alert]').count() > 0) {
+  if ((await page.locator('[role=alert]').count()) > 0) {
     expect(await alert()).toMatch(/The GPU device was lost.*Click again/);
   }
   await screenshot(page, '7-device-lost');
@@ -204,7 +215,12 @@ test('files that are none get a sentence each, and what is open stays', async ()
   await drop([{ name: 'cut.nii.gz', bytes: readFileSync(demo.imagePath).subarray(0, 9000) }]);
   expect(await alert()).toMatch(/^cut\.nii\.gz: .*cut short/);
   await screenshot(page, '8-truncated');
-  await drop([{ name: 'other.safetensors', bytes: formatSafetensors(new Map([['x', { shape: [2], values: Float32Array.of(1, 2) }]])) }]);
+  await drop([
+    {
+      name: 'other.safetensors',
+      bytes: formatSafetensors(new Map([['x', { shape: [2], values: Float32Array.of(1, 2) }]])),
+    },
+  ]);
   expect(await alert()).toContain('tensors are missing');
   await drop([{ name: 'nothing.safetensors', bytes: new Uint8Array(100) }]);
   expect(await alert()).toContain('no safetensors file');
@@ -216,24 +232,38 @@ test('files that are none get a sentence each, and what is open stays', async ()
 
 test('three steps of teaching lower the loss, and give the trained tensors', { tags: ['thorough'] }, async () => {
   const tiny = configs.tiny!;
-  const file = formatSafetensors(new Map([...parameterShapes(tiny)].map(([name, shape]) => [name, { shape, values: syntheticWeights(tiny).read(name) }])), { config: 'tiny' });
+  const file = formatSafetensors(
+    new Map(
+      [...parameterShapes(tiny)].map(([name, shape]) => [name, { shape, values: syntheticWeights(tiny).read(name) }]),
+    ),
+    { config: 'tiny' },
+  );
   await drop([{ name: 'tiny.safetensors', bytes: file }]);
   await page.locator('#teach summary').click();
   await page.getByRole('spinbutton', { name: 'Steps' }).fill('3');
   await page.getByRole('spinbutton', { name: 'Rate' }).fill('0.004');
   await page.getByRole('spinbutton', { name: 'Rate' }).blur();
   const losses: number[] = [];
-  const watching = setInterval(() => void status().then((text) => {
-    const [, step, loss] = /step (\d) of 3, loss ([\d.]+)/.exec(text) ?? [];
-    losses[Number(step) - 1] = Number(loss);
-  }, () => undefined), 50);
+  const watching = setInterval(
+    () =>
+      void status().then(
+        (text) => {
+          const [, step, loss] = /step (\d) of 3, loss ([\d.]+)/.exec(text) ?? [];
+          losses[Number(step) - 1] = Number(loss);
+        },
+        () => undefined,
+      ),
+    50,
+  );
   await press('Teach');
   clearInterval(watching);
   await page.locator('#losses').scrollIntoViewIfNeeded();
   await screenshot(page, '9-taught');
   const { bytes } = await downloaded(() => press('Save trained tensors'));
   const taught = parseSafetensors(bytes);
-  expect([...taught.shapes.keys()].sort()).toEqual([...parameterShapes(tiny).keys()].filter((name) => isTrainable(name, tiny)).sort());
+  expect([...taught.shapes.keys()].sort()).toEqual(
+    [...parameterShapes(tiny).keys()].filter((name) => isTrainable(name, tiny)).sort(),
+  );
   console.log(`losses of three steps: ${losses.join(', ')}`);
   expect(losses[2]).toBeLessThan(losses[0]!);
   await clickLesion();
@@ -252,7 +282,9 @@ test('the weights are recalled, the page opens offline, and fits a tablet, light
   await page.emulateMedia({ colorScheme: 'dark' });
   await page.waitForTimeout(2000);
   await screenshot(page, '10-tablet-dark');
-  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  const overflow = await page.evaluate(
+    () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+  );
   expect(overflow).toBe(0);
 });
 

@@ -11,11 +11,16 @@ import { readVolume } from '../files/volume-file.ts';
 
 /** Changes whenever the files or the preset do. */
 async function keyOf({ image, label }: DatasetCase, preset: Preset): Promise<string> {
-  const stamps = await Promise.all([image, label].map(async (path) => {
-    const { size, mtimeMs } = await stat(path).catch(() => ({ size: 0, mtimeMs: 0 })); // reading it will say that it is missing
-    return [path, size, mtimeMs];
-  }));
-  return createHash('sha256').update(JSON.stringify([preset, stamps])).digest('hex').slice(0, 16);
+  const stamps = await Promise.all(
+    [image, label].map(async (path) => {
+      const { size, mtimeMs } = await stat(path).catch(() => ({ size: 0, mtimeMs: 0 })); // reading it will say that it is missing
+      return [path, size, mtimeMs];
+    }),
+  );
+  return createHash('sha256')
+    .update(JSON.stringify([preset, stamps]))
+    .digest('hex')
+    .slice(0, 16);
 }
 
 async function readCached(path: string): Promise<ResampledCase | undefined> {
@@ -41,8 +46,14 @@ export async function cachedCase(one: DatasetCase, preset: Preset, folder: strin
   }
   const made = resampleCase((await readVolume(one.image)).image, (await readVolume(one.label)).image, preset);
   await mkdir(folder, { recursive: true });
-  await writeWhole(path, formatSafetensors(new Map([
-    ['volume', { shape: made.shape, values: made.volume }], ['lesion', { shape: made.shape, values: Float32Array.from(made.lesion) }],
-  ])));
+  await writeWhole(
+    path,
+    formatSafetensors(
+      new Map([
+        ['volume', { shape: made.shape, values: made.volume }],
+        ['lesion', { shape: made.shape, values: Float32Array.from(made.lesion) }],
+      ]),
+    ),
+  );
   return made;
 }

@@ -22,10 +22,13 @@ async function text(path: string): Promise<string> {
 /** Volumes in a folder: files by their ending, and folders, which hold a DICOM series each. */
 async function imagesIn(folder: string): Promise<string[]> {
   const names = (await readdir(folder)).filter((name) => !name.startsWith('.')).sort();
-  const found = await Promise.all(names.map(async (name) => {
-    const isVolume = /\.(nii(\.gz)?|hdr|nrrd|nhdr|mha|mhd)$/.test(name) || (await stat(join(folder, name))).isDirectory();
-    return isVolume ? [join(folder, name)] : [];
-  }));
+  const found = await Promise.all(
+    names.map(async (name) => {
+      const isVolume =
+        /\.(nii(\.gz)?|hdr|nrrd|nhdr|mha|mhd)$/.test(name) || (await stat(join(folder, name))).isDirectory();
+      return isVolume ? [join(folder, name)] : [];
+    }),
+  );
   return found.flat();
 }
 
@@ -37,17 +40,23 @@ function imagesOf(json: string, file: string): string[] {
   } catch (error) {
     throw new InputError(`${file}: no JSON (${(error as Error).message})`);
   }
-  const entries = ['training', 'validation', 'test'].flatMap((split) => (Array.isArray(dataset[split]) ? dataset[split] as unknown[] : []));
+  const entries = ['training', 'validation', 'test'].flatMap((split) =>
+    Array.isArray(dataset[split]) ? (dataset[split] as unknown[]) : [],
+  );
   return entries.map((entry) => {
     const image = typeof entry === 'string' ? entry : (entry as { image?: unknown } | null)?.image;
     if (typeof image !== 'string') {
-      throw new InputError(`${file}: holds ${JSON.stringify(entry).slice(0, 60)}; expected paths of images, and {"image": "…"}`);
+      throw new InputError(
+        `${file}: holds ${JSON.stringify(entry).slice(0, 60)}; expected paths of images, and {"image": "…"}`,
+      );
     }
     return under(dirname(file), image);
   });
 }
 
-interface Row { readonly [column: string]: string }
+interface Row {
+  readonly [column: string]: string;
+}
 
 function numbersOf(row: Row, columns: readonly string[], file: string, index: number): number[] {
   return columns.map((column) => {
@@ -74,7 +83,9 @@ function clicksByCase(csv: string, file: string): Map<string, ClicksFile> {
   const has = (...columns: string[]) => rows.length > 0 && columns.every((column) => column in rows[0]!);
   const columns = has('i', 'j', 'k') ? ['i', 'j', 'k'] : ['x', 'y', 'z'];
   if (!has('case', ...columns)) {
-    throw new InputError(`${file}: columns ${Object.keys(rows[0] ?? {}).join(', ') || 'none'}; expected case, i, j, k (voxels) or case, x, y, z (millimetres in RAS), and lesion`);
+    throw new InputError(
+      `${file}: columns ${Object.keys(rows[0] ?? {}).join(', ') || 'none'}; expected case, i, j, k (voxels) or case, x, y, z (millimetres in RAS), and lesion`,
+    );
   }
   const byCase = new Map<string, Map<string, number[][]>>();
   rows.forEach((row, index) => {
@@ -82,7 +93,12 @@ function clicksByCase(csv: string, file: string): Map<string, ClicksFile> {
     const key = row.lesion ?? '';
     byCase.set(row.case!, ofCase.set(key, [...(ofCase.get(key) ?? []), numbersOf(row, columns, file, index)]));
   });
-  return new Map([...byCase].map(([name, ofCase]) => [name, { space: columns[0] === 'i' ? 'voxel' : 'ras', byLesion: [...ofCase.values()] }]));
+  return new Map(
+    [...byCase].map(([name, ofCase]) => [
+      name,
+      { space: columns[0] === 'i' ? 'voxel' : 'ras', byLesion: [...ofCase.values()] },
+    ]),
+  );
 }
 
 /**
@@ -100,10 +116,14 @@ export async function readCohort(data: string, clicksFile: string): Promise<Coho
   const names = new Set(cases.map(({ name }) => name));
   const unknown = [...clicks.keys()].find((name) => !names.has(name));
   if (unknown !== undefined) {
-    throw new InputError(`${clicksFile}: names case ${unknown}; the ${cases.length} cases of ${data} are ${[...names].slice(0, 3).join(', ')}…`);
+    throw new InputError(
+      `${clicksFile}: names case ${unknown}; the ${cases.length} cases of ${data} are ${[...names].slice(0, 3).join(', ')}…`,
+    );
   }
   if (names.size < cases.length) {
-    throw new InputError(`${data}: two images have one name, ${cases.find(({ name }, i) => cases.findIndex((other) => other.name === name) !== i)!.name}; expected names that differ`);
+    throw new InputError(
+      `${data}: two images have one name, ${cases.find(({ name }, i) => cases.findIndex((other) => other.name === name) !== i)!.name}; expected names that differ`,
+    );
   }
   return cases;
 }

@@ -24,7 +24,10 @@ export type Split = keyof Dataset;
 
 export const splits: readonly Split[] = ['training', 'validation', 'test'];
 
-interface Entry { readonly image: string; readonly label: string }
+interface Entry {
+  readonly image: string;
+  readonly label: string;
+}
 
 /** A volume's file name without its ending. */
 export function caseName(path: string): string {
@@ -41,7 +44,12 @@ function caseOf(folder: string, { image, label }: Entry): DatasetCase {
 }
 
 function isEntry(value: unknown): value is Entry {
-  return typeof value === 'object' && value !== null && typeof (value as Entry).image === 'string' && typeof (value as Entry).label === 'string';
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    typeof (value as Entry).image === 'string' &&
+    typeof (value as Entry).label === 'string'
+  );
 }
 
 /** A split's cases; images without a label (the Decathlon's own test split) are left out. */
@@ -50,14 +58,20 @@ function casesOf(file: string, folder: string, split: string, value: unknown): D
     return [];
   }
   if (!Array.isArray(value)) {
-    throw new InputError(`${file}: ${split} is ${JSON.stringify(value).slice(0, 60)}; expected a list of {"image", "label"}`);
+    throw new InputError(
+      `${file}: ${split} is ${JSON.stringify(value).slice(0, 60)}; expected a list of {"image", "label"}`,
+    );
   }
-  return value.filter((entry) => typeof entry !== 'string').map((entry: unknown) => {
-    if (!isEntry(entry)) {
-      throw new InputError(`${file}: ${split} holds ${JSON.stringify(entry).slice(0, 60)}; expected {"image": "…", "label": "…"}`);
-    }
-    return caseOf(folder, entry);
-  });
+  return value
+    .filter((entry) => typeof entry !== 'string')
+    .map((entry: unknown) => {
+      if (!isEntry(entry)) {
+        throw new InputError(
+          `${file}: ${split} holds ${JSON.stringify(entry).slice(0, 60)}; expected {"image": "…", "label": "…"}`,
+        );
+      }
+      return caseOf(folder, entry);
+    });
 }
 
 function fromJson(text: string, file: string): Record<Split, DatasetCase[]> {
@@ -79,12 +93,14 @@ function fromCsv(text: string, file: string): Record<Split, DatasetCase[]> {
   } catch (error) {
     throw new InputError(`${file}: no CSV (${(error as Error).message})`);
   }
-  const cases = rows.filter(([image], i) => i > 0 || caseName(image ?? '') !== basename(image ?? '')).map((row, i) => {
-    if (row.length !== 2) {
-      throw new InputError(`${file}: row ${i + 1} has ${row.length} columns; expected two, image and label`);
-    }
-    return caseOf(dirname(file), { image: row[0]!, label: row[1]! });
-  });
+  const cases = rows
+    .filter(([image], i) => i > 0 || caseName(image ?? '') !== basename(image ?? ''))
+    .map((row, i) => {
+      if (row.length !== 2) {
+        throw new InputError(`${file}: row ${i + 1} has ${row.length} columns; expected two, image and label`);
+      }
+      return caseOf(dirname(file), { image: row[0]!, label: row[1]! });
+    });
   return { training: cases, validation: [], test: cases };
 }
 

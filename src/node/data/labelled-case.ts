@@ -12,7 +12,9 @@ export interface LabelledCase {
 }
 
 /** @throws InputError where a file cannot be read, or the two have different grids */
-export async function readImageAndLabel(one: Pick<DatasetCase, 'image' | 'label'>): Promise<{ image: NiftiImage; label: NiftiImage }> {
+export async function readImageAndLabel(
+  one: Pick<DatasetCase, 'image' | 'label'>,
+): Promise<{ image: NiftiImage; label: NiftiImage }> {
   const [{ image }, { image: label }] = [await readVolume(one.image), await readVolume(one.label)];
   if (label.dims.join() !== image.dims.join()) {
     throw new InputError(`${one.label}: ${label.dims.join(' x ')} voxels; its image has ${image.dims.join(' x ')}`);
@@ -21,7 +23,10 @@ export async function readImageAndLabel(one: Pick<DatasetCase, 'image' | 'label'
 }
 
 /** @throws as `readImageAndLabel` */
-export async function readLabelledCase(one: Pick<DatasetCase, 'image' | 'label'>, preset: Preset): Promise<LabelledCase> {
+export async function readLabelledCase(
+  one: Pick<DatasetCase, 'image' | 'label'>,
+  preset: Preset,
+): Promise<LabelledCase> {
   const { image, label } = await readImageAndLabel(one);
   return { image, truth: Uint8Array.from(label.values, (value) => Number(value === preset.label)) };
 }

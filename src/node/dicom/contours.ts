@@ -15,10 +15,12 @@ type Dataset = Record<string, unknown>;
 
 /** Corners in millimetres in LPS, in DICOM's decimal strings. */
 function cornersOf({ affine }: NiftiImage, { slice, corners }: Contour): string[] {
-  return corners.flatMap(([i, j]) => [0, 1, 2].map((row) => {
-    const [a, b, c, d] = affine[row] as [number, number, number, number];
-    return ((row < 2 ? -1 : 1) * (a * i + b * j + c * slice + d)).toFixed(4);
-  }));
+  return corners.flatMap(([i, j]) =>
+    [0, 1, 2].map((row) => {
+      const [a, b, c, d] = affine[row] as [number, number, number, number];
+      return ((row < 2 ? -1 : 1) * (a * i + b * j + c * slice + d)).toFixed(4);
+    }),
+  );
 }
 
 function reference({ sopClass, instance }: DicomFile): Dataset {
@@ -27,8 +29,10 @@ function reference({ sopClass, instance }: DicomFile): Dataset {
 
 function contourItems({ image, mask, series: { slices } }: DicomResult, lesion: number): Dataset[] {
   return contoursOf(mask, image.dims, lesion).map((contour) => ({
-    ContourImageSequence: [reference(slices[contour.slice]!)], ContourGeometricType: 'CLOSED_PLANAR',
-    NumberOfContourPoints: contour.corners.length, ContourData: cornersOf(image, contour),
+    ContourImageSequence: [reference(slices[contour.slice]!)],
+    ContourGeometricType: 'CLOSED_PLANAR',
+    NumberOfContourPoints: contour.corners.length,
+    ContourData: cornersOf(image, contour),
   }));
 }
 
@@ -37,27 +41,61 @@ function frameOfReference({ series: { slices } }: DicomResult): Dataset {
   const [{ frameOfReference: frame, study, series }] = slices as [DicomFile, ...DicomFile[]];
   return {
     FrameOfReferenceUID: frame,
-    RTReferencedStudySequence: [{
-      ReferencedSOPClassUID: studyClass, ReferencedSOPInstanceUID: study,
-      RTReferencedSeriesSequence: [{ SeriesInstanceUID: series, ContourImageSequence: slices.map(reference) }],
-    }],
+    RTReferencedStudySequence: [
+      {
+        ReferencedSOPClassUID: studyClass,
+        ReferencedSOPInstanceUID: study,
+        RTReferencedSeriesSequence: [{ SeriesInstanceUID: series, ContourImageSequence: slices.map(reference) }],
+      },
+    ],
   };
 }
 
 function structureSet(result: DicomResult, identity: Dataset, uid: () => string, now: Date): Dataset {
   const [first] = result.series.slices as [DicomFile, ...DicomFile[]];
-  const [date, time] = [now.toISOString().slice(0, 10).replaceAll('-', ''), now.toISOString().slice(11, 19).replaceAll(':', '')];
+  const [date, time] = [
+    now.toISOString().slice(0, 10).replaceAll('-', ''),
+    now.toISOString().slice(11, 19).replaceAll(':', ''),
+  ];
   return {
-    ...identity, SOPClassUID: structureSetClass, SOPInstanceUID: uid(), SpecificCharacterSet: 'ISO_IR 100', InstanceCreationDate: date, InstanceCreationTime: time,
-    Modality: 'RTSTRUCT', Manufacturer: 'volsam', OperatorsName: '', SeriesDescription: 'volsam contours', SeriesInstanceUID: uid(), SeriesNumber: '301', InstanceNumber: '1',
-    StudyInstanceUID: first.study, FrameOfReferenceUID: first.frameOfReference, PositionReferenceIndicator: '',
-    StructureSetLabel: 'volsam', StructureSetDate: date, StructureSetTime: time, ApprovalStatus: 'UNAPPROVED',
+    ...identity,
+    SOPClassUID: structureSetClass,
+    SOPInstanceUID: uid(),
+    SpecificCharacterSet: 'ISO_IR 100',
+    InstanceCreationDate: date,
+    InstanceCreationTime: time,
+    Modality: 'RTSTRUCT',
+    Manufacturer: 'volsam',
+    OperatorsName: '',
+    SeriesDescription: 'volsam contours',
+    SeriesInstanceUID: uid(),
+    SeriesNumber: '301',
+    InstanceNumber: '1',
+    StudyInstanceUID: first.study,
+    FrameOfReferenceUID: first.frameOfReference,
+    PositionReferenceIndicator: '',
+    StructureSetLabel: 'volsam',
+    StructureSetDate: date,
+    StructureSetTime: time,
+    ApprovalStatus: 'UNAPPROVED',
     ReferencedFrameOfReferenceSequence: [frameOfReference(result)],
     StructureSetROISequence: labels(result).map((lesion) => ({
-      ROINumber: lesion, ReferencedFrameOfReferenceUID: first.frameOfReference, ROIName: `lesion ${lesion}`, ROIGenerationAlgorithm: 'SEMIAUTOMATIC',
+      ROINumber: lesion,
+      ReferencedFrameOfReferenceUID: first.frameOfReference,
+      ROIName: `lesion ${lesion}`,
+      ROIGenerationAlgorithm: 'SEMIAUTOMATIC',
     })),
-    ROIContourSequence: labels(result).map((lesion) => ({ ROIDisplayColor: colourOf(lesion).map(String), ReferencedROINumber: lesion, ContourSequence: contourItems(result, lesion) })),
-    RTROIObservationsSequence: labels(result).map((lesion) => ({ ObservationNumber: lesion, ReferencedROINumber: lesion, RTROIInterpretedType: '', ROIInterpreter: '' })),
+    ROIContourSequence: labels(result).map((lesion) => ({
+      ROIDisplayColor: colourOf(lesion).map(String),
+      ReferencedROINumber: lesion,
+      ContourSequence: contourItems(result, lesion),
+    })),
+    RTROIObservationsSequence: labels(result).map((lesion) => ({
+      ObservationNumber: lesion,
+      ReferencedROINumber: lesion,
+      RTROIInterpretedType: '',
+      ROIInterpreter: '',
+    })),
   };
 }
 
@@ -67,15 +105,22 @@ function structureSet(result: DicomResult, identity: Dataset, uid: () => string,
  */
 export async function writeContours(path: string, result: DicomResult): Promise<void> {
   checkResult(result, path);
-  const { default: { data: { DicomDict, DicomMetaDictionary } } } = await import('dcmjs').catch(() => {
+  const {
+    default: {
+      data: { DicomDict, DicomMetaDictionary },
+    },
+  } = await import('dcmjs').catch(() => {
     throw new InputError(`${path}: dcmjs is not installed; npm install dcmjs brings it`);
   });
   const identity = result.identified ? identityOf(await readBytes(result.series.slices[0]!.path)) : noIdentity;
   const dataset = structureSet(result, identity, () => DicomMetaDictionary.uid(), new Date());
   const element = (vr: string, value: unknown) => ({ vr, Value: [value] });
   const file = new DicomDict({
-    '00020001': element('OB', new Uint8Array([0, 1]).buffer), '00020002': element('UI', structureSetClass), '00020003': element('UI', dataset.SOPInstanceUID),
-    '00020010': element('UI', explicitLittleEndian), '00020012': element('UI', DicomMetaDictionary.uid()),
+    '00020001': element('OB', new Uint8Array([0, 1]).buffer),
+    '00020002': element('UI', structureSetClass),
+    '00020003': element('UI', dataset.SOPInstanceUID),
+    '00020010': element('UI', explicitLittleEndian),
+    '00020012': element('UI', DicomMetaDictionary.uid()),
   });
   file.dict = DicomMetaDictionary.denaturalizeDataset(dataset);
   await writeWhole(path, new Uint8Array(file.write()));

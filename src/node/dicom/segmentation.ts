@@ -21,7 +21,13 @@ export interface DicomResult {
 }
 
 /** By lesion. */
-const colours = [[255, 196, 0], [0, 200, 255], [255, 90, 120], [120, 220, 90], [180, 120, 255]] as const;
+const colours = [
+  [255, 196, 0],
+  [0, 200, 255],
+  [255, 90, 120],
+  [120, 220, 90],
+  [180, 120, 255],
+] as const;
 export const colourOf = (lesion: number) => colours[(lesion - 1) % colours.length]!;
 /** From 1 on. */
 export const labels = ({ lesions }: DicomResult) => Array.from({ length: lesions }, (_, i) => i + 1);
@@ -29,20 +35,44 @@ export const labels = ({ lesions }: DicomResult) => Array.from({ length: lesions
 /** What dcmqi asks for; codes are SNOMED CT's. */
 function segmentationDescription(result: DicomResult): object {
   return {
-    ContentCreatorName: 'volsam^', SeriesDescription: 'volsam segmentation', SeriesNumber: '300', InstanceNumber: '1', ContentLabel: 'SEGMENTATION', ContentDescription: 'Lesions under clicks',
-    ClinicalTrialSeriesID: 'volsam', ClinicalTrialTimePointID: '1', ClinicalTrialCoordinatingCenterName: 'volsam',
-    segmentAttributes: [labels(result).map((labelID) => ({
-      labelID, SegmentLabel: `lesion ${labelID}`, SegmentDescription: `lesion ${labelID}`, SegmentAlgorithmType: 'SEMIAUTOMATIC', SegmentAlgorithmName: 'volsam', recommendedDisplayRGBValue: colourOf(labelID),
-      SegmentedPropertyCategoryCodeSequence: { CodeValue: '49755003', CodingSchemeDesignator: 'SCT', CodeMeaning: 'Morphologically Altered Structure' },
-      SegmentedPropertyTypeCodeSequence: { CodeValue: '52988006', CodingSchemeDesignator: 'SCT', CodeMeaning: 'Lesion' },
-    }))],
+    ContentCreatorName: 'volsam^',
+    SeriesDescription: 'volsam segmentation',
+    SeriesNumber: '300',
+    InstanceNumber: '1',
+    ContentLabel: 'SEGMENTATION',
+    ContentDescription: 'Lesions under clicks',
+    ClinicalTrialSeriesID: 'volsam',
+    ClinicalTrialTimePointID: '1',
+    ClinicalTrialCoordinatingCenterName: 'volsam',
+    segmentAttributes: [
+      labels(result).map((labelID) => ({
+        labelID,
+        SegmentLabel: `lesion ${labelID}`,
+        SegmentDescription: `lesion ${labelID}`,
+        SegmentAlgorithmType: 'SEMIAUTOMATIC',
+        SegmentAlgorithmName: 'volsam',
+        recommendedDisplayRGBValue: colourOf(labelID),
+        SegmentedPropertyCategoryCodeSequence: {
+          CodeValue: '49755003',
+          CodingSchemeDesignator: 'SCT',
+          CodeMeaning: 'Morphologically Altered Structure',
+        },
+        SegmentedPropertyTypeCodeSequence: {
+          CodeValue: '52988006',
+          CodingSchemeDesignator: 'SCT',
+          CodeMeaning: 'Lesion',
+        },
+      })),
+    ],
   };
 }
 
 /** @throws InputError where DICOM cannot say the result */
 export function checkResult({ mask, series }: DicomResult, path: string): void {
   if (series.tiltDegrees > 0.1) {
-    throw new InputError(`${path}: the series' gantry was tilted by ${series.tiltDegrees.toFixed(1)} degrees, which volsam's DICOM results cannot express; write .nii.gz or .nrrd`);
+    throw new InputError(
+      `${path}: the series' gantry was tilted by ${series.tiltDegrees.toFixed(1)} degrees, which volsam's DICOM results cannot express; write .nii.gz or .nrrd`,
+    );
   }
   if (!mask.some((value) => value > 0)) {
     throw new InputError(`${path}: the mask is empty, and DICOM has no empty segmentation; write .nii.gz or .nrrd`);
@@ -56,7 +86,14 @@ export async function writeSegmentation(path: string, result: DicomResult): Prom
   const folder = await mkdtemp(join(tmpdir(), 'volsam-dicom-'));
   try {
     const file = join(folder, 'segmentation.dcm');
-    await withItk((itk) => itk.writeSegmentation(file, image, segmentationDescription(result), result.series.slices.map((slice) => slice.path)));
+    await withItk((itk) =>
+      itk.writeSegmentation(
+        file,
+        image,
+        segmentationDescription(result),
+        result.series.slices.map((slice) => slice.path),
+      ),
+    );
     const bytes = await readFile(file);
     await writeWhole(path, result.identified ? bytes : withoutIdentity(bytes));
   } finally {

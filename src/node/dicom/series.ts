@@ -41,14 +41,25 @@ export async function openSeries(path: string): Promise<DicomSeries> {
     return checkedSeries(bySeries.get(own.series)!, path);
   }
   if (bySeries.size !== 1) {
-    const list = [...bySeries.values()].map((slices) => `${slices[0]!.modality} of ${slices.length} slices (${join(path, basename(slices[0]!.path))})`).join(', ');
-    throw new InputError(bySeries.size === 0 ? `${path}: no DICOM slice in this folder` : `${path}: holds ${bySeries.size} series: ${list}; give a file of the one that is meant`);
+    const list = [...bySeries.values()]
+      .map((slices) => `${slices[0]!.modality} of ${slices.length} slices (${join(path, basename(slices[0]!.path))})`)
+      .join(', ');
+    throw new InputError(
+      bySeries.size === 0
+        ? `${path}: no DICOM slice in this folder`
+        : `${path}: holds ${bySeries.size} series: ${list}; give a file of the one that is meant`,
+    );
   }
   return checkedSeries(all, path);
 }
 
 /** @throws InputError where ITK cannot decode the slices */
 export async function readSeries(series: DicomSeries, file: string): Promise<NiftiImage> {
-  const { data } = await withItk((itk) => itk.readSeries(file, series.slices.map(({ path }) => path)));
+  const { data } = await withItk((itk) =>
+    itk.readSeries(
+      file,
+      series.slices.map(({ path }) => path),
+    ),
+  );
   return seriesImage(series, data as ArrayLike<number | bigint> | null, file);
 }

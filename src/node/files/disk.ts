@@ -5,7 +5,9 @@ import { open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { InputError } from '../../runtime/errors.ts';
 
 function unreadable(path: string, error: unknown): InputError {
-  return new InputError(`${path}: cannot be read (${(error as NodeJS.ErrnoException).code ?? (error as Error).message})`);
+  return new InputError(
+    `${path}: cannot be read (${(error as NodeJS.ErrnoException).code ?? (error as Error).message})`,
+  );
 }
 
 /** @throws InputError where the file cannot be read */
@@ -61,7 +63,11 @@ export async function writeBeside(path: string, write: (temporary: string) => Pr
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true });
-    throw error instanceof InputError ? error : new InputError(`${path}: cannot be written (${(error as NodeJS.ErrnoException).code ?? (error as Error).message})`);
+    throw error instanceof InputError
+      ? error
+      : new InputError(
+          `${path}: cannot be written (${(error as NodeJS.ErrnoException).code ?? (error as Error).message})`,
+        );
   }
 }
 

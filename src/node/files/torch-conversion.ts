@@ -57,13 +57,21 @@ export async function convertTorch(from: string, to: string, configName?: string
   const file: TorchFile = { ...opened, metadata: configName === undefined ? opened.metadata : { config: configName } };
   const config = file.kind === 'SAM' ? partialConfigOf(file) : configOf(file);
   const header = headerOf(file, { config: JSON.stringify(config) });
-  await writeParts(to, (function* () {
-    yield header;
-    for (const name of file.shapes.keys()) {
-      yield file.bytesOf(name);
-    }
-  })());
-  return { kind: file.kind, tensors: file.shapes.size, parameters: [...file.shapes.values()].reduce((sum, shape) => sum + sizeOf(shape), 0), unused: file.unused };
+  await writeParts(
+    to,
+    (function* () {
+      yield header;
+      for (const name of file.shapes.keys()) {
+        yield file.bytesOf(name);
+      }
+    })(),
+  );
+  return {
+    kind: file.kind,
+    tensors: file.shapes.size,
+    parameters: [...file.shapes.values()].reduce((sum, shape) => sum + sizeOf(shape), 0),
+    unused: file.unused,
+  };
 }
 
 /** The published code's mask of a shifted block, (windows, tokens, tokens): what it computes itself, and yet asks for in a checkpoint. */
@@ -74,8 +82,12 @@ function attentionMask({ grid, window }: Config): { shape: number[]; values: () 
     const out = new Float32Array(side ** 3 * tokens * tokens);
     for (let w = 0; w < side ** 3; w++) {
       const origin = [Math.floor(w / side ** 2), Math.floor(w / side) % side, w % side];
-      const labels = Array.from({ length: tokens }, (_, t) => [Math.floor(t / window ** 2), Math.floor(t / window) % window, t % window]
-        .reduce((sum, at, axis) => 3 * sum + label(origin[axis]! * window + at), 0));
+      const labels = Array.from({ length: tokens }, (_, t) =>
+        [Math.floor(t / window ** 2), Math.floor(t / window) % window, t % window].reduce(
+          (sum, at, axis) => 3 * sum + label(origin[axis]! * window + at),
+          0,
+        ),
+      );
       for (let a = 0; a < tokens; a++) {
         for (let b = 0; b < tokens; b++) {
           out[(w * tokens + a) * tokens + b] = labels[a] === labels[b] ? 0 : -100;
@@ -96,14 +108,23 @@ interface Entry {
 function publishedExtras(config: Config): { encoder: [string, Entry][]; prompt: [string, Entry][] } {
   const inner = Math.floor(config.neck / 2);
   const zeros = (...shape: number[]): Entry => ({ shape, values: () => new Float32Array(sizeOf(shape)) });
-  const layers = Array.from({ length: config.promptDepth }, (_, i) => `transformer.layers.${i}.cross_attn_token_to_image`);
+  const layers = Array.from(
+    { length: config.promptDepth },
+    (_, i) => `transformer.layers.${i}.cross_attn_token_to_image`,
+  );
   return {
-    encoder: Array.from({ length: config.depth }, (_, i) => i).filter((i) => i % 2 === 0).map((i) => [`blocks.${i}.attn_mask`, attentionMask(config)]),
+    encoder: Array.from({ length: config.depth }, (_, i) => i)
+      .filter((i) => i % 2 === 0)
+      .map((i) => [`blocks.${i}.attn_mask`, attentionMask(config)]),
     prompt: [
       ['positional_encoding_gaussian_matrix', zeros(3, config.neck / 2)],
       ...layers.flatMap((name): [string, Entry][] => [
-        ...['q_proj', 'k_proj', 'v_proj'].flatMap((part): [string, Entry][] => [[`${name}.${part}.weight`, zeros(inner, config.neck)], [`${name}.${part}.bias`, zeros(inner)]]),
-        [`${name}.out_proj.weight`, zeros(config.neck, inner)], [`${name}.out_proj.bias`, zeros(config.neck)],
+        ...['q_proj', 'k_proj', 'v_proj'].flatMap((part): [string, Entry][] => [
+          [`${name}.${part}.weight`, zeros(inner, config.neck)],
+          [`${name}.${part}.bias`, zeros(inner)],
+        ]),
+        [`${name}.out_proj.weight`, zeros(config.neck, inner)],
+        [`${name}.out_proj.bias`, zeros(config.neck)],
       ]),
     ],
   };
@@ -117,23 +138,38 @@ function publishedExtras(config: Config): { encoder: [string, Entry][]; prompt: 
 export async function writeTorch(file: TensorFile, to: string): Promise<number> {
   const config = configOf(file);
   const entries: Entry[] = [];
-  const placed = (entry: Entry): WrittenTensor => ({ kind: 'written', key: String(entries.push(entry) - 1), shape: entry.shape });
+  const placed = (entry: Entry): WrittenTensor => ({
+    kind: 'written',
+    key: String(entries.push(entry) - 1),
+    shape: entry.shape,
+  });
   const extras = publishedExtras(config);
-  const dict = (prefix: string, more: readonly [string, Entry][]): Map<string, WrittenValue> => new Map([
-    ...[...parameterShapes(config)].filter(([name]) => name.startsWith(prefix)).map(([name, shape]) => [name.slice(prefix.length), placed({ shape, values: () => file.read(name) })] as const),
-    ...more.map(([name, entry]) => [name, placed(entry)] as const),
-  ]);
+  const dict = (prefix: string, more: readonly [string, Entry][]): Map<string, WrittenValue> =>
+    new Map([
+      ...[...parameterShapes(config)]
+        .filter(([name]) => name.startsWith(prefix))
+        .map(([name, shape]) => [name.slice(prefix.length), placed({ shape, values: () => file.read(name) })] as const),
+      ...more.map(([name, entry]) => [name, placed(entry)] as const),
+    ]);
   const prompt = dict('prompt.', extras.prompt);
-  const pickle = formatTorchPickle(new Map<string, WrittenValue>([
-    ['epoch', 0], ['config', JSON.stringify(config)], ['encoder_dict', dict('encoder.', extras.encoder)], ['decoder_dict', dict('decoder.', [])], ['feature_dict', [prompt, prompt, prompt, prompt]],
-  ]));
+  const pickle = formatTorchPickle(
+    new Map<string, WrittenValue>([
+      ['epoch', 0],
+      ['config', JSON.stringify(config)],
+      ['encoder_dict', dict('encoder.', extras.encoder)],
+      ['decoder_dict', dict('decoder.', [])],
+      ['feature_dict', [prompt, prompt, prompt, prompt]],
+    ]),
+  );
   const archive = new ZipFile();
   const stored = { compress: false, mtime: new Date(1980, 0, 1), forceZip64Format: false };
   archive.addBuffer(Buffer.from(pickle), 'archive/data.pkl', stored);
-  entries.forEach(({ shape, values }, i) => archive.addReadStreamLazy(`archive/data/${i}`, { ...stored, size: 4 * sizeOf(shape) }, (give) => {
-    const data = values();
-    give(null, Readable.from([Buffer.from(data.buffer, data.byteOffset, data.byteLength)], { objectMode: false }));
-  }));
+  entries.forEach(({ shape, values }, i) =>
+    archive.addReadStreamLazy(`archive/data/${i}`, { ...stored, size: 4 * sizeOf(shape) }, (give) => {
+      const data = values();
+      give(null, Readable.from([Buffer.from(data.buffer, data.byteOffset, data.byteLength)], { objectMode: false }));
+    }),
+  );
   archive.addBuffer(Buffer.from('3\n'), 'archive/version', stored);
   archive.end();
   await writeBeside(to, (temporary) => pipeline(archive.outputStream, createWriteStream(temporary)));

@@ -23,7 +23,7 @@ interface StoredPart {
 
 function readPart(descriptor: number, first: number, bytes: number): Uint8Array {
   const part = new Uint8Array(bytes);
-  for (let done = 0; done < bytes;) {
+  for (let done = 0; done < bytes; ) {
     const read = readSync(descriptor, part, done, bytes - done, first + done);
     if (read === 0) {
       throw new InputError('the file is cut short');
@@ -58,7 +58,9 @@ export function isZip(head: Uint8Array): boolean {
 
 /** A pickle by itself, or a tar archive of them: what torch.save wrote before version 1.6. */
 export function isLegacyTorch(head: Uint8Array): boolean {
-  return (head[0] === 0x80 && head[1]! >= 2 && head[1]! <= 5) || String.fromCharCode(...head.subarray(257, 262)) === 'ustar';
+  return (
+    (head[0] === 0x80 && head[1]! >= 2 && head[1]! <= 5) || String.fromCharCode(...head.subarray(257, 262)) === 'ustar'
+  );
 }
 
 export function legacySentence(path: string): string {
@@ -92,15 +94,22 @@ function isInOrder({ shape, strides }: TorchTensor): boolean {
 }
 
 /** Checks that a tensor lies in its storage. */
-function placeOf(parts: ReadonlyMap<string, StoredPart>, name: string, tensor: TorchTensor): { first: number; bytes: number; valueBytes: number } {
+function placeOf(
+  parts: ReadonlyMap<string, StoredPart>,
+  name: string,
+  tensor: TorchTensor,
+): { first: number; bytes: number; valueBytes: number } {
   const part = parts.get(`data/${tensor.key}`);
   const valueBytes = typeBytes[tensor.dtype]!;
   const count = tensor.shape.reduce((product, side) => product * side, 1);
-  const spanned = count === 0 ? 0 : tensor.shape.reduce((sum, side, axis) => sum + (side - 1) * tensor.strides[axis]!, 1);
+  const spanned =
+    count === 0 ? 0 : tensor.shape.reduce((sum, side, axis) => sum + (side - 1) * tensor.strides[axis]!, 1);
   const [first, bytes] = [tensor.offset * valueBytes, spanned * valueBytes];
   // A tensor that repeats its storage's values by strides of 0 is none of a network's weights.
   if (!part || first + bytes > part.bytes || count * valueBytes > part.bytes) {
-    throw new InputError(`tensor ${name} of ${tensor.dtype} [${tensor.shape}] lies outside of its storage ${tensor.key}${part ? `, which has ${part.bytes} bytes` : ', which is missing'}`);
+    throw new InputError(
+      `tensor ${name} of ${tensor.dtype} [${tensor.shape}] lies outside of its storage ${tensor.key}${part ? `, which has ${part.bytes} bytes` : ', which is missing'}`,
+    );
   }
   return { first: part.first + first, bytes, valueBytes };
 }
@@ -116,14 +125,19 @@ export async function openTorch(path: string): Promise<TorchFile> {
   if (!pickle || pickle.bytes > fstatSync(descriptor).size) {
     throw new InputError(`${path}: a zip archive without data.pkl; expected files as torch.save writes them`);
   }
-  const { tensors, unused, kind, config } = namedTensors(readTorchPickle(readPart(descriptor, pickle.first, pickle.bytes), path), path);
-  const places = new Map([...tensors].map(([name, tensor]) => {
-    try {
-      return [name, placeOf(parts, name, tensor)];
-    } catch (error) {
-      throw new InputError(`${path}: ${(error as Error).message}`);
-    }
-  }));
+  const { tensors, unused, kind, config } = namedTensors(
+    readTorchPickle(readPart(descriptor, pickle.first, pickle.bytes), path),
+    path,
+  );
+  const places = new Map(
+    [...tensors].map(([name, tensor]) => {
+      try {
+        return [name, placeOf(parts, name, tensor)];
+      } catch (error) {
+        throw new InputError(`${path}: ${(error as Error).message}`);
+      }
+    }),
+  );
   const tensorNamed = (name: string) => {
     const tensor = tensors.get(name);
     if (!tensor) {
@@ -138,7 +152,9 @@ export async function openTorch(path: string): Promise<TorchFile> {
     return isInOrder(tensor) ? storage : gathered(storage, tensor, valueBytes);
   };
   return {
-    kind, unused, bytesOf,
+    kind,
+    unused,
+    bytesOf,
     metadata: config === undefined ? {} : { config },
     shapes: new Map([...tensors].map(([name, { shape }]) => [name, shape])),
     dtypeOf: (name) => tensorNamed(name).dtype,

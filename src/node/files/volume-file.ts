@@ -21,7 +21,8 @@ export interface VolumeFile {
   readonly series?: DicomSeries;
 }
 
-const formats = 'NIfTI (.nii, .nii.gz, .hdr with .img), NRRD (.nrrd, .nhdr), MetaImage (.mha, .mhd) or a folder with a DICOM series';
+const formats =
+  'NIfTI (.nii, .nii.gz, .hdr with .img), NRRD (.nrrd, .nhdr), MetaImage (.mha, .mhd) or a folder with a DICOM series';
 
 type Format = 'nifti' | 'nifti pair' | 'itk' | 'dicom';
 
@@ -51,28 +52,36 @@ async function formatOf(path: string): Promise<Format> {
 /** The header and the voxels of a NIfTI pair, whichever of the two was named. */
 function pairOf(path: string): [header: string, voxels: string] {
   const stem = path.replace(/\.(hdr|img)(\.gz)?$/i, '');
-  const one = (ending: string) => [`${stem}.${ending}`, `${stem}.${ending}.gz`].find((file) => existsSync(file)) ?? `${stem}.${ending}`;
+  const one = (ending: string) =>
+    [`${stem}.${ending}`, `${stem}.${ending}.gz`].find((file) => existsSync(file)) ?? `${stem}.${ending}`;
   return [one('hdr'), one('img')];
 }
 
 /** A header in text may name the file that holds its voxels. */
 function detachedOf(path: string, text: string): string[] {
-  const named = /^(?:ElementDataFile *= *|data ?file: *)(.+?)\s*$/mi.exec(text)?.[1];
+  const named = /^(?:ElementDataFile *= *|data ?file: *)(.+?)\s*$/im.exec(text)?.[1];
   return named === undefined || /^local$/i.test(named) ? [] : [join(dirname(path), named)];
 }
 
 async function filesOf(path: string, format: Format): Promise<string[]> {
   switch (format) {
-    case 'nifti': return [path];
-    case 'nifti pair': return pairOf(path);
-    case 'itk': return [path, .../\.(mhd|nhdr)$/i.test(path) ? detachedOf(path, new TextDecoder().decode(await readBytes(path))) : []];
-    case 'dicom': return (await openSeries(path)).slices.map((slice) => slice.path);
+    case 'nifti':
+      return [path];
+    case 'nifti pair':
+      return pairOf(path);
+    case 'itk':
+      return [
+        path,
+        ...(/\.(mhd|nhdr)$/i.test(path) ? detachedOf(path, new TextDecoder().decode(await readBytes(path))) : []),
+      ];
+    case 'dicom':
+      return (await openSeries(path)).slices.map((slice) => slice.path);
   }
 }
 
 /** SHA-256 of a volume's bytes, without reading its voxels. @throws InputError as `readVolume` */
 export async function volumeHash(path: string): Promise<string> {
-  return fileHash(...await filesOf(path, await formatOf(path)));
+  return fileHash(...(await filesOf(path, await formatOf(path))));
 }
 
 /**
@@ -89,15 +98,24 @@ export async function readVolume(path: string): Promise<VolumeFile> {
     }
     case 'nifti pair': {
       const [header, voxels] = pairOf(path);
-      return { image: parseNifti(await readBytes(header), header, await readBytes(voxels)), sha256: await fileHash(header, voxels), notes: [] };
+      return {
+        image: parseNifti(await readBytes(header), header, await readBytes(voxels)),
+        sha256: await fileHash(header, voxels),
+        notes: [],
+      };
     }
     case 'itk': {
       const image = await withItk((itk) => itk.readImage(resolve(path)));
-      return { image: fromItk(image, path), sha256: await fileHash(...await filesOf(path, format)), notes: [] };
+      return { image: fromItk(image, path), sha256: await fileHash(...(await filesOf(path, format))), notes: [] };
     }
     case 'dicom': {
       const series = await openSeries(path);
-      return { image: await readSeries(series, path), sha256: await fileHash(...series.slices.map((slice) => slice.path)), notes: [series.summary, ...series.warnings], series };
+      return {
+        image: await readSeries(series, path),
+        sha256: await fileHash(...series.slices.map((slice) => slice.path)),
+        notes: [series.summary, ...series.warnings],
+        series,
+      };
     }
   }
 }

@@ -20,7 +20,7 @@ export interface HashedWeights {
  * @throws InputError as `readSafetensors` and `openTorch`; for a PyTorch file older than 1.6, with the line that rewrites it
  */
 export async function readWeights(path: string): Promise<TensorFile> {
-  return await isTorch(path) ? openTorch(path) : readSafetensors(path);
+  return (await isTorch(path)) ? openTorch(path) : readSafetensors(path);
 }
 
 /** As `readWeights`, with the content's hash; safetensors are read once for both. @throws as `readWeights` */

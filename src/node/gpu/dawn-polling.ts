@@ -8,7 +8,11 @@ import { setImmediate, setTimeout } from 'node:timers';
 
 /** What the binding answers with a promise, by class. */
 const asynchronous = {
-  GPU: ['requestAdapter'], GPUAdapter: ['requestDevice'], GPUBuffer: ['mapAsync'], GPUQueue: ['onSubmittedWorkDone'], GPUShaderModule: ['getCompilationInfo'],
+  GPU: ['requestAdapter'],
+  GPUAdapter: ['requestDevice'],
+  GPUBuffer: ['mapAsync'],
+  GPUQueue: ['onSubmittedWorkDone'],
+  GPUShaderModule: ['getCompilationInfo'],
   GPUDevice: ['createComputePipelineAsync', 'createRenderPipelineAsync', 'popErrorScope'],
 };
 

@@ -22,8 +22,13 @@ export function checkMemory(gpu: Gpu, sam: Sam3D, points: number, budgetBytes: n
   const need = sam.memoryNeed(points);
   const most = Math.min(budgetBytes ?? Infinity, gpu.adapter.software ? totalmem() : Infinity);
   if (need.total > most) {
-    const smaller = sam.precision === 'f32' && gpu.features.has('shader-f16') ? '--precision f16 takes about half; a smaller model, or one with a smaller crop, takes less' : 'a smaller model, or one with a smaller crop, takes less';
-    throw new InputError(`the prediction needs ${describeNeed(need)}; ${budgetBytes !== undefined && need.total > budgetBytes ? '--max-memory gives' : 'this machine has'} ${mebibytes(most)}. ${smaller}`);
+    const smaller =
+      sam.precision === 'f32' && gpu.features.has('shader-f16')
+        ? '--precision f16 takes about half; a smaller model, or one with a smaller crop, takes less'
+        : 'a smaller model, or one with a smaller crop, takes less';
+    throw new InputError(
+      `the prediction needs ${describeNeed(need)}; ${budgetBytes !== undefined && need.total > budgetBytes ? '--max-memory gives' : 'this machine has'} ${mebibytes(most)}. ${smaller}`,
+    );
   }
   return need;
 }

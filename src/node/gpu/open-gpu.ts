@@ -7,7 +7,8 @@ import { createTuning, type OpenOptions, type TunableGpu } from '../../runtime/t
 import { pollPatiently } from './dawn-polling.ts';
 import { fileTuningStore } from './tuning-store.ts';
 
-const remedy = 'install the GPU vendor\'s driver with Vulkan, or Mesa\'s software driver, 24.0 or newer (Debian, Ubuntu: libvulkan1 and mesa-vulkan-drivers)';
+const remedy =
+  "install the GPU vendor's driver with Vulkan, or Mesa's software driver, 24.0 or newer (Debian, Ubuntu: libvulkan1 and mesa-vulkan-drivers)";
 
 /** Dawn's instance must outlive its devices. */
 let instance: GPU | undefined;

@@ -10,7 +10,7 @@ type Choices = Readonly<Record<string, string>>;
 async function readAll(path: string): Promise<Record<string, Choices>> {
   try {
     const all: unknown = JSON.parse(await readFile(path, 'utf8'));
-    return typeof all === 'object' && all !== null ? all as Record<string, Choices> : {};
+    return typeof all === 'object' && all !== null ? (all as Record<string, Choices>) : {};
   } catch {
     return {}; // not there, or damaged: it is measured and written again
   }
@@ -22,7 +22,10 @@ export function fileTuningStore(path = join(envPaths('volsam', { suffix: '' }).c
     read: async (key) => (await readAll(path))[key] ?? {},
     async write(key, choices) {
       await mkdir(dirname(path), { recursive: true });
-      await writeWhole(path, new TextEncoder().encode(`${JSON.stringify({ ...await readAll(path), [key]: choices }, undefined, 1)}\n`));
+      await writeWhole(
+        path,
+        new TextEncoder().encode(`${JSON.stringify({ ...(await readAll(path)), [key]: choices }, undefined, 1)}\n`),
+      );
     },
   };
 }

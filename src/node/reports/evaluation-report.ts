@@ -7,7 +7,12 @@ import { metrics } from '../../scoring/evaluation.ts';
 import { formatPage, lineChart, type Section } from './report-page.ts';
 import type { EvaluatedCase } from '../runs/evaluation-run.ts';
 
-export const metricNames: Readonly<Record<Metric, string>> = { dice: 'Dice', surfaceDice: 'surface Dice', hd95: 'HD95 (mm)', volumeErrorMl: 'volume error (ml)' };
+export const metricNames: Readonly<Record<Metric, string>> = {
+  dice: 'Dice',
+  surfaceDice: 'surface Dice',
+  hd95: 'HD95 (mm)',
+  volumeErrorMl: 'volume error (ml)',
+};
 
 const columns = ['case', 'dice', 'surfaceDice', 'hd95', 'predictedMl', 'trueMl', 'volumeErrorMl'] as const;
 
@@ -25,7 +30,15 @@ export function describeSummary({ mean, low, high }: Summary): string {
 
 const spreadColumns = ['case', 'draws', 'mean', 'deviation', 'worst', 'best'] as const;
 
-const spreadRows = (spreads: readonly Spread[]) => spreads.map(({ case: name, dices, mean, deviation, worst, best }) => ({ case: name, draws: String(dices.length), mean, deviation, worst, best }));
+const spreadRows = (spreads: readonly Spread[]) =>
+  spreads.map(({ case: name, dices, mean, deviation, worst, best }) => ({
+    case: name,
+    draws: String(dices.length),
+    mean,
+    deviation,
+    worst,
+    best,
+  }));
 
 /** A row for each case: its Dice over the draws of its clicks. */
 export function formatSpreads(spreads: readonly Spread[]): string {
@@ -33,40 +46,101 @@ export function formatSpreads(spreads: readonly Spread[]): string {
 }
 
 export function describeSpreads(spreads: readonly Spread[]): string {
-  const mean = (value: (spread: Spread) => number) => (spreads.reduce((sum, spread) => sum + value(spread), 0) / spreads.length).toFixed(4);
+  const mean = (value: (spread: Spread) => number) =>
+    (spreads.reduce((sum, spread) => sum + value(spread), 0) / spreads.length).toFixed(4);
   return `Dice over draws    ${mean((spread) => spread.mean)}, deviation within a case ${mean(({ deviation }) => deviation)}, worst draw ${mean(({ worst }) => worst)}, best draw ${mean(({ best }) => best)}`;
 }
 
 /** @param evaluated cases, the worst with pictures @param spreads over draws of clicks, where they were asked for */
-export function formatEvaluationPage({ model, preset, split, clicks, toleranceMm, cases, summary }: Evaluation, evaluated: readonly EvaluatedCase[], spreads: readonly Spread[]): Promise<string> {
+export function formatEvaluationPage(
+  { model, preset, split, clicks, toleranceMm, cases, summary }: Evaluation,
+  evaluated: readonly EvaluatedCase[],
+  spreads: readonly Spread[],
+): Promise<string> {
   const sorted = [...evaluated].sort((a, b) => a.scores.dice - b.scores.dice);
   const sections: Section[] = [
-    { kind: 'text', title: 'What was measured', lines: [
-      `${model} on ${cases.length} cases of ${split}, preset ${preset}, ${clicks > 0 ? `${clicks} click${clicks > 1 ? 's' : ''} a case, drawn by its name` : 'masks read from files'}.`,
-      `Surface Dice at ${toleranceMm} mm. Surface measures are in millimetres, on each file's own grid. Where both masks are empty, Dice and surface Dice count as 1.`,
-    ] },
-    { kind: 'table', title: 'Means, with bootstrap 95 % intervals', head: ['', 'mean', 'from', 'to', 'cases'],
-      rows: metrics.map((metric) => [metricNames[metric], ...[summary[metric].mean, summary[metric].low, summary[metric].high].map((value) => value.toFixed(4)), String(summary[metric].cases)]) },
-    ...(spreads.length > 0 ? [{ kind: 'table', title: 'Dice over draws of the clicks', head: [...spreadColumns], rows: spreadRows(spreads).map((row) => spreadColumns.map((column) => cell(row[column]))) } as const] : []),
-    { kind: 'pictures', title: 'The worst cases', pictures: sorted.flatMap(({ scores, picture }) => (picture ? [{ caption: `${scores.case}: Dice ${scores.dice.toFixed(3)}`, png: formatPng(picture) }] : [])) },
-    { kind: 'table', title: 'All cases, the worst first', head: [...columns], rows: sorted.map(({ scores }) => columns.map((column) => cell(scores[column]))) },
+    {
+      kind: 'text',
+      title: 'What was measured',
+      lines: [
+        `${model} on ${cases.length} cases of ${split}, preset ${preset}, ${clicks > 0 ? `${clicks} click${clicks > 1 ? 's' : ''} a case, drawn by its name` : 'masks read from files'}.`,
+        `Surface Dice at ${toleranceMm} mm. Surface measures are in millimetres, on each file's own grid. Where both masks are empty, Dice and surface Dice count as 1.`,
+      ],
+    },
+    {
+      kind: 'table',
+      title: 'Means, with bootstrap 95 % intervals',
+      head: ['', 'mean', 'from', 'to', 'cases'],
+      rows: metrics.map((metric) => [
+        metricNames[metric],
+        ...[summary[metric].mean, summary[metric].low, summary[metric].high].map((value) => value.toFixed(4)),
+        String(summary[metric].cases),
+      ]),
+    },
+    ...(spreads.length > 0
+      ? [
+          {
+            kind: 'table',
+            title: 'Dice over draws of the clicks',
+            head: [...spreadColumns],
+            rows: spreadRows(spreads).map((row) => spreadColumns.map((column) => cell(row[column]))),
+          } as const,
+        ]
+      : []),
+    {
+      kind: 'pictures',
+      title: 'The worst cases',
+      pictures: sorted.flatMap(({ scores, picture }) =>
+        picture ? [{ caption: `${scores.case}: Dice ${scores.dice.toFixed(3)}`, png: formatPng(picture) }] : [],
+      ),
+    },
+    {
+      kind: 'table',
+      title: 'All cases, the worst first',
+      head: [...columns],
+      rows: sorted.map(({ scores }) => columns.map((column) => cell(scores[column]))),
+    },
   ];
   return formatPage('volsam evaluation', sections);
 }
 
-export function formatComparisonPage(first: string, second: string, comparisons: readonly Comparison[]): Promise<string> {
+export function formatComparisonPage(
+  first: string,
+  second: string,
+  comparisons: readonly Comparison[],
+): Promise<string> {
   const sections = comparisons.flatMap(({ metric, differences, mean, p }): Section[] => {
     const sorted = [...differences].sort((a, b) => a.difference - b.difference);
     return [
-      { kind: 'text', title: metricNames[metric], lines: [`${second} less ${first}: ${describeSummary(mean)} over ${differences.length} cases; Wilcoxon signed-rank test p = ${p.toPrecision(3)}.`] },
-      { kind: 'chart', title: `${metricNames[metric]}, case by case`, chart: lineChart('cases, by their difference', [
-        { label: first, points: sorted.map((row, x) => ({ x, y: row.first })) }, { label: second, points: sorted.map((row, x) => ({ x, y: row.second })) },
-        { label: 'difference', points: sorted.map((row, x) => ({ x, y: row.difference })) },
-      ]) },
+      {
+        kind: 'text',
+        title: metricNames[metric],
+        lines: [
+          `${second} less ${first}: ${describeSummary(mean)} over ${differences.length} cases; Wilcoxon signed-rank test p = ${p.toPrecision(3)}.`,
+        ],
+      },
+      {
+        kind: 'chart',
+        title: `${metricNames[metric]}, case by case`,
+        chart: lineChart('cases, by their difference', [
+          { label: first, points: sorted.map((row, x) => ({ x, y: row.first })) },
+          { label: second, points: sorted.map((row, x) => ({ x, y: row.second })) },
+          { label: 'difference', points: sorted.map((row, x) => ({ x, y: row.difference })) },
+        ]),
+      },
     ];
   });
   const cases = new Map(comparisons[0]!.differences.map((row) => [row.case, row]));
-  sections.push({ kind: 'table', title: `${metricNames[comparisons[0]!.metric]} of each case`, head: ['case', first, second, 'difference'],
-    rows: [...cases.values()].map((row) => [row.case, row.first.toFixed(4), row.second.toFixed(4), row.difference.toFixed(4)]) });
+  sections.push({
+    kind: 'table',
+    title: `${metricNames[comparisons[0]!.metric]} of each case`,
+    head: ['case', first, second, 'difference'],
+    rows: [...cases.values()].map((row) => [
+      row.case,
+      row.first.toFixed(4),
+      row.second.toFixed(4),
+      row.difference.toFixed(4),
+    ]),
+  });
   return formatPage(`${first} and ${second}`, sections);
 }

@@ -13,17 +13,35 @@ const colours = ['#2563eb', '#ea580c', '#16a34a', '#9333ea', '#dc2626', '#0891b2
 /** GFLOP/s against operations a byte, both logarithmic, under the two ceilings. */
 function rooflineChart(rows: readonly ProfileRow[], { gflops, gBps }: Ceilings): object {
   const ridge = gflops / gBps;
-  const [least, most] = [Math.min(0.1, ...rows.map(({ intensity }) => intensity)), Math.max(10 * ridge, ...rows.map(({ intensity }) => intensity))];
+  const [least, most] = [
+    Math.min(0.1, ...rows.map(({ intensity }) => intensity)),
+    Math.max(10 * ridge, ...rows.map(({ intensity }) => intensity)),
+  ];
   const roof = [least, ridge, most].map((x) => ({ x, y: Math.min(gflops, x * gBps) }));
   const counted = rows.filter(({ gflops: rate }) => rate > 0).slice(0, shownKernels);
   return {
     type: 'scatter',
-    data: { datasets: [
-      { type: 'line', label: `ceilings: ${gflops.toFixed(0)} GFLOP/s, ${gBps.toFixed(0)} GB/s`, data: roof, borderColor: '#222', pointRadius: 0, borderWidth: 1.5 },
-      ...counted.map(({ name, intensity, gflops: y, share }, i) => ({ label: `${name} ${(100 * share).toFixed(1)} %`, data: [{ x: intensity, y }], backgroundColor: colours[i % colours.length], pointRadius: 3 + 12 * Math.sqrt(share) })),
-    ] },
+    data: {
+      datasets: [
+        {
+          type: 'line',
+          label: `ceilings: ${gflops.toFixed(0)} GFLOP/s, ${gBps.toFixed(0)} GB/s`,
+          data: roof,
+          borderColor: '#222',
+          pointRadius: 0,
+          borderWidth: 1.5,
+        },
+        ...counted.map(({ name, intensity, gflops: y, share }, i) => ({
+          label: `${name} ${(100 * share).toFixed(1)} %`,
+          data: [{ x: intensity, y }],
+          backgroundColor: colours[i % colours.length],
+          pointRadius: 3 + 12 * Math.sqrt(share),
+        })),
+      ],
+    },
     options: {
-      animation: false, maintainAspectRatio: false,
+      animation: false,
+      maintainAspectRatio: false,
       scales: {
         x: { type: 'logarithmic', title: { display: true, text: 'operations a byte' } },
         y: { type: 'logarithmic', title: { display: true, text: 'GFLOP/s' } },
@@ -36,13 +54,25 @@ function rooflineChart(rows: readonly ProfileRow[], { gflops, gBps }: Ceilings):
 /** Milliseconds of each layer, in the order of the run, by kernel. */
 function timelineChart({ timings }: Profile, kernels: readonly string[]): object {
   const layers = [...new Set(timings.map(({ layer }) => outerLayer(layer)))];
-  const at = (kernel: string, layer: string) => timings.filter((timing) => timing.kernel === kernel && outerLayer(timing.layer) === layer).reduce((sum, { milliseconds }) => sum + milliseconds, 0);
+  const at = (kernel: string, layer: string) =>
+    timings
+      .filter((timing) => timing.kernel === kernel && outerLayer(timing.layer) === layer)
+      .reduce((sum, { milliseconds }) => sum + milliseconds, 0);
   return {
     type: 'bar',
-    data: { labels: layers, datasets: kernels.map((kernel, i) => ({ label: kernel, data: layers.map((layer) => at(kernel, layer)), backgroundColor: colours[i % colours.length] })) },
+    data: {
+      labels: layers,
+      datasets: kernels.map((kernel, i) => ({
+        label: kernel,
+        data: layers.map((layer) => at(kernel, layer)),
+        backgroundColor: colours[i % colours.length],
+      })),
+    },
     options: {
-      animation: false, maintainAspectRatio: false,
-      scales: { x: { stacked: true }, y: { stacked: true, title: { display: true, text: 'milliseconds' } } }, plugins: { legend: { position: 'right' } },
+      animation: false,
+      maintainAspectRatio: false,
+      scales: { x: { stacked: true }, y: { stacked: true, title: { display: true, text: 'milliseconds' } } },
+      plugins: { legend: { position: 'right' } },
     },
   };
 }
@@ -50,10 +80,26 @@ function timelineChart({ timings }: Profile, kernels: readonly string[]): object
 export const profileHead = ['kernel', 'calls', 'ms', 'share', 'GFLOP/s', 'GB/s', 'of roofline'] as const;
 
 export function cellsOf({ name, calls, milliseconds, share, gflops, gBps, ofRoofline }: ProfileRow): string[] {
-  return [name, String(calls), milliseconds.toFixed(2), `${(100 * share).toFixed(1)} %`, gflops.toFixed(1), gBps.toFixed(1), `${(100 * ofRoofline).toFixed(0)} %`];
+  return [
+    name,
+    String(calls),
+    milliseconds.toFixed(2),
+    `${(100 * share).toFixed(1)} %`,
+    gflops.toFixed(1),
+    gBps.toFixed(1),
+    `${(100 * ofRoofline).toFixed(0)} %`,
+  ];
 }
 
-export async function writeProfileReport(path: string, title: string, lines: readonly string[], profile: Profile, kernels: readonly ProfileRow[], layers: readonly ProfileRow[], ceilings: Ceilings): Promise<void> {
+export async function writeProfileReport(
+  path: string,
+  title: string,
+  lines: readonly string[],
+  profile: Profile,
+  kernels: readonly ProfileRow[],
+  layers: readonly ProfileRow[],
+  ceilings: Ceilings,
+): Promise<void> {
   const shown = kernels.slice(0, colours.length).map(({ name }) => name);
   const sections: Section[] = [
     { kind: 'text', title: 'What was measured', lines },

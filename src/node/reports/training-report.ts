@@ -15,22 +15,47 @@ function byEpoch(steps: readonly StepRecord[], value: (step: StepRecord) => numb
   return [...sums].map(([epoch, { sum, count }]) => ({ x: epoch + 1, y: sum / count }));
 }
 
-export async function writeTrainingReport(path: string, log: readonly LogRecord[], pictures: readonly { caption: string; picture: Picture }[]): Promise<void> {
+export async function writeTrainingReport(
+  path: string,
+  log: readonly LogRecord[],
+  pictures: readonly { caption: string; picture: Picture }[],
+): Promise<void> {
   const steps = log.filter((record): record is StepRecord => record.kind === 'step');
   const validations = log.filter((record): record is ValidationRecord => record.kind === 'validation');
   const last = validations.at(-1)!;
   const seconds = steps.reduce((sum, step) => sum + step.seconds, 0);
   const sections: Section[] = [
-    { kind: 'text', title: 'The run so far', lines: [
-      `${steps.length} steps in ${last.epoch} epochs, ${(seconds / Math.max(1, steps.length)).toFixed(2)} s a step. Validation Dice ${last.dice.toFixed(4)}; the best so far ${Math.max(...validations.map(({ dice }) => dice)).toFixed(4)}.`,
-    ] },
-    { kind: 'chart', title: 'Loss, by epoch', chart: lineChart('epoch', [{ label: 'training loss', points: byEpoch(steps, ({ loss }) => loss) }]) },
-    { kind: 'chart', title: 'Dice, by epoch', chart: lineChart('epoch', [
-      { label: 'training crops (soft)', points: byEpoch(steps, ({ dice }) => dice) },
-      { label: 'validation cases', points: validations.map(({ epoch, dice }) => ({ x: epoch, y: dice })) },
-    ]) },
-    { kind: 'pictures', title: 'Validation cases', pictures: pictures.map(({ caption, picture }) => ({ caption, png: formatPng(picture) })) },
-    { kind: 'table', title: 'Dice of each validation case', head: ['case', 'Dice'], rows: Object.entries(last.cases).map(([name, dice]) => [name, dice.toFixed(4)]) },
+    {
+      kind: 'text',
+      title: 'The run so far',
+      lines: [
+        `${steps.length} steps in ${last.epoch} epochs, ${(seconds / Math.max(1, steps.length)).toFixed(2)} s a step. Validation Dice ${last.dice.toFixed(4)}; the best so far ${Math.max(...validations.map(({ dice }) => dice)).toFixed(4)}.`,
+      ],
+    },
+    {
+      kind: 'chart',
+      title: 'Loss, by epoch',
+      chart: lineChart('epoch', [{ label: 'training loss', points: byEpoch(steps, ({ loss }) => loss) }]),
+    },
+    {
+      kind: 'chart',
+      title: 'Dice, by epoch',
+      chart: lineChart('epoch', [
+        { label: 'training crops (soft)', points: byEpoch(steps, ({ dice }) => dice) },
+        { label: 'validation cases', points: validations.map(({ epoch, dice }) => ({ x: epoch, y: dice })) },
+      ]),
+    },
+    {
+      kind: 'pictures',
+      title: 'Validation cases',
+      pictures: pictures.map(({ caption, picture }) => ({ caption, png: formatPng(picture) })),
+    },
+    {
+      kind: 'table',
+      title: 'Dice of each validation case',
+      head: ['case', 'Dice'],
+      rows: Object.entries(last.cases).map(([name, dice]) => [name, dice.toFixed(4)]),
+    },
   ];
   await writeWhole(path, new TextEncoder().encode(await formatPage('volsam training', sections)));
 }

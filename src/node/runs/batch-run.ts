@@ -53,22 +53,49 @@ export async function readCaseRecord(folder: string, name: string): Promise<Case
   }
 }
 
-async function keyOf({ image, clicks }: CohortCase, sam: Sam3D, { preset, weightsSha256, follow }: BatchOptions): Promise<string> {
+async function keyOf(
+  { image, clicks }: CohortCase,
+  sam: Sam3D,
+  { preset, weightsSha256, follow }: BatchOptions,
+): Promise<string> {
   const imageSha256 = await volumeHash(image);
-  return createHash('sha256').update(JSON.stringify([imageSha256, weightsSha256, sam.config, preset, clicks, sam.precision, follow, versions])).digest('hex');
+  return createHash('sha256')
+    .update(JSON.stringify([imageSha256, weightsSha256, sam.config, preset, clicks, sam.precision, follow, versions]))
+    .digest('hex');
 }
 
 async function isDone({ name }: CohortCase, key: string, folder: string): Promise<boolean> {
   const record = await readCaseRecord(folder, name);
-  return record?.key === key && record.failure === undefined && existsSync(maskFile(folder, name)) && existsSync(pictureFile(folder, name));
+  return (
+    record?.key === key &&
+    record.failure === undefined &&
+    existsSync(maskFile(folder, name)) &&
+    existsSync(pictureFile(folder, name))
+  );
 }
 
 /** The record is written last: with it the case is done. */
-async function runCase(sam: Sam3D, { volume, clicks, crops }: PreparedCase, name: string, key: string, { folder, preset, follow }: BatchOptions): Promise<void> {
+async function runCase(
+  sam: Sam3D,
+  { volume, clicks, crops }: PreparedCase,
+  name: string,
+  key: string,
+  { folder, preset, follow }: BatchOptions,
+): Promise<void> {
   const found = await segmentCase(sam, volume, clicks, preset, { follow, prepared: crops });
   await writeCase({ output: maskFile(folder, name) }, volume, clicks.length, found);
-  await writeWhole(pictureFile(folder, name), formatPng(drawOverlay(volume.image, found.mask, clicks[0]![0]!, preset.clip)));
-  const record: CaseRecord = { case: name, key, lesions: found.statistics.map((statistics, i) => ({ ...statistics, touchesBorder: found.lesions[i]!.touchesBorder })) };
+  await writeWhole(
+    pictureFile(folder, name),
+    formatPng(drawOverlay(volume.image, found.mask, clicks[0]![0]!, preset.clip)),
+  );
+  const record: CaseRecord = {
+    case: name,
+    key,
+    lesions: found.statistics.map((statistics, i) => ({
+      ...statistics,
+      touchesBorder: found.lesions[i]!.touchesBorder,
+    })),
+  };
   await writeRecord(folder, record);
 }
 
@@ -79,7 +106,9 @@ function writeRecord(folder: string, record: CaseRecord): Promise<void> {
 /** What a killed run has left of these cases' files. */
 async function removeLeftovers(cases: readonly CohortCase[], folder: string): Promise<void> {
   const names = new Set(cases.map(({ name }) => name));
-  const left = (await readdir(folder)).filter((file) => names.has(/^(.*)\.(nii\.gz|png|json)\.[0-9a-f]{8}\.part$/.exec(file)?.[1] ?? ''));
+  const left = (await readdir(folder)).filter((file) =>
+    names.has(/^(.*)\.(nii\.gz|png|json)\.[0-9a-f]{8}\.part$/.exec(file)?.[1] ?? ''),
+  );
   await Promise.all(left.map((file) => rm(join(folder, file))));
 }
 
@@ -88,7 +117,12 @@ async function removeLeftovers(cases: readonly CohortCase[], folder: string): Pr
  * @param report gets each case's outcome, and a failure's reason
  * @throws GpuError, DeviceLostError: what would fail every further case too
  */
-export async function runBatch(sam: Sam3D, cases: readonly CohortCase[], options: BatchOptions, report: (name: string, outcome: Outcome, reason?: string) => void): Promise<void> {
+export async function runBatch(
+  sam: Sam3D,
+  cases: readonly CohortCase[],
+  options: BatchOptions,
+  report: (name: string, outcome: Outcome, reason?: string) => void,
+): Promise<void> {
   await mkdir(options.folder, { recursive: true });
   await removeLeftovers(cases, options.folder);
   const worker = startWorker<CaseFunctions>('./case-worker.js');
@@ -98,7 +132,14 @@ export async function runBatch(sam: Sam3D, cases: readonly CohortCase[], options
       throw new InputError('the table of clicks has none for this case');
     }
     const key = await keyOf(one, sam, options);
-    return await isDone(one, key, options.folder) ? undefined : { key, prepared: await refused(worker.functions.prepare(one.image, one.clicks, options.preset, sam.config.crop)) as PreparedCase };
+    return (await isDone(one, key, options.folder))
+      ? undefined
+      : {
+          key,
+          prepared: (await refused(
+            worker.functions.prepare(one.image, one.clicks, options.preset, sam.config.crop),
+          )) as PreparedCase,
+        };
   };
   const ahead = (one: CohortCase | undefined) => {
     const preparing = one && prepare(one);

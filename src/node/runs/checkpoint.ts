@@ -29,17 +29,28 @@ const secondPrefix = 'optimizer.second.';
 const stateName = 'optimizer.state';
 
 /** @throws InputError where the folder cannot be written to */
-export async function writeCheckpoint(path: string, { config, preset, schedule, progress, state }: Checkpoint): Promise<void> {
+export async function writeCheckpoint(
+  path: string,
+  { config, preset, schedule, progress, state }: Checkpoint,
+): Promise<void> {
   const shapes = parameterShapes(config);
   const entries = (prefix: string, values: ReadonlyMap<string, Float32Array>) =>
     [...values].map(([name, data]) => [`${prefix}${name}`, { shape: shapes.get(name)!, values: data }] as const);
   const tensors = new Map([
-    ...entries('', state.weights), ...entries(firstPrefix, state.firstMoments), ...entries(secondPrefix, state.secondMoments),
+    ...entries('', state.weights),
+    ...entries(firstPrefix, state.firstMoments),
+    ...entries(secondPrefix, state.secondMoments),
     [stateName, { shape: [state.optimizer.length], values: state.optimizer }] as const,
   ]);
-  await writeWhole(path, formatSafetensors(tensors, {
-    config: JSON.stringify(config), preset, schedule: JSON.stringify(schedule), progress: JSON.stringify(progress),
-  }));
+  await writeWhole(
+    path,
+    formatSafetensors(tensors, {
+      config: JSON.stringify(config),
+      preset,
+      schedule: JSON.stringify(schedule),
+      progress: JSON.stringify(progress),
+    }),
+  );
 }
 
 /** @throws InputError where the file is no checkpoint of a training run */
@@ -47,17 +58,32 @@ export async function readCheckpoint(path: string): Promise<Checkpoint> {
   const file = parseSafetensors(await readBytes(path), path);
   const { config, preset, schedule, progress } = file.metadata;
   if (!config || !preset || !schedule || !progress || !file.shapes.has(stateName)) {
-    throw new InputError(`${path}: no checkpoint of a training run; expected last.safetensors or best.safetensors in its folder`);
+    throw new InputError(
+      `${path}: no checkpoint of a training run; expected last.safetensors or best.safetensors in its folder`,
+    );
   }
-  const under = (prefix: string) => new Map([...file.shapes.keys()].filter((name) => name.startsWith(prefix)).map((name) => [name.slice(prefix.length), file.read(name)]));
+  const under = (prefix: string) =>
+    new Map(
+      [...file.shapes.keys()]
+        .filter((name) => name.startsWith(prefix))
+        .map((name) => [name.slice(prefix.length), file.read(name)]),
+    );
   return {
-    config: configNamed(config), preset, schedule: JSON.parse(schedule) as Checkpoint['schedule'], progress: JSON.parse(progress) as Progress,
+    config: configNamed(config),
+    preset,
+    schedule: JSON.parse(schedule) as Checkpoint['schedule'],
+    progress: JSON.parse(progress) as Progress,
     state: {
-      weights: trainedTensors(file), firstMoments: under(firstPrefix), secondMoments: under(secondPrefix), optimizer: file.read(stateName),
+      weights: trainedTensors(file),
+      firstMoments: under(firstPrefix),
+      secondMoments: under(secondPrefix),
+      optimizer: file.read(stateName),
     },
   };
 }
 
 function trainedTensors(file: TensorFile): Map<string, Float32Array> {
-  return new Map([...file.shapes.keys()].filter((name) => !name.startsWith('optimizer.')).map((name) => [name, file.read(name)]));
+  return new Map(
+    [...file.shapes.keys()].filter((name) => !name.startsWith('optimizer.')).map((name) => [name, file.read(name)]),
+  );
 }

@@ -14,7 +14,11 @@ import { readLabelledCase } from '../data/labelled-case.ts';
 import { readVolume } from '../files/volume-file.ts';
 
 /** Gives a case's mask, and the click to show in its picture. */
-export type Predictor = (one: DatasetCase, image: NiftiImage, truth: Uint8Array) => Promise<{ mask: Uint8Array; click: readonly number[] }>;
+export type Predictor = (
+  one: DatasetCase,
+  image: NiftiImage,
+  truth: Uint8Array,
+) => Promise<{ mask: Uint8Array; click: readonly number[] }>;
 
 /** By a model, with clicks drawn by the case's name. A case without a lesion gets no click, and no mask. */
 export function modelPredictor(model: Sam3D, preset: Preset, clickCount: number): Predictor {
@@ -33,9 +37,14 @@ export function modelPredictor(model: Sam3D, preset: Preset, clickCount: number)
  */
 export function filePredictor(folder: string, label: number): Predictor {
   return async ({ name }, image, truth) => {
-    const path = ['.nii.gz', '.nii', '.nrrd', '.mha'].map((ending) => `${name}${ending}`).map((file) => join(folder, file)).find((file) => existsSync(file));
+    const path = ['.nii.gz', '.nii', '.nrrd', '.mha']
+      .map((ending) => `${name}${ending}`)
+      .map((file) => join(folder, file))
+      .find((file) => existsSync(file));
     if (!path) {
-      throw new InputError(`${join(folder, name)}.nii.gz: there is no such mask; expected masks under the images' names`);
+      throw new InputError(
+        `${join(folder, name)}.nii.gz: there is no such mask; expected masks under the images' names`,
+      );
     }
     const { dims, values } = (await readVolume(path)).image;
     if (dims.join() !== image.dims.join()) {
@@ -43,11 +52,16 @@ export function filePredictor(folder: string, label: number): Predictor {
     }
     const other = values.find((value) => value !== 0 && value !== label);
     if (other !== undefined && !values.includes(label)) {
-      throw new InputError(`${path}: holds ${other} and no ${label}; --prediction-label says which value is the lesion`);
+      throw new InputError(
+        `${path}: holds ${other} and no ${label}; --prediction-label says which value is the lesion`,
+      );
     }
     const middle = truth.indexOf(1);
     const [ni, nj] = dims;
-    return { mask: Uint8Array.from(values, (value) => Number(value === label)), click: [middle % ni, Math.floor(middle / ni) % nj, Math.floor(middle / (ni * nj))].map((at) => Math.max(at, 0)) };
+    return {
+      mask: Uint8Array.from(values, (value) => Number(value === label)),
+      click: [middle % ni, Math.floor(middle / ni) % nj, Math.floor(middle / (ni * nj))].map((at) => Math.max(at, 0)),
+    };
   };
 }
 
@@ -60,7 +74,13 @@ export interface EvaluatedCase {
 const pictureCount = 6;
 
 /** @param evaluated gets each case as it is done @throws InputError where a file cannot be read, or has another grid */
-export async function runEvaluation(cases: readonly DatasetCase[], preset: Preset, toleranceMm: number, predict: Predictor, evaluated: (done: number, scores: CaseScores) => void): Promise<EvaluatedCase[]> {
+export async function runEvaluation(
+  cases: readonly DatasetCase[],
+  preset: Preset,
+  toleranceMm: number,
+  predict: Predictor,
+  evaluated: (done: number, scores: CaseScores) => void,
+): Promise<EvaluatedCase[]> {
   let found: EvaluatedCase[] = [];
   for (const one of cases) {
     const { image, truth } = await readLabelledCase(one, preset);

@@ -15,7 +15,12 @@ export interface MaskRecord {
   readonly preset: Preset;
   /** Clicks in each lesion, millimetres in RAS. */
   readonly lesions: ClicksByLesion;
-  readonly options: { readonly precision: Precision; readonly config: string | undefined; readonly follow: boolean; readonly tune: boolean };
+  readonly options: {
+    readonly precision: Precision;
+    readonly config: string | undefined;
+    readonly follow: boolean;
+    readonly tune: boolean;
+  };
   /** Of the labels, i fastest. */
   readonly maskSha256: string;
 }
@@ -36,7 +41,14 @@ export function writeRecord(path: string, record: MaskRecord): Promise<void> {
 export async function readRecord(path: string): Promise<MaskRecord> {
   try {
     const record = JSON.parse(new TextDecoder().decode(await readBytes(path))) as Partial<MaskRecord>;
-    if (record.imageSha256 && record.weightsSha256 && record.preset && record.lesions && record.options && record.maskSha256) {
+    if (
+      record.imageSha256 &&
+      record.weightsSha256 &&
+      record.preset &&
+      record.lesions &&
+      record.options &&
+      record.maskSha256
+    ) {
       return record as MaskRecord;
     }
   } catch (error) {

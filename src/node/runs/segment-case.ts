@@ -27,9 +27,13 @@ export interface Outputs {
 export function checkOutputs({ output, probability, statistics, contours }: Outputs, volume?: VolumeFile): void {
   const dicom = [output, contours].find((path) => path?.endsWith('.dcm'));
   if (dicom !== undefined && volume && !volume.series) {
-    throw new InputError(`${dicom}: DICOM results refer to the slices of a DICOM series, and the image is none; write .nii.gz or .nrrd`);
+    throw new InputError(
+      `${dicom}: DICOM results refer to the slices of a DICOM series, and the image is none; write .nii.gz or .nrrd`,
+    );
   }
-  [output.endsWith('.dcm') ? undefined : output, probability].forEach((path) => path !== undefined && checkVolumeName(path));
+  [output.endsWith('.dcm') ? undefined : output, probability].forEach(
+    (path) => path !== undefined && checkVolumeName(path),
+  );
   if (statistics !== undefined && !/\.(json|csv)$/.test(statistics)) {
     throw new InputError(`${statistics}: expected a name that ends in .json or .csv`);
   }
@@ -38,7 +42,14 @@ export function checkOutputs({ output, probability, statistics, contours }: Outp
   }
 }
 
-export const statisticsColumns = ['lesion', 'voxels', 'millilitres', 'axialDiameterMm', 'diameterMm', 'meanIntensity'] as const;
+export const statisticsColumns = [
+  'lesion',
+  'voxels',
+  'millilitres',
+  'axialDiameterMm',
+  'diameterMm',
+  'meanIntensity',
+] as const;
 
 export interface SegmentedCase extends LesionsSegmentation {
   readonly statistics: readonly LesionStatistics[];
@@ -47,15 +58,30 @@ export interface SegmentedCase extends LesionsSegmentation {
 }
 
 /** @throws InputError, GpuError, DeviceLostError */
-export async function segmentCase(sam: Sam3D, volume: VolumeFile, clicks: ClicksByLesion, preset: Preset, options: SegmentImageOptions): Promise<SegmentedCase> {
+export async function segmentCase(
+  sam: Sam3D,
+  volume: VolumeFile,
+  clicks: ClicksByLesion,
+  preset: Preset,
+  options: SegmentImageOptions,
+): Promise<SegmentedCase> {
   const found = await segmentLesions(sam, volume.image, clicks, preset, options);
-  return { ...found, statistics: statisticsOf(volume.image, found.mask, clicks.length), maskSha256: createHash('sha256').update(found.mask).digest('hex') };
+  return {
+    ...found,
+    statistics: statisticsOf(volume.image, found.mask, clicks.length),
+    maskSha256: createHash('sha256').update(found.mask).digest('hex'),
+  };
 }
 
 type WrittenCase = Pick<SegmentedCase, 'mask' | 'probability' | 'statistics'>;
 
 /** Writes the results that are asked for, each whole or not at all. @param lesions labels in the mask @throws InputError */
-export async function writeCase(outputs: Outputs, volume: VolumeFile, lesions: number, { mask, probability, statistics }: WrittenCase): Promise<void> {
+export async function writeCase(
+  outputs: Outputs,
+  volume: VolumeFile,
+  lesions: number,
+  { mask, probability, statistics }: WrittenCase,
+): Promise<void> {
   const { image, series } = volume;
   const { output, identified = false } = outputs;
   const result = series && { image, mask, lesions, series, identified };
@@ -67,6 +93,8 @@ export async function writeCase(outputs: Outputs, volume: VolumeFile, lesions: n
     await writeVolume(outputs.probability, image, probability);
   }
   if (outputs.statistics) {
-    await (outputs.statistics.endsWith('.csv') ? writeWhole(outputs.statistics, new TextEncoder().encode(formatCsv(statisticsColumns, statistics))) : writeJson(outputs.statistics, statistics));
+    await (outputs.statistics.endsWith('.csv')
+      ? writeWhole(outputs.statistics, new TextEncoder().encode(formatCsv(statisticsColumns, statistics)))
+      : writeJson(outputs.statistics, statistics));
   }
 }

@@ -32,7 +32,10 @@ export async function readLog(path: string): Promise<LogRecord[]> {
   if (!existsSync(path)) {
     return [];
   }
-  const lines = new TextDecoder().decode(await readBytes(path)).split('\n').filter((line) => line !== '');
+  const lines = new TextDecoder()
+    .decode(await readBytes(path))
+    .split('\n')
+    .filter((line) => line !== '');
   // A killed run may have left half of a line, which the checkpoint before it knows nothing of.
   return lines.flatMap((line) => {
     try {
@@ -45,7 +48,11 @@ export async function readLog(path: string): Promise<LogRecord[]> {
 
 /** What of the log a checkpoint knows of: what came after it will come again. */
 export function logUntil(records: readonly LogRecord[], { epoch, step }: Progress): LogRecord[] {
-  return records.filter((record) => (record.kind === 'validation' ? record.epoch <= epoch : record.epoch < epoch || (record.epoch === epoch && record.step < step)));
+  return records.filter((record) =>
+    record.kind === 'validation'
+      ? record.epoch <= epoch
+      : record.epoch < epoch || (record.epoch === epoch && record.step < step),
+  );
 }
 
 export async function writeLog(path: string, records: readonly LogRecord[]): Promise<void> {

@@ -59,8 +59,28 @@ function stepsOf({ dataset: { training }, cropsPerCase, seed }: TrainingOptions,
 }
 
 /** What a resumed run has to share with the one that it goes on from. */
-function scheduleOf({ epochs, cropsPerCase, learningRate, weightDecay, recipe, precision, seed, preset, dataset }: TrainingOptions) {
-  return { epochs, cropsPerCase, learningRate, weightDecay, recipe, precision, seed, preset, cases: dataset.training.map(({ name }) => name) };
+function scheduleOf({
+  epochs,
+  cropsPerCase,
+  learningRate,
+  weightDecay,
+  recipe,
+  precision,
+  seed,
+  preset,
+  dataset,
+}: TrainingOptions) {
+  return {
+    epochs,
+    cropsPerCase,
+    learningRate,
+    weightDecay,
+    recipe,
+    precision,
+    seed,
+    preset,
+    cases: dataset.training.map(({ name }) => name),
+  };
 }
 
 async function resumed(trainer: Trainer, options: TrainingOptions): Promise<Progress> {
@@ -69,7 +89,9 @@ async function resumed(trainer: Trainer, options: TrainingOptions): Promise<Prog
   const asked: Record<string, unknown> = { ...scheduleOf(options), config: trainer.config };
   for (const [name, value] of Object.entries({ ...schedule, config })) {
     if (JSON.stringify(value) !== JSON.stringify(asked[name])) {
-      throw new InputError(`--resume: ${path} was made with ${name} ${JSON.stringify(value)}, not ${JSON.stringify(asked[name])}; a run goes on with its own options only`);
+      throw new InputError(
+        `--resume: ${path} was made with ${name} ${JSON.stringify(value)}, not ${JSON.stringify(asked[name])}; a run goes on with its own options only`,
+      );
     }
   }
   await trainer.restore(state);
@@ -77,7 +99,14 @@ async function resumed(trainer: Trainer, options: TrainingOptions): Promise<Prog
 }
 
 /** One epoch from `progress.step` on. @returns steps done of it, fewer than all where the run is to stop */
-async function runEpoch(trainer: Trainer, stream: ExampleStream, options: TrainingOptions, { epoch, step: first }: Progress, note: (record: StepRecord) => Promise<void>, stopping: () => boolean): Promise<number> {
+async function runEpoch(
+  trainer: Trainer,
+  stream: ExampleStream,
+  options: TrainingOptions,
+  { epoch, step: first }: Progress,
+  note: (record: StepRecord) => Promise<void>,
+  stopping: () => boolean,
+): Promise<number> {
   const cases = stepsOf(options, epoch);
   const learningRate = rateIn(epoch, options);
   const draw = (step: number) => {
@@ -95,7 +124,9 @@ async function runEpoch(trainer: Trainer, stream: ExampleStream, options: Traini
     ahead.push(draw(step + 2));
     const one = cases[step]!;
     if (!example) {
-      throw new InputError(`${one.label}: no voxel has the preset's label ${options.preset.label}; a case to train on needs a lesion`);
+      throw new InputError(
+        `${one.label}: no voxel has the preset's label ${options.preset.label}; a case to train on needs a lesion`,
+      );
     }
     const at = { epoch, step, name: one.name, learningRate };
     const result = trainer.step(example, learningRate);
@@ -111,10 +142,16 @@ async function runEpoch(trainer: Trainer, stream: ExampleStream, options: Traini
   return step;
 }
 
-async function noted({ loss, dice, gradientNorms, skipped }: StepResult, at: { epoch: number; step: number; name: string; learningRate: number; seconds: number }, note: (record: StepRecord) => Promise<void>): Promise<void> {
+async function noted(
+  { loss, dice, gradientNorms, skipped }: StepResult,
+  at: { epoch: number; step: number; name: string; learningRate: number; seconds: number },
+  note: (record: StepRecord) => Promise<void>,
+): Promise<void> {
   const { epoch, step, name, learningRate, seconds } = at;
   if (!Number.isFinite(loss)) {
-    throw new VolsamError(`the loss is ${loss} in step ${step} of epoch ${epoch}, case ${name}: the run stops here; the last checkpoint is whole. Look at the case's intensities and labels, or lower the learning rate`);
+    throw new VolsamError(
+      `the loss is ${loss} in step ${step} of epoch ${epoch}, case ${name}: the run stops here; the last checkpoint is whole. Look at the case's intensities and labels, or lower the learning rate`,
+    );
   }
   await note({ kind: 'step', epoch, step, case: name, loss, dice, learningRate, gradientNorms, skipped, seconds });
 }
@@ -126,9 +163,19 @@ export async function runTraining(gpu: Gpu, options: TrainingOptions, events: Tr
     throw new InputError('--data: no training case with a label');
   }
   await mkdir(out, { recursive: true });
-  const trainer = await Trainer.create(gpu, options.weights, { precision, clickCounts: clickCountsOf(options.recipe), weightDecay: options.weightDecay });
+  const trainer = await Trainer.create(gpu, options.weights, {
+    precision,
+    clickCounts: clickCountsOf(options.recipe),
+    weightDecay: options.weightDecay,
+  });
   const model = trainer.model();
-  const stream = openExampleStream({ preset, cache: options.cache, side: trainer.config.crop, recipe: options.recipe, seed: options.seed });
+  const stream = openExampleStream({
+    preset,
+    cache: options.cache,
+    side: trainer.config.crop,
+    recipe: options.recipe,
+    seed: options.seed,
+  });
   const logPath = join(out, 'log.jsonl');
   try {
     let progress: Progress = options.resume ? await resumed(trainer, options) : { epoch: 0, step: 0, bestDice: -1 };
@@ -139,7 +186,13 @@ export async function runTraining(gpu: Gpu, options: TrainingOptions, events: Tr
       await appendLog(logPath, record);
     };
     const save = async (...names: string[]) => {
-      const checkpoint = { config: trainer.config, preset: preset.name, schedule: scheduleOf(options), progress, state: await trainer.state() };
+      const checkpoint = {
+        config: trainer.config,
+        preset: preset.name,
+        schedule: scheduleOf(options),
+        progress,
+        state: await trainer.state(),
+      };
       for (const name of names) {
         await writeCheckpoint(join(out, name), checkpoint);
       }
@@ -147,10 +200,17 @@ export async function runTraining(gpu: Gpu, options: TrainingOptions, events: Tr
     const perEpoch = dataset.training.length * options.cropsPerCase;
     while (progress.epoch < epochs) {
       const { epoch, bestDice } = progress;
-      const steps = await runEpoch(trainer, stream, options, progress, async (record) => {
-        await note(record);
-        events.step(record, epoch * perEpoch + record.step + 1, epochs * perEpoch);
-      }, events.stopping);
+      const steps = await runEpoch(
+        trainer,
+        stream,
+        options,
+        progress,
+        async (record) => {
+          await note(record);
+          events.step(record, epoch * perEpoch + record.step + 1, epochs * perEpoch);
+        },
+        events.stopping,
+      );
       if (steps < perEpoch) {
         progress = { ...progress, step: steps };
         await save('last.safetensors');
@@ -158,7 +218,8 @@ export async function runTraining(gpu: Gpu, options: TrainingOptions, events: Tr
       }
       progress = { ...progress, epoch: epoch + 1, step: 0 };
       const isDue = (epoch + 1) % options.validateEvery === 0 || epoch + 1 === epochs;
-      const found = dataset.validation.length > 0 && isDue ? await validate(model, dataset.validation, preset) : undefined;
+      const found =
+        dataset.validation.length > 0 && isDue ? await validate(model, dataset.validation, preset) : undefined;
       if (found) {
         await note({ kind: 'validation', epoch: epoch + 1, dice: found.dice, cases: found.cases });
         events.validated(found.dice);

@@ -27,13 +27,18 @@ export async function validate(model: Sam3D, cases: readonly DatasetCase[], pres
     const { image, truth } = await readLabelledCase(one, preset);
     const clicks = drawTestClicks(image, truth, name, 1, preset, model.config.crop);
     if (clicks.length === 0) {
-      throw new InputError(`${labelPath}: no voxel has the preset's label ${preset.label}; a case to validate on needs a lesion`);
+      throw new InputError(
+        `${labelPath}: no voxel has the preset's label ${preset.label}; a case to validate on needs a lesion`,
+      );
     }
     const { mask } = await segmentImage(model, image, clicks, preset);
     const { dice } = overlapOf(mask, truth);
     found[name] = dice;
     if (pictures.length < pictureCount) {
-      pictures.push({ caption: `${name}: Dice ${dice.toFixed(3)}`, picture: drawOverlay(image, mask, clicks[0]!, preset.clip) });
+      pictures.push({
+        caption: `${name}: Dice ${dice.toFixed(3)}`,
+        picture: drawOverlay(image, mask, clicks[0]!, preset.clip),
+      });
     }
   }
   const scores = Object.values(found);

@@ -13,7 +13,9 @@ export interface PageServer {
 export async function listening(server: Server, host: string, port: number): Promise<PageServer> {
   server.listen(port, host);
   await once(server, 'listening').catch((error: NodeJS.ErrnoException) => {
-    throw new InputError(`port ${port} of ${host} cannot be had (${error.code ?? error.message}); choose another with --port`);
+    throw new InputError(
+      `port ${port} of ${host} cannot be had (${error.code ?? error.message}); choose another with --port`,
+    );
   });
   const address = server.address();
   const taken = typeof address === 'object' && address ? address.port : port;
@@ -23,5 +25,11 @@ export async function listening(server: Server, host: string, port: number): Pro
 /** @param folder of the built page @throws as `listening` */
 export function servePage(folder: string, host: string, port: number): Promise<PageServer> {
   // Browsers ask for each file every time: a page of an older version must not outlive an update.
-  return listening(createServer(sirv(folder, { etag: true, setHeaders: (response) => response.setHeader('Cache-Control', 'no-cache') })), host, port);
+  return listening(
+    createServer(
+      sirv(folder, { etag: true, setHeaders: (response) => response.setHeader('Cache-Control', 'no-cache') }),
+    ),
+    host,
+    port,
+  );
 }

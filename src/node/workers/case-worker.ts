@@ -22,8 +22,15 @@ const functions = {
   async prepare(path: string, given: ClicksFile, preset: Preset, side: number): Promise<PreparedCase> {
     const volume = await readVolume(path);
     const clicks = inVoxels(volume.image, given);
-    const crops = new Map(clicks.flatMap((own) => cropsRound(volume.image, own, preset, side)).map((crop) => [cropKey(crop), readCrop(volume.image, crop, preset)]));
-    return transfer({ volume, clicks, crops }, [volume.image.values, ...[...crops.values()].map(({ data }) => data)].map(({ buffer }) => buffer as ArrayBuffer));
+    const crops = new Map(
+      clicks
+        .flatMap((own) => cropsRound(volume.image, own, preset, side))
+        .map((crop) => [cropKey(crop), readCrop(volume.image, crop, preset)]),
+    );
+    return transfer(
+      { volume, clicks, crops },
+      [volume.image.values, ...[...crops.values()].map(({ data }) => data)].map(({ buffer }) => buffer as ArrayBuffer),
+    );
   },
 };
 

@@ -31,10 +31,11 @@ export function openExampleStream(source: ExampleSource): ExampleStream {
   });
   worker.on('error', (error) => waiting.forEach(({ reject }) => reject(error)));
   return {
-    draw: (request) => new Promise((resolve, reject) => {
-      waiting.set(request.key, { resolve, reject });
-      worker.postMessage(request);
-    }),
-    close: async () => void await worker.terminate(),
+    draw: (request) =>
+      new Promise((resolve, reject) => {
+        waiting.set(request.key, { resolve, reject });
+        worker.postMessage(request);
+      }),
+    close: async () => void (await worker.terminate()),
   };
 }

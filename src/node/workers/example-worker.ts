@@ -44,9 +44,12 @@ async function load(one: DatasetCase) {
 }
 
 parentPort!.on('message', ({ one, key }: ExampleRequest) => {
-  void load(one).then(({ whole, voxels }) => {
-    const example = drawExample(whole, voxels, source.side, source.recipe, randomOf(`${source.seed}/${key}`));
-    const transfer = example ? [example.volume.data.buffer as ArrayBuffer, example.target.buffer as ArrayBuffer] : [];
-    parentPort!.postMessage({ key, example }, transfer);
-  }, (error: Error) => parentPort!.postMessage({ key, failure: error.message }));
+  void load(one).then(
+    ({ whole, voxels }) => {
+      const example = drawExample(whole, voxels, source.side, source.recipe, randomOf(`${source.seed}/${key}`));
+      const transfer = example ? [example.volume.data.buffer as ArrayBuffer, example.target.buffer as ArrayBuffer] : [];
+      parentPort!.postMessage({ key, example }, transfer);
+    },
+    (error: Error) => parentPort!.postMessage({ key, failure: error.message }),
+  );
 });

@@ -14,7 +14,11 @@ async function explained<T>(file: string, work: () => Promise<T>): Promise<T> {
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     const isMissing = code === 'ERR_MODULE_NOT_FOUND' && message.includes('@itk-wasm');
-    const reason = isMissing ? 'ITK\'s libraries are not installed; npm install @itk-wasm/image-io @itk-wasm/dicom brings them' : error instanceof Error ? message : 'ITK cannot make sense of it';
+    const reason = isMissing
+      ? "ITK's libraries are not installed; npm install @itk-wasm/image-io @itk-wasm/dicom brings them"
+      : error instanceof Error
+        ? message
+        : 'ITK cannot make sense of it';
     throw new InputError(`${file}: ${reason}`);
   }
 }
@@ -24,16 +28,22 @@ function moved(image: Image): Image {
 }
 
 const functions = {
-  readImage: (path: string) => explained(path, async () => moved(await (await import('@itk-wasm/image-io')).readImageNode(path))),
-  writeImage: (path: string, image: Image) => explained(path, async () => (await import('@itk-wasm/image-io')).writeImageNode(image, path, { useCompression: true })),
-  readSeries: (file: string, slices: string[]) => explained(file, async () => {
-    const { readImageDicomFileSeriesNode } = await import('@itk-wasm/dicom');
-    return moved((await readImageDicomFileSeriesNode({ inputImages: slices, singleSortedSeries: true })).outputImage);
-  }),
-  writeSegmentation: (path: string, image: Image, description: object, slices: string[]) => explained(path, async () => {
-    const { writeSegmentationNode } = await import('@itk-wasm/dicom');
-    await writeSegmentationNode(image, description as never, path, { refDicomSeries: slices, skipEmptySlices: true });
-  }),
+  readImage: (path: string) =>
+    explained(path, async () => moved(await (await import('@itk-wasm/image-io')).readImageNode(path))),
+  writeImage: (path: string, image: Image) =>
+    explained(path, async () =>
+      (await import('@itk-wasm/image-io')).writeImageNode(image, path, { useCompression: true }),
+    ),
+  readSeries: (file: string, slices: string[]) =>
+    explained(file, async () => {
+      const { readImageDicomFileSeriesNode } = await import('@itk-wasm/dicom');
+      return moved((await readImageDicomFileSeriesNode({ inputImages: slices, singleSortedSeries: true })).outputImage);
+    }),
+  writeSegmentation: (path: string, image: Image, description: object, slices: string[]) =>
+    explained(path, async () => {
+      const { writeSegmentationNode } = await import('@itk-wasm/dicom');
+      await writeSegmentationNode(image, description as never, path, { refDicomSeries: slices, skipEmptySlices: true });
+    }),
 };
 
 export type ItkFunctions = typeof functions;

@@ -15,7 +15,10 @@ export interface WorkerHandle<Functions> {
  */
 export function startWorker<Functions>(file: string, quiet = false): WorkerHandle<Functions> {
   const worker = new Worker(new URL(file, import.meta.url), { stdout: quiet, stderr: quiet });
-  return { functions: wrap<Functions>(nodeEndpoint(worker as unknown as NodeEndpoint)), close: async () => void await worker.terminate() };
+  return {
+    functions: wrap<Functions>(nodeEndpoint(worker as unknown as NodeEndpoint)),
+    close: async () => void (await worker.terminate()),
+  };
 }
 
 /** In the worker. */
