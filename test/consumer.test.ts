@@ -28,7 +28,7 @@ beforeAll(() => {
   run('npm', ['install', '--omit=optional', '--no-audit', '--no-fund', '--ignore-scripts', `./${filename}`]);
 });
 
-test('the tarball holds what is built and nothing else', () => {
+test('the tarball holds what is built and nothing else', { tags: ['thorough'] }, () => {
   expect(packed.filter((path) => !/^(dist\/|package\.json$|README\.md$)/.test(path) || path.endsWith('.map'))).toEqual(
     [],
   );
@@ -45,7 +45,7 @@ test('the tarball holds what is built and nothing else', () => {
   }
 });
 
-test("the README's example compiles in strict mode and runs", () => {
+test("the README's example compiles in strict mode and runs", { tags: ['thorough'] }, () => {
   const example = readFileSync('examples/node.mjs', 'utf8');
   writeFileSync(
     at('example.mts'),
@@ -97,7 +97,7 @@ export const all = [browser.parseNifti, keepModel, openDevice, Trainer];
   ).toMatch(/^5\.\d\d ml\n524288 logits\n$/);
 });
 
-test('no public type is any', () => {
+test('no public type is any', { tags: ['thorough'] }, () => {
   const types = at('node_modules/volsam/dist/types');
   const files = readdirSync(types, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.d.ts'));
   const withoutComments = (path: string) => readFileSync(join(types, path), 'utf8').replace(/\/\*[\s\S]*?\*\//g, '');
@@ -108,7 +108,7 @@ test('no public type is any', () => {
 /** Bundlers keep what is used: a sentence of Sam3D's. */
 const hasEngine = (script: string) => script.includes('embedding: made by a model of another configuration');
 
-test('its entries resolve in Node, Bun, Deno, esbuild and Vite', async () => {
+test('its entries resolve in Node, Bun, Deno, esbuild and Vite', { tags: ['thorough'] }, async () => {
   const entry = (names: readonly string[]) =>
     `${names.map((name, i) => `import * as m${i} from '${name}';`).join('\n')}\nconsole.log([${names.map((_, i) => `typeof m${i}.Sam3D`).join()}].join());`;
   writeFileSync(at('entries.mjs'), entry(['volsam', 'volsam/core', 'volsam/browser']));
@@ -139,7 +139,7 @@ test('its entries resolve in Node, Bun, Deno, esbuild and Vite', async () => {
   expect(hasEngine(readFileSync(join(at('built/assets'), script!), 'utf8'))).toBe(true);
 });
 
-test('the command runs, and says what to install where an optional reader is missing', () => {
+test('the command runs, and says what to install where an optional reader is missing', { tags: ['thorough'] }, () => {
   expect(run(process.execPath, ['node_modules/volsam/dist/cli.js', '--help'])).toContain('volsam');
   const { stderr, status } = spawnSync(
     process.execPath,

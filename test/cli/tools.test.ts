@@ -204,7 +204,9 @@ test('inspection of a dataset finds labels that vanish, other grids and orientat
   expect(missing![0]).toMatch(/missing-label.nii.gz: cannot be read/);
 });
 
-test('robustness: the spread of Dice over seeded draws of the clicks, the same in every run', async () => {
+test('robustness: the spread of Dice over seeded draws of the clicks, the same in every run', {
+  tags: ['thorough'],
+}, async () => {
   written('case.csv', `${process.cwd()}/${demo.imagePath},${process.cwd()}/${demo.labelPath}`);
   const run = () => volsam('evaluate', '--data', at('case.csv'), ...model, '--robustness', '3', '--out', at('scores'));
   const first = await run();

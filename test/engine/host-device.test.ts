@@ -56,7 +56,7 @@ test('a volume that is on the GPU gives the bits of the same volume in memory, a
   expect(await sam.visitDecoded(embedding, points, (tensor) => readTensor(gpu, tensor))).toEqual(probabilities);
 });
 
-test('in half precision the buffer is rounded on the GPU', async (context) => {
+test('in half precision the buffer is rounded on the GPU', { tags: ['thorough'] }, async (context) => {
   if (!device.features.has('shader-f16')) {
     context.skip('this device has no shader-f16');
   }

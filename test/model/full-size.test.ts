@@ -20,7 +20,7 @@ const nowhere = { createBuffer: () => ({}), device: { queue: { writeBuffer: () =
 
 for (const name of ['vit_b', 'vit_l', 'vit_h'] as const) {
   for (const precision of ['f32', 'f16'] as const) {
-    test(`${name} in ${precision}`, () => {
+    test(`${name} in ${precision}`, { tags: name === 'vit_b' ? [] : ['thorough'] }, () => {
       const c = configs[name]!;
       const target = { precision, software: false, bindingBytes: 128 * 2 ** 20 };
       const config = { ...c, depth: 4, globalBlocks: [3] }; // every further block is recorded alike

@@ -28,8 +28,8 @@ for (const file of ['tiny', 'odd'] as const) {
 
     for (const { name: set, precisions, thorough, on, isMissing } of formSets) {
       for (const precision of precisions) {
-        // With every npm test, the odd network in the device's own forms in f32 only: each shape is compiled.
-        const isThorough = thorough || (file === 'odd' && (precision === 'f16' || set === mixedForms));
+        // With every npm test in f32 only, and the odd network in the device's own forms only: each shape is compiled.
+        const isThorough = thorough || precision === 'f16' || (file === 'odd' && set === mixedForms);
         test(`taps and logits, prompted and automatic: ${precision}, ${set}`, {
           tags: isThorough ? ['thorough'] : [],
         }, async (context) => {

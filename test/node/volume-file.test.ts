@@ -258,7 +258,7 @@ test('what is no volume is refused by name', async () => {
   writeFileSync(at('broken.nrrd'), 'NRRD0004\ntype: short\n');
   mkdirSync(at('empty'));
   await expect(readVolume(at('text.txt'))).rejects.toThrow(
-    /text\.txt: no volume; expected NIfTI .* and a folder with a DICOM series/,
+    /text\.txt: no volume; expected NIfTI .* or a folder with a DICOM series/,
   );
   await expect(readVolume(at('broken.nrrd'))).rejects.toThrow(/broken\.nrrd: /);
   await expect(readVolume(at('empty'))).rejects.toThrow(/empty: no DICOM slice in this folder/);

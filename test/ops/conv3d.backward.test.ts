@@ -7,7 +7,7 @@ import { gradientSuite } from './gradients.ts';
 const cases = [
   { name: 'round', side: 4, inWidth: 16, outWidth: 32, thorough: true },
   { name: 'odd', side: 5, inWidth: 12, outWidth: 20 },
-  { name: 'one token', side: 1, inWidth: 4, outWidth: 4 },
+  { name: 'one token', side: 1, inWidth: 4, outWidth: 4, thorough: true },
   { name: 'several chunks of tokens', side: 13, inWidth: 4, outWidth: 4, thorough: true },
 ];
 

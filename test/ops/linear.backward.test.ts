@@ -7,7 +7,7 @@ import { gradientSuite } from './gradients.ts';
 const cases = [
   { name: 'round', tokens: 64, inWidth: 64, outWidth: 128, activation: 'none', thorough: true },
   { name: 'odd, ReLU', tokens: 37, inWidth: 20, outWidth: 44, activation: 'relu' },
-  { name: 'several chunks of tokens', tokens: 4111, inWidth: 20, outWidth: 44, activation: 'none' },
+  { name: 'several chunks of tokens', tokens: 4111, inWidth: 20, outWidth: 44, activation: 'none', thorough: true },
   { name: 'one token, GELU', tokens: 1, inWidth: 12, outWidth: 4, activation: 'gelu', thorough: true },
 ] as const;
 

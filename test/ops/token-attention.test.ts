@@ -7,7 +7,14 @@ const cases = [
   { name: 'odd, padded heads', queries: 37, keys: 11, heads: 3, headWidth: 5 },
   { name: 'one token', queries: 1, keys: 1, heads: 1, headWidth: 4 },
   { name: 'many queries', queries: 5000, keys: 3, heads: 2, headWidth: 4 },
-  { name: 'more workgroups than an axis has', queries: 32 * 65535 + 9, keys: 1, heads: 1, headWidth: 4 },
+  {
+    name: 'more workgroups than an axis has',
+    queries: 32 * 65535 + 9,
+    keys: 1,
+    heads: 1,
+    headWidth: 4,
+    thorough: true,
+  },
 ];
 
 opSuite('tokenAttention', cases, async (gpu, target, { queries, keys, heads, headWidth }, draw) => {

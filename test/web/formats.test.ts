@@ -12,7 +12,7 @@ const folder = mkdtempSync(join(tmpdir(), 'volsam-page-formats-'));
 const at = (name: string) => join(folder, name);
 const phantom = demo.imagePath;
 
-describe.runIf(hasForeignTools())('files of other formats', () => {
+describe.runIf(hasForeignTools())('files of other formats', { tags: ['thorough'] }, () => {
   let browser: TestBrowser;
   let page: Page;
   let expected: string;

@@ -89,7 +89,7 @@ test('an application imports it through a bundler', async () => {
   await page.close();
 });
 
-test('<volsam-viewer> shows a case and answers clicks', async () => {
+test('<volsam-viewer> shows a case and answers clicks', { tags: ['thorough'] }, async () => {
   const page = await browser.open();
   await page.route('**/element.html', (route) =>
     route.fulfill({

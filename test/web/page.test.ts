@@ -175,7 +175,7 @@ test('several lesions, names, a correction by pen, one mask each', async () => {
   await page.getByLabel('Work on Lesion 1').check();
 });
 
-test('the last call is profiled, as a chart and a trace', async () => {
+test('the last call is profiled, as a chart and a trace', { tags: ['thorough'] }, async () => {
   await page.locator('#profile summary').click();
   await press('Profile last call');
   await page.locator('#kernels').scrollIntoViewIfNeeded();

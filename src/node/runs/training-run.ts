@@ -130,6 +130,7 @@ async function runEpoch(
     }
     const at = { epoch, step, name: one.name, learningRate };
     const result = trainer.step(example, learningRate);
+    result.catch(() => undefined); // the step before it may fail first
     await running;
     running = result.then((found) => {
       const seconds = (performance.now() - before) / 1e3;
