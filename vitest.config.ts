@@ -1,10 +1,11 @@
 import { defineConfig } from 'vitest/config';
-import { quickCompiling } from './test/setup/quick-compiling.ts';
+import { networkCompiling, opCompiling } from './test/setup/quick-compiling.ts';
 import { RoomOrder } from './test/setup/room-order.ts';
 
-/** Tests that compile more than they compute. */
-const compiling = [
-  'test/{ops,model,engine,runtime,teaching}/**/*.test.ts',
+/** Tests that compile more than they compute: of single ops, and of whole networks. */
+const ops = ['test/ops/**/*.test.ts'];
+const networks = [
+  'test/{model,engine,runtime,teaching}/**/*.test.ts',
   'test/cli/{train,batch,profile}.test.ts',
   'test/node/torch.test.ts',
 ];
@@ -30,10 +31,15 @@ export default defineConfig({
     maxWorkers: 2,
     sequence: { sequencer: RoomOrder },
     projects: [
-      { extends: true, test: { name: 'compiling', include: compiling, env: quickCompiling } },
+      { extends: true, test: { name: 'ops', include: ops, env: opCompiling } },
+      { extends: true, test: { name: 'networks', include: networks, env: networkCompiling } },
       {
         extends: true,
-        test: { name: 'computing', include: ['test/**/*.test.ts'], exclude: [...compiling, '**/node_modules/**'] },
+        test: {
+          name: 'computing',
+          include: ['test/**/*.test.ts'],
+          exclude: [...ops, ...networks, '**/node_modules/**'],
+        },
       },
     ],
   },

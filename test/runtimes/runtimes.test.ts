@@ -6,7 +6,7 @@ import { openBrowser, type TestBrowser } from '../web/browser.ts';
 import type { GoldenErrors } from './engine.ts';
 import { everyPlainKernel, type CompiledKernels } from './kernels.ts';
 import { commands, openEnginePage, runCommand, writeCommand } from './runtimes.ts';
-import { quickCompiling } from '../setup/quick-compiling.ts';
+import { networkCompiling } from '../setup/quick-compiling.ts';
 import { testFolder } from '../setup/folder.ts';
 import { demo } from '../setup/demo.ts';
 
@@ -45,7 +45,7 @@ describe('tiny goldens: taps, logits, gradients', () => {
     // Deno compiles each kernel anew: what Naga makes of it is other code for the driver.
     test(runtime, { tags: runtime === 'deno' ? ['thorough'] : [] }, async (context) => {
       const command = commands()[runtime] ?? context.skip(`${runtime} could not be installed`);
-      expectGoldens(runtime, await runCommand(command, script, 'goldens', quickCompiling));
+      expectGoldens(runtime, await runCommand(command, script, 'goldens', networkCompiling));
     });
   }
 
