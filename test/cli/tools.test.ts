@@ -95,7 +95,7 @@ test('a budget of memory is kept to, and smaller ways are named', async () => {
   );
 });
 
-test('the automatic variant goes over the whole volume', async () => {
+test('the automatic variant goes over the whole volume', { tags: ['thorough'] }, async () => {
   const { status, stdout, stderr } = await volsam(
     'auto',
     '--image',

@@ -47,7 +47,9 @@ for (const [precision, bound] of [
   });
 }
 
-test('a run that goes on from a saved state has the losses of one that was never interrupted, bit for bit', async () => {
+test('a run that goes on from a saved state has the losses of one that was never interrupted, bit for bit', {
+  tags: ['thorough'],
+}, async () => {
   const options = { clickCounts: [2], weightDecay: 0.01 };
   const whole = await Trainer.create(gpu, syntheticWeights(config), options);
   const expected = await losses(whole, 4);

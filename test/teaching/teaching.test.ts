@@ -20,7 +20,9 @@ const gpu = await sharedGpu();
 
 const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
-test('the loss falls, by the same steps for the same seed, and the tensors change what the model sees', async () => {
+test('the loss falls, by the same steps for the same seed, and the tensors change what the model sees', {
+  tags: ['thorough'],
+}, async () => {
   const noted: number[] = [];
   const { tensors, losses } = await teach(gpu, weights, image, mask, kits, {
     ...options,

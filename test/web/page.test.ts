@@ -86,8 +86,7 @@ async function segmentAtCrosshair(): Promise<void> {
   await settled();
 }
 
-test("files are dropped and shown; a click gives Node's mask while the page goes on moving", async () => {
-  await screenshot(page, '1-start');
+async function openDemo(): Promise<void> {
   await drop([
     { name: 'ct.nii.gz', bytes: readFileSync(demo.imagePath) },
     { name: 'demo.safetensors', bytes: readFileSync(demo.weightsPath) },
@@ -96,6 +95,19 @@ test("files are dropped and shown; a click gives Node's mask while the page goes
   // The demo button loads the same case, and puts the crosshair on its lesion.
   await press('Demo');
   await page.waitForTimeout(2000);
+}
+
+/** The tests here go on from one another; a thorough one also runs without those before it. */
+async function openDemoWithLesion(): Promise<void> {
+  if ((await page.locator('.measures').count()) === 0) {
+    await openDemo();
+    await segmentAtCrosshair();
+  }
+}
+
+test("files are dropped and shown; a click gives Node's mask while the page goes on moving", async () => {
+  await screenshot(page, '1-start');
+  await openDemo();
   await screenshot(page, '2-loaded');
   const frames = await page.evaluateHandle(() => {
     const counted = { count: 0 };
@@ -176,6 +188,7 @@ test('several lesions, names, a correction by pen, one mask each', async () => {
 });
 
 test('the last call is profiled, as a chart and a trace', { tags: ['thorough'] }, async () => {
+  await openDemoWithLesion();
   await page.locator('#profile summary').click();
   await press('Profile last call');
   await page.locator('#kernels').scrollIntoViewIfNeeded();
@@ -194,7 +207,8 @@ test('a running call is stopped', async () => {
   expect(await page.locator('[role=alert]').count()).toBe(0);
 });
 
-test('a lost device is said, and the next click works', async () => {
+test('a lost device is said, and the next click works', { tags: ['thorough'] }, async () => {
+  await openDemoWithLesion();
   const worker = page.workers().find((one) => one.url().includes('engine-worker'))!;
   const { x, y } = lesion;
   await page.mouse.click(x + 3, y + 9);
@@ -231,6 +245,7 @@ test('files that are none get a sentence each, and what is open stays', async ()
 });
 
 test('three steps of teaching lower the loss, and give the trained tensors', { tags: ['thorough'] }, async () => {
+  await openDemoWithLesion();
   const tiny = configs.tiny!;
   const file = formatSafetensors(
     new Map(
