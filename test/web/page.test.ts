@@ -1,7 +1,7 @@
 /** The built page in a real browser, as a person goes through it. Its screenshots lie in demo-output/screenshots. */
 import { readFileSync } from 'node:fs';
 import type { Download, Page } from 'playwright-core';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, type TestContext } from 'vitest';
 import { parseNifti } from '../../src/formats/nifti.ts';
 import { formatSafetensors, parseSafetensors } from '../../src/formats/safetensors.ts';
 import { configs, parameterShapes } from '../../src/model/config.ts';
@@ -97,12 +97,9 @@ async function openDemo(): Promise<void> {
   await page.waitForTimeout(2000);
 }
 
-/** The tests here go on from one another; a thorough one also runs without those before it. */
-async function openDemoWithLesion(): Promise<void> {
-  if ((await page.locator('.measures').count()) === 0) {
-    await openDemo();
-    await segmentAtCrosshair();
-  }
+/** The tests here go on from one another: a thorough one runs where all of them do, with npm run test:all. */
+async function needsLesion(context: TestContext): Promise<void> {
+  context.skip((await page.locator('.measures').count()) === 0, 'goes on from the tests before it');
 }
 
 test("files are dropped and shown; a click gives Node's mask while the page goes on moving", async () => {
@@ -187,8 +184,8 @@ test('several lesions, names, a correction by pen, one mask each', async () => {
   await page.getByLabel('Work on Lesion 1').check();
 });
 
-test('the last call is profiled, as a chart and a trace', { tags: ['thorough'] }, async () => {
-  await openDemoWithLesion();
+test('the last call is profiled, as a chart and a trace', { tags: ['thorough'] }, async (context) => {
+  await needsLesion(context);
   await page.locator('#profile summary').click();
   await press('Profile last call');
   await page.locator('#kernels').scrollIntoViewIfNeeded();
@@ -207,8 +204,8 @@ test('a running call is stopped', async () => {
   expect(await page.locator('[role=alert]').count()).toBe(0);
 });
 
-test('a lost device is said, and the next click works', { tags: ['thorough'] }, async () => {
-  await openDemoWithLesion();
+test('a lost device is said, and the next click works', { tags: ['thorough'] }, async (context) => {
+  await needsLesion(context);
   const worker = page.workers().find((one) => one.url().includes('engine-worker'))!;
   const { x, y } = lesion;
   await page.mouse.click(x + 3, y + 9);
@@ -244,8 +241,10 @@ test('files that are none get a sentence each, and what is open stays', async ()
   expect(await status()).toMatch(/ml/);
 });
 
-test('three steps of teaching lower the loss, and give the trained tensors', { tags: ['thorough'] }, async () => {
-  await openDemoWithLesion();
+test('three steps of teaching lower the loss, and give the trained tensors', {
+  tags: ['thorough'],
+}, async (context) => {
+  await needsLesion(context);
   const tiny = configs.tiny!;
   const file = formatSafetensors(
     new Map(
