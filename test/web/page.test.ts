@@ -1,7 +1,7 @@
 /** The built page in a real browser, as a person goes through it. Its screenshots lie in demo-output/screenshots. */
 import { readFileSync } from 'node:fs';
 import type { Download, Page } from 'playwright-core';
-import { afterAll, beforeAll, expect, test, type TestContext } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parseNifti } from '../../src/formats/nifti.ts';
 import { formatSafetensors, parseSafetensors } from '../../src/formats/safetensors.ts';
 import { configs, parameterShapes } from '../../src/model/config.ts';
@@ -97,11 +97,6 @@ async function openDemo(): Promise<void> {
   await page.waitForTimeout(2000);
 }
 
-/** The tests here go on from one another: a thorough one runs where all of them do, with npm run test:all. */
-async function needsLesion(context: TestContext): Promise<void> {
-  context.skip((await page.locator('.measures').count()) === 0, 'goes on from the tests before it');
-}
-
 test("files are dropped and shown; a click gives Node's mask while the page goes on moving", async () => {
   await screenshot(page, '1-start');
   await openDemo();
@@ -184,8 +179,7 @@ test('several lesions, names, a correction by pen, one mask each', async () => {
   await page.getByLabel('Work on Lesion 1').check();
 });
 
-test('the last call is profiled, as a chart and a trace', { tags: ['thorough'] }, async (context) => {
-  await needsLesion(context);
+test('the last call is profiled, as a chart and a trace', async () => {
   await page.locator('#profile summary').click();
   await press('Profile last call');
   await page.locator('#kernels').scrollIntoViewIfNeeded();
@@ -204,8 +198,7 @@ test('a running call is stopped', async () => {
   expect(await page.locator('[role=alert]').count()).toBe(0);
 });
 
-test('a lost device is said, and the next click works', { tags: ['thorough'] }, async (context) => {
-  await needsLesion(context);
+test('a lost device is said, and the next click works', async () => {
   const worker = page.workers().find((one) => one.url().includes('engine-worker'))!;
   const { x, y } = lesion;
   await page.mouse.click(x + 3, y + 9);
@@ -241,10 +234,7 @@ test('files that are none get a sentence each, and what is open stays', async ()
   expect(await status()).toMatch(/ml/);
 });
 
-test('three steps of teaching lower the loss, and give the trained tensors', {
-  tags: ['thorough'],
-}, async (context) => {
-  await needsLesion(context);
+test('three steps of teaching lower the loss, and give the trained tensors', async () => {
   const tiny = configs.tiny!;
   const file = formatSafetensors(
     new Map(
