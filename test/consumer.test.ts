@@ -141,45 +141,19 @@ test('its entries resolve in Node, Bun, Deno, esbuild and Vite', { tags: ['thoro
 
 test('the command runs, and says what to install where an optional reader is missing', { tags: ['thorough'] }, () => {
   expect(run(process.execPath, ['node_modules/volsam/dist/cli.js', '--help'])).toContain('volsam');
-  const { stderr, status } = spawnSync(
-    process.execPath,
-    [
-      'node_modules/volsam/dist/cli.js',
-      'segment',
-      '--image',
-      'x.nrrd',
-      '--click',
-      '1,1,1',
-      '--weights',
-      'w',
-      '--preset',
-      'kits',
-      '-o',
-      'm.nii.gz',
-    ],
-    { cwd: folder, encoding: 'utf8' },
-  );
+  const segment = () =>
+    spawnSync(
+      process.execPath,
+      [
+        'node_modules/volsam/dist/cli.js',
+        ...['segment', '--image', 'x.nrrd', '--click', '1,1,1', '--weights', 'w', '--preset', 'kits', '-o', 'm.nii.gz'],
+      ],
+      { cwd: folder, encoding: 'utf8' },
+    );
+  const { stderr, status } = segment();
   expect([status, stderr]).toEqual([1, expect.stringMatching(/x\.nrrd: cannot be read \(ENOENT\)/)]);
   writeFileSync(at('x.nrrd'), 'NRRD0004\n');
-  const missing = spawnSync(
-    process.execPath,
-    [
-      'node_modules/volsam/dist/cli.js',
-      'segment',
-      '--image',
-      'x.nrrd',
-      '--click',
-      '1,1,1',
-      '--weights',
-      'w',
-      '--preset',
-      'kits',
-      '-o',
-      'm.nii.gz',
-    ],
-    { cwd: folder, encoding: 'utf8' },
-  );
-  expect(missing.stderr).toMatch(
+  expect(segment().stderr).toMatch(
     /x\.nrrd: ITK's libraries are not installed; npm install @itk-wasm\/image-io @itk-wasm\/dicom brings them/,
   );
 });

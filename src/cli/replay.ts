@@ -33,13 +33,13 @@ async function replay(path: string, given: ReplayOptions): Promise<void> {
   const weightsPath = await recorded('weights', given.weights, weightsSha256);
   const volume = await readVolume(imagePath);
   const file = await readHashedWeights(weightsPath);
-  for (const [what, path, is, was] of [
+  for (const [what, found, is, was] of [
     ['image', imagePath, volume.sha256, imageSha256],
     ['weights', weightsPath, file.sha256, weightsSha256],
   ] as const) {
     if (is !== was) {
       throw new InputError(
-        `${path}: its content (sha256 ${is.slice(0, 12)}…) is not the recorded ${what} (${was.slice(0, 12)}…)`,
+        `${found}: its content (sha256 ${is.slice(0, 12)}…) is not the recorded ${what} (${was.slice(0, 12)}…)`,
       );
     }
   }

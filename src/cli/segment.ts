@@ -14,14 +14,14 @@ import { InputError } from '../runtime/errors.ts';
 import type { LesionStatistics } from '../lesions/lesion-measures.ts';
 import { drawOverlay } from '../lesions/overlay.ts';
 import type { FoundLesion } from '../lesions/segment.ts';
-import { inMillimetres, inVoxels } from '../volume/clicks.ts';
+import { inMillimetres, inVoxels, type Clicks } from '../volume/clicks.ts';
 import { addMemory, addModel, addResults, addTuning } from './options.ts';
 import { runSegment } from './segment-run.ts';
 
 interface SegmentOptions extends Outputs {
   readonly image: string;
   readonly overlay?: string;
-  readonly click?: readonly (readonly number[])[];
+  readonly click?: Clicks;
   readonly clicks?: string;
   readonly weights: string;
   readonly config?: string;

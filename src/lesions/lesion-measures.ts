@@ -114,6 +114,16 @@ export interface LesionStatistics extends LesionMeasures {
   readonly meanIntensity: number | null;
 }
 
+/** What a table of statistics has, in its order. */
+export const statisticsColumns = [
+  'lesion',
+  'voxels',
+  'millilitres',
+  'axialDiameterMm',
+  'diameterMm',
+  'meanIntensity',
+] as const;
+
 /** @param mask of labels from 1 to `lesions`, on the image's grid */
 export function statisticsOf(image: NiftiImage, mask: Uint8Array, lesions: number): LesionStatistics[] {
   return Array.from({ length: lesions }, (_, index) => {

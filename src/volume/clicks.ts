@@ -1,4 +1,5 @@
 /** What a person gives: clicks in one lesion, or in several, lesion by lesion. */
+import type { ClicksFile } from '../formats/clicks.ts';
 import type { NiftiImage } from '../formats/nifti.ts';
 import { voxelToWorld, worldToVoxel } from './orientation.ts';
 
@@ -12,10 +13,7 @@ export type Clicks = readonly Click[];
 export type ClicksByLesion = readonly Clicks[];
 
 /** @throws InputError where clicks are in millimetres and the image's affine cannot be inverted */
-export function inVoxels(
-  { affine }: NiftiImage,
-  { space, byLesion }: { readonly space: 'voxel' | 'ras'; readonly byLesion: ClicksByLesion },
-): ClicksByLesion {
+export function inVoxels({ affine }: NiftiImage, { space, byLesion }: ClicksFile): ClicksByLesion {
   return space === 'voxel' ? byLesion : byLesion.map((clicks) => clicks.map((click) => worldToVoxel(affine, click)));
 }
 

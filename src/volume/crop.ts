@@ -4,6 +4,7 @@ import { stridesOf, type NiftiImage } from '../formats/nifti.ts';
 import { InputError } from '../runtime/errors.ts';
 import { networkAxes, type AxisOrder } from './orientation.ts';
 import type { Preset } from './preset.ts';
+import type { Clicks } from './clicks.ts';
 
 /** A network axis (D, H or W) in a file, and resampled to the preset's spacing. */
 export interface ResampledAxis extends AxisOrder {
@@ -29,7 +30,7 @@ export interface Crop {
 }
 
 /** @throws InputError where a click lies outside of the image */
-export function checkClicks({ dims }: NiftiImage, clicks: readonly (readonly number[])[]): void {
+export function checkClicks({ dims }: NiftiImage, clicks: Clicks): void {
   const outside = clicks.find(
     (click) => click.length !== 3 || !click.every((at, axis) => at >= -0.5 && at <= dims[axis]! - 0.5),
   );
@@ -67,10 +68,7 @@ function placeOf(
 }
 
 /** The clicks in voxels of the crop. @returns undefined where one lies outside of it */
-export function pointsIn(
-  { axes, side }: Pick<Crop, 'axes' | 'side'>,
-  clicks: readonly (readonly number[])[],
-): Point[] | undefined {
+export function pointsIn({ axes, side }: Pick<Crop, 'axes' | 'side'>, clicks: Clicks): Point[] | undefined {
   const points = clicks.map((click) => axes.map((axis) => placeOf(axis, click) - axis.first) as unknown as Point);
   return points.some((point) => point.some((at) => at < 0 || at >= side)) ? undefined : points;
 }
@@ -82,12 +80,7 @@ export function pointsIn(
  * @returns undefined where the clicks do not fit into one crop
  * @throws InputError where a click is outside the image
  */
-export function commonCrop(
-  image: NiftiImage,
-  clicks: readonly (readonly number[])[],
-  preset: Preset,
-  side: number,
-): Crop | undefined {
+export function commonCrop(image: NiftiImage, clicks: Clicks, preset: Preset, side: number): Crop | undefined {
   checkClicks(image, clicks);
   const axes = resampledAxes(image, preset).map((axis): CropAxis => {
     const places = clicks.map((click) => placeOf(axis, click));
@@ -98,12 +91,7 @@ export function commonCrop(
 }
 
 /** As `commonCrop`. @throws InputError where the clicks do not fit into one crop, too */
-export function cropRound(
-  image: NiftiImage,
-  clicks: readonly (readonly number[])[],
-  preset: Preset,
-  side: number,
-): Crop {
+export function cropRound(image: NiftiImage, clicks: Clicks, preset: Preset, side: number): Crop {
   const crop = commonCrop(image, clicks, preset, side);
   if (!crop) {
     throw new InputError(

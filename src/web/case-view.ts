@@ -100,7 +100,7 @@ function createNiivue(): Niivue {
 
 /**
  * NiiVue draws on every movement of the mouse, and waits each time until the GPU has drawn; the page would stand still for
- * as long. It is told to draw once a frame, and not to wait.
+ * as long. This makes it draw once a frame, without waiting.
  */
 function drawOncePerFrame(niivue: Niivue): void {
   niivue.gl.finish = () => undefined;

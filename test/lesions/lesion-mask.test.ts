@@ -1,20 +1,13 @@
 import { expect, test } from 'vitest';
 import { lesionIn, paint, united } from '../../src/lesions/lesion-mask.ts';
 import { randomFor } from '../setup/seed.ts';
+import { gridsOf } from './grid.ts';
 
 const random = randomFor('lesions/lesion-mask');
 
 const dims = [20, 24, 18] as const;
 
-function gridOf(inLesion: (i: number, j: number, k: number) => boolean, value = 3): Uint8Array {
-  return Uint8Array.from(
-    { length: dims[0] * dims[1] * dims[2] },
-    (_, index) =>
-      Number(
-        inLesion(index % dims[0], Math.floor(index / dims[0]) % dims[1], Math.floor(index / (dims[0] * dims[1]))),
-      ) * value,
-  );
-}
+const gridOf = gridsOf(dims);
 
 test('the least box holds the lesion, and paints it back', () => {
   const grid = gridOf((i, j, k) => (i - 7) ** 2 + (j - 11) ** 2 + 2 * (k - 9) ** 2 < 20);

@@ -3,6 +3,7 @@ import { createNifti } from '../../src/formats/nifti.ts';
 import { lesionIn, type LesionMask } from '../../src/lesions/lesion-mask.ts';
 import { measuresOf, statisticsOf } from '../../src/lesions/lesion-measures.ts';
 import { randomFor } from '../setup/seed.ts';
+import { gridsOf } from './grid.ts';
 
 const random = randomFor('lesions/lesion-measures');
 
@@ -17,15 +18,7 @@ const axial = {
   spacing: [1, 1, 1] as const,
 } as const;
 
-function gridOf(inLesion: (i: number, j: number, k: number) => boolean, value = 3): Uint8Array {
-  return Uint8Array.from(
-    { length: dims[0] * dims[1] * dims[2] },
-    (_, index) =>
-      Number(
-        inLesion(index % dims[0], Math.floor(index / dims[0]) % dims[1], Math.floor(index / (dims[0] * dims[1]))),
-      ) * value,
-  );
-}
+const gridOf = gridsOf(dims);
 
 test('the axial diameter: n voxels in a row are n long, and a disk is as wide as it is', () => {
   const measure = (grid: Uint8Array, image: Parameters<typeof measuresOf>[1] = axial) =>

@@ -86,7 +86,8 @@ async function segmentAtCrosshair(): Promise<void> {
   await settled();
 }
 
-async function openDemo(): Promise<void> {
+test("files are dropped and shown; a click gives Node's mask while the page goes on moving", async () => {
+  await screenshot(page, '1-start');
   await drop([
     { name: 'ct.nii.gz', bytes: readFileSync(demo.imagePath) },
     { name: 'demo.safetensors', bytes: readFileSync(demo.weightsPath) },
@@ -95,11 +96,6 @@ async function openDemo(): Promise<void> {
   // The demo button loads the same case, and puts the crosshair on its lesion.
   await press('Demo');
   await page.waitForTimeout(2000);
-}
-
-test("files are dropped and shown; a click gives Node's mask while the page goes on moving", async () => {
-  await screenshot(page, '1-start');
-  await openDemo();
   await screenshot(page, '2-loaded');
   const frames = await page.evaluateHandle(() => {
     const counted = { count: 0 };

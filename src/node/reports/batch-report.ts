@@ -2,23 +2,13 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { formatCsv } from '../../formats/csv.ts';
+import { statisticsColumns } from '../../lesions/lesion-measures.ts';
 import { pictureFile, readCaseRecord, type CaseRecord } from '../runs/batch-run.ts';
 import type { CohortCase } from '../data/cohort.ts';
 import { writeWhole } from '../files/disk.ts';
 import { formatPage, type Section } from './report-page.ts';
 
-const columns = [
-  'case',
-  'status',
-  'lesion',
-  'voxels',
-  'millilitres',
-  'axialDiameterMm',
-  'diameterMm',
-  'meanIntensity',
-  'touchesBorder',
-  'reason',
-] as const;
+const columns = ['case', 'status', ...statisticsColumns, 'touchesBorder', 'reason'] as const;
 
 /** The page's, in the same order. */
 const heads = [

@@ -1,7 +1,7 @@
 /** One image's lesions, from files to files: what `segment`, `replay` and `batch` have in common. */
 import { createHash } from 'node:crypto';
 import { InputError } from '../../runtime/errors.ts';
-import { statisticsOf, type LesionStatistics } from '../../lesions/lesion-measures.ts';
+import { statisticsColumns, statisticsOf, type LesionStatistics } from '../../lesions/lesion-measures.ts';
 import type { ClicksByLesion } from '../../volume/clicks.ts';
 import type { Preset } from '../../volume/preset.ts';
 import type { Sam3D } from '../../engine/sam3d.ts';
@@ -41,15 +41,6 @@ export function checkOutputs({ output, probability, statistics, contours }: Outp
     throw new InputError(`${contours}: expected a name that ends in .dcm`);
   }
 }
-
-export const statisticsColumns = [
-  'lesion',
-  'voxels',
-  'millilitres',
-  'axialDiameterMm',
-  'diameterMm',
-  'meanIntensity',
-] as const;
 
 export interface SegmentedCase extends LesionsSegmentation {
   readonly statistics: readonly LesionStatistics[];

@@ -15,6 +15,7 @@ import type { Preset } from '../../volume/preset.ts';
 import type { Session } from '../../lesions/session.ts';
 import { versions } from '../runs/mask-record.ts';
 import { readVolume, type VolumeFile } from '../files/volume-file.ts';
+import type { Clicks } from '../../volume/clicks.ts';
 
 export interface ApiOptions {
   readonly session: Session;
@@ -79,7 +80,7 @@ function isToken(given: string | undefined, token: string): boolean {
 function createMaskMaker(session: Session, preset: Preset) {
   const inTurn = createTurns();
   let current: VolumeFile | undefined;
-  return (volume: VolumeFile, clicks: readonly (readonly number[])[]) =>
+  return (volume: VolumeFile, clicks: Clicks) =>
     inTurn(async () => {
       if (current !== volume) {
         session.load(volume.image, preset);
