@@ -5,7 +5,9 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Random, randomOf } from '../src/model/random.ts';
-import { createNifti, formatNifti, type Affine } from '../src/formats/nifti.ts';
+import { createNifti } from '../src/formats/nifti.ts';
+import type { Affine } from '../src/formats/affine.ts';
+import { formatNifti } from '../src/formats/nifti-output.ts';
 
 const { values: given } = parseArgs({
   options: {

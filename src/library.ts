@@ -22,4 +22,5 @@ export { teach, type Taught, type TeachingOptions } from './teaching/teaching.ts
 export { paint, type LesionMask } from './lesions/lesion-mask.ts';
 export { measuresOf, statisticsOf, type LesionMeasures, type LesionStatistics } from './lesions/lesion-measures.ts';
 export { parsePreset, presets, type Preset } from './volume/preset.ts';
-export { formatNifti, parseNifti, type NiftiImage } from './formats/nifti.ts';
+export { parseNifti, type NiftiImage } from './formats/nifti.ts';
+export { formatNifti } from './formats/nifti-output.ts';

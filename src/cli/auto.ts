@@ -5,17 +5,17 @@ import { numberFrom, presetNamed } from './parsers.ts';
 import type { Precision } from '../kernels/kernel.ts';
 import { configOf } from '../model/config.ts';
 import { checkMemory, describeNeed } from '../node/gpu/memory-check.ts';
-import { checkOutputs, writeCase, type Outputs } from '../node/runs/segment-case.ts';
+import { checkDistinct, checkOutputPaths } from '../node/files/output-paths.ts';
+import { checkResults, outputPaths, writeCase, type Outputs } from '../node/runs/segment-case.ts';
 import { readVolume } from '../node/files/volume-file.ts';
 import { readWeights, withConfig } from '../node/files/weights-file.ts';
 import { segmentAutomatically } from '../lesions/automatic.ts';
 import { statisticsOf } from '../lesions/lesion-measures.ts';
 import { Sam3D } from '../engine/sam3d.ts';
-import { addMemory, addModel, addResults, addTuning } from './options.ts';
+import { addImage, addMemory, addModel, addResults, addTuning, type ImageOptions } from './options.ts';
 import { progressBar } from './progress.ts';
 
-interface AutoOptions extends Outputs {
-  readonly image: string;
+interface AutoOptions extends Outputs, ImageOptions {
   readonly weights: string;
   readonly config?: string;
   readonly preset: string;
@@ -27,14 +27,15 @@ interface AutoOptions extends Outputs {
 }
 
 async function auto(given: AutoOptions): Promise<void> {
-  checkOutputs(given);
+  await checkOutputPaths(outputPaths(given), [given.image, given.weights, given.preset]);
   const started = performance.now();
   const [volume, weights, preset] = [
-    await readVolume(given.image),
+    await readVolume(given.image, given),
     withConfig(await readWeights(given.weights), given.config),
     await presetNamed(given.preset),
   ];
-  checkOutputs(given, volume);
+  await checkDistinct(outputPaths(given), volume.files);
+  await checkResults(given, volume);
   configOf(weights); // bad weights are refused before a GPU is opened
   const gpu = await openTuned(given);
   const bar = progressBar(process.stderr.isTTY && !given.json);
@@ -75,12 +76,8 @@ export function addAuto(program: Command): void {
     .description(
       "segment a whole volume without clicks, by sliding windows of the network's crop; of a model that was trained without clicks (the published ones: --config '{\"crop\": 256}')",
     )
-    .requiredOption(
-      '--image <file or folder>',
-      'CT or MR volume: NIfTI, NRRD, MetaImage, or a folder with a DICOM series',
-    )
     .option('--overlap <share>', 'of two neighbouring windows', numberFrom(0, false), 0.5)
     .option('--json', 'one JSON object instead of sentences')
     .action(auto);
-  addTuning(addMemory(addResults(addModel(command))));
+  addTuning(addMemory(addResults(addModel(addImage(command)))));
 }

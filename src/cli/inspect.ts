@@ -71,10 +71,10 @@ async function inspectCases(data: string, preset: Preset, crop: number): Promise
     splits.flatMap((split) => dataset[split]).map((one) => [one.image, one]),
   ).values()) {
     try {
-      const [{ image: values, series }, { image: labels }] = [await readVolume(image), await readVolume(label)];
+      const [{ image: values, warnings }, { image: labels }] = [await readVolume(image), await readVolume(label)];
       found.push({
         case: name,
-        problems: [...(series?.warnings ?? []), ...caseProblems(values, labels, preset, crop)],
+        problems: [...warnings, ...caseProblems(values, labels, preset, crop)],
       });
     } catch (error) {
       if (!(error instanceof InputError)) {

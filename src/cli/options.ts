@@ -8,6 +8,24 @@ export function addTuning(command: Command): Command {
   return command.option('--no-tune', 'a safe form of each kernel, instead of timing them on this device once');
 }
 
+/** The image that a command works on. */
+export interface ImageOptions {
+  readonly image: string;
+  readonly series?: string;
+  readonly resampleSlices?: boolean;
+}
+
+/** Adds `--image` and how it is read, for `readVolume`. */
+export function addImage(command: Command): Command {
+  return command
+    .requiredOption(
+      '--image <file or folder>',
+      'CT or MR volume: NIfTI, NRRD, MetaImage, or a DICOM series: its folder, or one of its files',
+    )
+    .option('--series <number or text>', "of several DICOM series in a folder: one's number, description or UID")
+    .option('--resample-slices', 'put an uneven or tilted DICOM series on an even grid, slices at right angles');
+}
+
 /** Adds what a run of a trained model takes: weights, configuration, preset and precision. */
 export function addModel(command: Command): Command {
   return command

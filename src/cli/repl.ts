@@ -6,15 +6,15 @@ import { presetNamed } from './parsers.ts';
 import { openTuned } from './open-tuned.ts';
 import type { Precision } from '../kernels/kernel.ts';
 import { readVolume, writeVolume, type VolumeFile } from '../node/files/volume-file.ts';
+import { checkOutputPaths } from '../node/files/output-paths.ts';
 import { readWeights, withConfig } from '../node/files/weights-file.ts';
 import { InputError, VolsamError } from '../runtime/errors.ts';
 import { paint, type LesionMask } from '../lesions/lesion-mask.ts';
 import { measuresOf } from '../lesions/lesion-measures.ts';
 import { createSession, type Session } from '../lesions/session.ts';
-import { addModel, addTuning } from './options.ts';
+import { addImage, addModel, addTuning, type ImageOptions } from './options.ts';
 
-interface ReplOptions {
-  readonly image: string;
+interface ReplOptions extends ImageOptions {
   readonly weights: string;
   readonly config?: string;
   readonly preset: string;
@@ -56,6 +56,7 @@ function createDialogue(session: Session, volume: VolumeFile) {
   }
 
   async function save(path: string): Promise<string> {
+    await checkOutputPaths([path], volume.files);
     const grid = new Uint8Array(volume.image.values.length);
     lesions.forEach(({ mask }, i) => paint(grid, volume.image.dims, mask, i + 1));
     await writeVolume(path, volume.image, grid);
@@ -97,7 +98,7 @@ function createDialogue(session: Session, volume: VolumeFile) {
 
 async function repl(given: ReplOptions): Promise<void> {
   const [volume, weights, preset] = [
-    await readVolume(given.image),
+    await readVolume(given.image, given),
     withConfig(await readWeights(given.weights), given.config),
     await presetNamed(given.preset),
   ];
@@ -137,7 +138,6 @@ export function addRepl(program: Command): void {
   const command = program
     .command('repl')
     .description('a session at the terminal: click after click, with the crop kept on the GPU')
-    .requiredOption('--image <file or folder>', 'CT or MR volume')
     .action(repl);
-  addTuning(addModel(command));
+  addTuning(addModel(addImage(command)));
 }

@@ -1,7 +1,8 @@
 /** `volsam replay`: a mask again, from its record. */
 import type { Command } from 'commander';
 import { recallFile } from '../node/files/known-files.ts';
-import { checkOutputs, writeCase } from '../node/runs/segment-case.ts';
+import { checkDistinct, checkOutputPaths } from '../node/files/output-paths.ts';
+import { checkResults, writeCase } from '../node/runs/segment-case.ts';
 import { readRecord, versions } from '../node/runs/mask-record.ts';
 import { readVolume } from '../node/files/volume-file.ts';
 import { readHashedWeights, withConfig } from '../node/files/weights-file.ts';
@@ -31,7 +32,11 @@ async function replay(path: string, given: ReplayOptions): Promise<void> {
   const { imageSha256, weightsSha256, preset, options } = record;
   const imagePath = await recorded('image', given.image, imageSha256);
   const weightsPath = await recorded('weights', given.weights, weightsSha256);
-  const volume = await readVolume(imagePath);
+  const outputs = { output: given.output ?? '' };
+  if (given.output !== undefined) {
+    await checkOutputPaths([given.output], [path, imagePath, weightsPath]);
+  }
+  const volume = await readVolume(imagePath, options);
   const file = await readHashedWeights(weightsPath);
   for (const [what, found, is, was] of [
     ['image', imagePath, volume.sha256, imageSha256],
@@ -43,6 +48,10 @@ async function replay(path: string, given: ReplayOptions): Promise<void> {
       );
     }
   }
+  if (given.output !== undefined) {
+    await checkDistinct([given.output], volume.files);
+    await checkResults(outputs, volume);
+  }
   const clicks = inVoxels(volume.image, { space: 'ras', byLesion: record.lesions });
   const again = await runSegment(
     { volume, weights: withConfig(file.weights, options.config), preset, clicks, options },
@@ -50,8 +59,7 @@ async function replay(path: string, given: ReplayOptions): Promise<void> {
     true,
   );
   if (given.output) {
-    checkOutputs({ output: given.output }, volume);
-    await writeCase({ output: given.output }, volume, clicks.length, again.found);
+    await writeCase(outputs, volume, clicks.length, again.found);
   }
   if (again.found.maskSha256 !== record.maskSha256) {
     const changes = [

@@ -6,7 +6,8 @@ import { parseClicks, type ClicksFile } from '../formats/clicks.ts';
 import type { Precision } from '../kernels/kernel.ts';
 import { readBytes, writeWhole } from '../node/files/disk.ts';
 import { rememberFile } from '../node/files/known-files.ts';
-import { checkOutputs, writeCase, type Outputs } from '../node/runs/segment-case.ts';
+import { checkDistinct, checkOutputPaths } from '../node/files/output-paths.ts';
+import { checkResults, outputPaths, writeCase, type Outputs } from '../node/runs/segment-case.ts';
 import { recordPath, versions, writeRecord } from '../node/runs/mask-record.ts';
 import { readVolume } from '../node/files/volume-file.ts';
 import { readHashedWeights, withConfig } from '../node/files/weights-file.ts';
@@ -15,11 +16,10 @@ import type { LesionStatistics } from '../lesions/lesion-measures.ts';
 import { drawOverlay } from '../lesions/overlay.ts';
 import type { FoundLesion } from '../lesions/segment.ts';
 import { inMillimetres, inVoxels, type Clicks } from '../volume/clicks.ts';
-import { addMemory, addModel, addResults, addTuning } from './options.ts';
+import { addImage, addMemory, addModel, addResults, addTuning, type ImageOptions } from './options.ts';
 import { runSegment } from './segment-run.ts';
 
-interface SegmentOptions extends Outputs {
-  readonly image: string;
+interface SegmentOptions extends Outputs, ImageOptions {
   readonly overlay?: string;
   readonly click?: Clicks;
   readonly clicks?: string;
@@ -56,18 +56,27 @@ async function clicksOf({ click, clicks, world = false }: SegmentOptions): Promi
 
 /** Reads, segments and writes. @throws InputError, GpuError, DeviceLostError, AdapterError */
 export async function segment(given: SegmentOptions): Promise<Summary> {
-  checkOutputs(given);
+  const record = recordPath(given.output);
+  const outputs = [...outputPaths(given), given.overlay, record];
+  await checkOutputPaths(outputs, [given.image, given.clicks, given.weights, given.preset]);
   const started = performance.now();
-  const { image } = given;
-  const options = { precision: given.precision, config: given.config, follow: given.follow ?? false, tune: given.tune };
+  const { resampleSlices } = given;
+  const options = {
+    precision: given.precision,
+    config: given.config,
+    follow: given.follow ?? false,
+    tune: given.tune,
+    ...(resampleSlices && { resampleSlices }),
+  };
   const [volume, file, preset, clicksFile] = [
-    await readVolume(image),
+    await readVolume(given.image, given),
     await readHashedWeights(given.weights),
     await presetNamed(given.preset),
     await clicksOf(given),
   ];
   const weights = withConfig(file.weights, given.config);
-  checkOutputs(given, volume);
+  await checkDistinct(outputs, volume.files);
+  await checkResults(given, volume);
   if (!given.json) {
     volume.notes.forEach((note) => console.error(note));
   }
@@ -81,7 +90,6 @@ export async function segment(given: SegmentOptions): Promise<Summary> {
   if (given.overlay) {
     await writeWhole(given.overlay, formatPng(drawOverlay(volume.image, found.mask, clicks[0]![0]!, preset.clip)));
   }
-  const record = recordPath(given.output);
   await writeRecord(record, {
     versions,
     device,
@@ -92,7 +100,7 @@ export async function segment(given: SegmentOptions): Promise<Summary> {
     options,
     maskSha256: found.maskSha256,
   });
-  await Promise.all([rememberFile(volume.sha256, image), rememberFile(file.sha256, given.weights)]);
+  await Promise.all([rememberFile(volume.sha256, volume.source), rememberFile(file.sha256, given.weights)]);
   const sum = (field: 'voxels' | 'millilitres') => found.lesions.reduce((total, lesion) => total + lesion[field], 0);
   return {
     voxels: sum('voxels'),
@@ -144,10 +152,6 @@ export function addSegment(program: Command): void {
   const command = program
     .command('segment')
     .description('segment lesions by clicks in a volume')
-    .requiredOption(
-      '--image <file or folder>',
-      'CT or MR volume: NIfTI, NRRD, MetaImage, or a folder with a DICOM series',
-    )
     .option(
       '--click <i,j,k>',
       'voxel of the file as stored, as viewers show it; may be given again, for the same lesion',
@@ -162,5 +166,5 @@ export function addSegment(program: Command): void {
       const summary = await segment(options);
       console.log(options.json ? JSON.stringify(summary) : describeSummary(summary));
     });
-  addTuning(addMemory(addResults(addModel(command))));
+  addTuning(addMemory(addResults(addModel(addImage(command)))));
 }

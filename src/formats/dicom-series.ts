@@ -1,7 +1,10 @@
 /** A DICOM series: a file for each slice. What its headers say of geometry is checked before any voxel is read. */
 import { InputError } from '../runtime/errors.ts';
+import { crossProduct, dotProduct, type Affine } from './affine.ts';
+import { storedValues, withoutRescale } from './dicom-pixels.ts';
 import type { DicomSlice } from './dicom.ts';
-import { createNifti, type Affine, type NiftiImage } from './nifti.ts';
+import { checkImageBytes } from './image-size.ts';
+import { createNifti, type NiftiImage } from './nifti.ts';
 
 /** A slice, and the file that it lies in. */
 export interface DicomFile extends DicomSlice {
@@ -12,8 +15,14 @@ export interface DicomFile extends DicomSlice {
 export interface DicomSeries {
   /** By position, towards the head, the left or the back. */
   readonly slices: readonly DicomFile[];
+  /** Where each slice lies along the slices' normal, in millimetres. */
+  readonly heights: readonly number[];
+  /** Millimetres between most neighbours. */
+  readonly stepMm: number;
   /** Degrees between the slices' normal and the way from one to the next. */
   readonly tiltDegrees: number;
+  /** How the slices fail to be an even stack; undefined where they are one. */
+  readonly unevenness: string | undefined;
   /** How many slices of what size, and their rescaling. */
   readonly summary: string;
   /** What a person should beware of. */
@@ -22,21 +31,37 @@ export interface DicomSeries {
 
 type Vector = readonly number[];
 
-const dot = (a: Vector, b: Vector) => a.reduce((sum, value, i) => sum + value * b[i]!, 0);
 const less = (a: Vector, b: Vector) => a.map((value, i) => value - b[i]!);
 
-const nameOf = ({ path }: DicomFile) => path.split(/[\\/]/).at(-1)!;
+export const nameOf = (path: string) => path.split(/[\\/]/).at(-1)!;
 
-function normalOf({ along: [u, v] }: DicomSlice): Vector {
-  return [u[1] * v[2] - u[2] * v[1], u[2] * v[0] - u[0] * v[2], u[0] * v[1] - u[1] * v[0]];
+export function normalOf({ along: [across, down] }: DicomSlice): Vector {
+  return crossProduct(across, down);
 }
 
-/** @throws InputError where slices differ in size or direction, or are not evenly spaced */
-export function checkedSeries(unsorted: readonly DicomFile[], file: string): DicomSeries {
-  const [first] = unsorted as [DicomFile, ...DicomFile[]];
-  const normal = normalOf(first);
+/** The first of each set of files that say that they are the same object. */
+function withoutDuplicates(slices: readonly DicomFile[]): { slices: DicomFile[]; warnings: string[] } {
+  const byInstance = new Map<string, DicomFile>();
+  const twice: DicomFile[] = [];
+  for (const slice of slices) {
+    if (slice.instance !== '' && byInstance.has(slice.instance)) {
+      twice.push(slice);
+    } else {
+      byInstance.set(slice.instance === '' ? slice.path : slice.instance, slice);
+    }
+  }
+  const warnings = twice.map(
+    (slice) =>
+      `${nameOf(slice.path)} is the same slice as ${nameOf(byInstance.get(slice.instance)!.path)}, and is left out`,
+  );
+  return { slices: [...byInstance.values()], warnings };
+}
+
+/** @throws InputError where slices differ in size, direction or spacing */
+function checkEqualSlices(slices: readonly DicomFile[], file: string): void {
+  const [first] = slices as [DicomFile, ...DicomFile[]];
   const same = (a: Vector, b: Vector) => a.every((value, i) => Math.abs(value - b[i]!) < 1e-3);
-  const other = unsorted.find(
+  const other = slices.find(
     (slice) =>
       slice.rows !== first.rows ||
       slice.columns !== first.columns ||
@@ -45,48 +70,86 @@ export function checkedSeries(unsorted: readonly DicomFile[], file: string): Dic
   );
   if (other) {
     throw new InputError(
-      `${file}: ${nameOf(other)} has another size, direction or spacing than ${nameOf(first)}; expected a stack of equal slices`,
+      `${file}: ${nameOf(other.path)} has another size, direction or spacing than ${nameOf(first.path)}; expected a stack of equal slices`,
     );
   }
-  const slices = [...unsorted].sort((a, b) => dot(a.position, normal) - dot(b.position, normal));
-  const heights = slices.map(({ position }) => dot(position, normal));
-  const steps = heights.slice(1).map((height, i) => height - heights[i]!);
-  const usual = [...steps].sort((a, b) => a - b)[Math.floor(steps.length / 2)] ?? first.thickness;
-  const uneven = steps.findIndex((step) => Math.abs(step - usual) > 0.05 * usual + 1e-3);
-  if (usual < 1e-3) {
-    throw new InputError(
-      `${file}: several slices lie at ${heights[0]!.toFixed(2)} mm; expected one volume, not several phases of it`,
-    );
-  }
-  if (uneven >= 0) {
-    const gap = Math.round(steps[uneven]! / usual) - 1;
-    const where = `between ${heights[uneven]!.toFixed(2)} and ${heights[uneven + 1]!.toFixed(2)} mm`;
-    throw new InputError(
-      `${file}: ${gap > 0 ? `${gap} slices are missing ${where}` : `slices are unevenly spaced ${where}`}, where others are ${usual.toFixed(2)} mm apart; expected an even stack`,
-    );
-  }
-  const way = slices.length > 1 ? less(slices.at(-1)!.position, slices[0]!.position) : normal;
-  const tiltDegrees = (Math.acos(Math.min(1, dot(way, normal) / Math.hypot(...way))) * 180) / Math.PI;
-  return { slices, tiltDegrees, ...remarksOn(slices, tiltDegrees) };
 }
 
-function remarksOn(slices: readonly DicomFile[], tiltDegrees: number): Pick<DicomSeries, 'summary' | 'warnings'> {
+/** In which place along the stack neighbours are not as far apart as most. */
+function unevennessOf(heights: readonly number[], steps: readonly number[], stepMm: number): string | undefined {
+  const uneven = steps.findIndex((step) => Math.abs(step - stepMm) > 0.05 * stepMm + 1e-3);
+  if (uneven < 0) {
+    return undefined;
+  }
+  const gap = Math.round(steps[uneven]! / stepMm) - 1;
+  const where = `between ${heights[uneven]!.toFixed(2)} and ${heights[uneven + 1]!.toFixed(2)} mm`;
+  return `${gap > 0 ? `${gap} slices are missing ${where}` : `slices are unevenly spaced ${where}`}, where others are ${stepMm.toFixed(2)} mm apart`;
+}
+
+/**
+ * Puts a series' slices in order.
+ * @throws InputError where slices differ in size or direction, or two lie at one place
+ */
+export function checkedSeries(given: readonly DicomFile[], file: string): DicomSeries {
+  const { slices: unsorted, warnings } = withoutDuplicates(given);
+  checkEqualSlices(unsorted, file);
+  const normal = normalOf(unsorted[0]!);
+  const slices = [...unsorted].sort((a, b) => dotProduct(a.position, normal) - dotProduct(b.position, normal));
+  const heights = slices.map(({ position }) => dotProduct(position, normal));
+  const steps = heights.slice(1).map((height, i) => height - heights[i]!);
+  const together = steps.findIndex((step) => step < 1e-3);
+  if (together >= 0) {
+    const [one, other] = slices.slice(together, together + 2).map(({ path }) => nameOf(path));
+    throw new InputError(
+      `${file}: ${one} and ${other} lie at one place (${heights[together]!.toFixed(2)} mm); expected one volume, not several phases of it`,
+    );
+  }
+  const stepMm = [...steps].sort((a, b) => a - b)[Math.floor(steps.length / 2)] ?? slices[0]!.thickness;
+  const way = slices.length > 1 ? less(slices.at(-1)!.position, slices[0]!.position) : normal;
+  const tiltDegrees = (Math.acos(Math.min(1, dotProduct(way, normal) / Math.hypot(...way))) * 180) / Math.PI;
+  return {
+    slices,
+    heights,
+    stepMm,
+    tiltDegrees,
+    unevenness: unevennessOf(heights, steps, stepMm),
+    summary: summaryOf(slices),
+    warnings: [...warnings, ...warningsAbout(slices)],
+  };
+}
+
+/** How a tilt shows where slices are taken as stored. */
+export function tiltWarning(tiltDegrees: number): string {
+  return `the gantry was tilted by ${tiltDegrees.toFixed(1)} degrees: slices are shifted against each other, and the network sees them as stored; the mask's affine has the shear`;
+}
+
+function summaryOf(slices: readonly DicomFile[]): string {
   const rescales = new Set(
     slices.map(({ rescale }) =>
       rescale ? `${rescale.slope} x ${rescale.intercept < 0 ? '-' : '+'} ${Math.abs(rescale.intercept)}` : 'none',
     ),
   );
-  const summary = `${slices.length} slices of ${slices[0]!.columns} x ${slices[0]!.rows}, by position; rescaled by ${rescales.size > 1 ? "each slice's own slope and intercept" : [...rescales][0]}`;
+  return `${slices.length} slices of ${slices[0]!.columns} x ${slices[0]!.rows}, by position; rescaled by ${rescales.size > 1 ? "each slice's own slope and intercept" : [...rescales][0]}`;
+}
+
+function warningsAbout(slices: readonly DicomFile[]): string[] {
+  const named = (chosen: readonly DicomFile[]) =>
+    `${chosen.length === 1 ? 'slice' : `${chosen.length} slices,`} ${chosen
+      .slice(0, 3)
+      .map(({ path }) => nameOf(path))
+      .join(', ')}${chosen.length > 3 ? ', …' : ''}`;
+  const unscaled = slices.filter(({ rescale }) => !rescale);
+  const mapped = slices.filter(({ hasLookupTable }) => hasLookupTable);
   const warnings: string[] = [];
-  if (slices[0]!.modality === 'CT' && rescales.has('none')) {
+  if (unscaled.length > 0 && unscaled.length < slices.length) {
+    warnings.push(`without rescale, and taken as stored: ${named(unscaled)}`);
+  } else if (unscaled.length > 0 && slices[0]!.modality === 'CT') {
     warnings.push('a CT without rescale: its values are taken to be Hounsfield units');
   }
-  if (tiltDegrees > 0.1) {
-    warnings.push(
-      `the gantry was tilted by ${tiltDegrees.toFixed(1)} degrees: slices are shifted against each other, and the network sees them as stored; the mask's affine has the shear`,
-    );
+  if (mapped.length > 0) {
+    warnings.push(`with a modality lookup table, which volsam does not apply: ${named(mapped)}`);
   }
-  return { summary, warnings };
+  return warnings;
 }
 
 /** Voxel indices to millimetres in RAS; the step between slices may be sheared. */
@@ -96,25 +159,68 @@ function affineOf(slices: readonly DicomFile[]): Affine {
     slices.length > 1
       ? less(last.position, first.position).map((value) => value / (slices.length - 1))
       : normalOf(first).map((value) => value * first.thickness);
-  const columns = [
-    ...first.along.map((way, axis) => way.map((value) => value * first.spacing[axis]!)),
-    step,
-    first.position,
-  ];
+  return affineInRas(first, step, first.position);
+}
+
+/** @param step from slice to slice, in LPS @param position of the first voxel, in LPS */
+export function affineInRas({ along, spacing }: DicomSlice, step: Vector, position: Vector): Affine {
+  const columns = [...along.map((way, axis) => way.map((value) => value * spacing[axis]!)), step, position];
   return [0, 1, 2].map((row) => columns.map((column) => (row < 2 ? -1 : 1) * column[row]!)).concat([[0, 0, 0, 1]]);
 }
 
-/** @param values of the slices in order, rescaled @throws InputError where they do not fill the series */
-export function seriesImage(
+/** Where the bytes of slices come from, and who decodes compressed ones. */
+export interface SliceReader {
+  /** A file's bytes. */
+  bytesOf(slice: DicomFile): Promise<Uint8Array>;
+  /** Stored values of a compressed file. @param bytes of a copy without rescale */
+  decode(slice: DicomFile, bytes: Uint8Array): Promise<ArrayLike<number | bigint>>;
+}
+
+/**
+ * Values of all slices in order: each slice's stored values times its own slope plus its own intercept (PS3.3,
+ * C.11.1.1.2). MONOCHROME1 is not inverted: it says how to display values, not what they are (C.7.6.3.1.2).
+ * @throws InputError where a slice has no pixel data, or it is cut short; ImageTooLargeError
+ */
+export async function sliceValues(
   { slices }: DicomSeries,
-  values: ArrayLike<number | bigint> | null,
+  reader: SliceReader,
   file: string,
-): NiftiImage {
-  const [{ columns, rows }] = slices as [DicomFile, ...DicomFile[]];
-  if (values?.length !== columns * rows * slices.length) {
+  mostBytes: number,
+): Promise<Float32Array> {
+  const [{ rows, columns }] = slices as [DicomFile, ...DicomFile[]];
+  checkImageBytes([columns, rows, slices.length], mostBytes, file);
+  const values = new Float32Array(columns * rows * slices.length);
+  for (const [index, slice] of slices.entries()) {
+    const bytes = await reader.bytesOf(slice);
+    const stored = storedValues(bytes, slice, slice.path) ?? (await reader.decode(slice, withoutRescale(bytes)));
+    if (stored.length !== columns * rows) {
+      throw new InputError(`${slice.path}: decodes to ${stored.length} values; expected ${columns} x ${rows}`);
+    }
+    const { slope, intercept } = slice.rescale ?? { slope: 1, intercept: 0 };
+    const first = index * stored.length;
+    for (let i = 0; i < stored.length; i++) {
+      values[first + i] = Number(stored[i]) * slope + intercept;
+    }
+  }
+  return values;
+}
+
+/**
+ * Reads an even stack of slices as it is stored.
+ * @throws InputError where it is none, and as `sliceValues`
+ */
+export async function readStack(
+  series: DicomSeries,
+  reader: SliceReader,
+  file: string,
+  mostBytes = Infinity,
+): Promise<NiftiImage> {
+  const { slices, unevenness } = series;
+  if (unevenness !== undefined) {
     throw new InputError(
-      `${file}: ${values?.length ?? 0} values for ${columns} x ${rows} x ${slices.length} voxels; expected one scalar volume`,
+      `${file}: ${unevenness}; expected an even stack. volsam segment --resample-slices puts it on an even grid`,
     );
   }
-  return createNifti([columns, rows, slices.length], affineOf(slices), Float32Array.from(values, Number));
+  const values = await sliceValues(series, reader, file, mostBytes);
+  return createNifti([slices[0]!.columns, slices[0]!.rows, slices.length], affineOf(slices), values);
 }

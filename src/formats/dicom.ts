@@ -1,18 +1,22 @@
-/** What volsam reads of a DICOM file's header, and takes out of one, on top of dicom-parser. */
+/** What volsam reads of a DICOM file's header, on top of dicom-parser. */
 import dicomParser from 'dicom-parser';
-import { InputError } from '../runtime/errors.ts';
+import { Inflate } from 'pako';
 
 type Triple = readonly [number, number, number];
 
 /** One slice of a series. Positions and directions are in LPS. */
 export interface DicomSlice {
   readonly series: string;
+  readonly seriesNumber: string;
+  readonly seriesDescription: string;
   readonly study: string;
   readonly frameOfReference: string;
   readonly instance: string;
   /** Its kind, such as a CT's slice. */
   readonly sopClass: string;
   readonly modality: string;
+  /** An overview that other slices are planned on. */
+  readonly isLocalizer: boolean;
   readonly rows: number;
   readonly columns: number;
   /** Of the first voxel's middle. */
@@ -25,140 +29,152 @@ export interface DicomSlice {
   readonly thickness: number;
   /** Undefined where the header has no rescale. */
   readonly rescale: { readonly slope: number; readonly intercept: number } | undefined;
+  /** Has a table that maps stored values, which volsam does not apply. */
+  readonly hasLookupTable: boolean;
 }
 
-const pixelData = 'x7fe00010';
+export const pixelData = 'x7fe00010';
 
-/** Whether a file begins as DICOM files do. */
+const syntaxes = {
+  implicitLittleEndian: '1.2.840.10008.1.2',
+  explicitLittleEndian: '1.2.840.10008.1.2.1',
+  explicitBigEndian: '1.2.840.10008.1.2.2',
+} as const;
+
+function hasPreamble(bytes: Uint8Array): boolean {
+  return String.fromCharCode(...bytes.subarray(128, 132)) === 'DICM';
+}
+
+const isType = (first: number, second: number) => [first, second].every((letter) => letter >= 65 && letter <= 90);
+
+/** The transfer syntax of a data set without a preamble, by how its first element is written; undefined where it is none. */
+function bareSyntax(head: Uint8Array): string | undefined {
+  const [low, high, element, elementHigh, first = 0, second = 0, lengthLow = 0, lengthHigh = 0] = head;
+  if (head.length < 8) {
+    return undefined;
+  }
+  if ((low === 8 || low === 2) && high === 0 && elementHigh === 0) {
+    if (isType(first, second)) {
+      return syntaxes.explicitLittleEndian;
+    }
+    // Group lengths and the character set come first: a few bytes of a small element.
+    return element! <= 0x18 && second === 0 && lengthLow === 0 && lengthHigh === 0
+      ? syntaxes.implicitLittleEndian
+      : undefined;
+  }
+  return low === 0 && high === 8 && element === 0 && isType(first, second) ? syntaxes.explicitBigEndian : undefined;
+}
+
+/** Whether a file begins as DICOM files do, with a preamble or without. */
 export function isDicom(head: Uint8Array): boolean {
-  return String.fromCharCode(...head.subarray(128, 132)) === 'DICM';
+  return hasPreamble(head) || bareSyntax(head) !== undefined;
 }
 
-function numbers(data: dicomParser.DataSet, tag: string, count: number): number[] | undefined {
-  const values = data.string(tag)?.split('\\').map(Number);
+/** The data set of a deflated file, in place of its packed bytes. */
+function inflated(bytes: Uint8Array, from: number): Uint8Array {
+  const stream = new Inflate({ raw: true });
+  stream.push(bytes.subarray(from), true);
+  const whole = new Uint8Array(from + stream.result.length);
+  whole.set(bytes.subarray(0, from));
+  whole.set(stream.result, from);
+  return whole;
+}
+
+/**
+ * A file's elements up to its pixel data, which is found but not read.
+ * @returns undefined where the file is no DICOM that can be read
+ */
+export function openDicom(bytes: Uint8Array): dicomParser.DataSet | undefined {
+  const bare = hasPreamble(bytes) ? undefined : bareSyntax(bytes);
+  const isMetaAlone = bare !== undefined && bytes[0] === 2;
+  const whole = isMetaAlone ? withPreamble(bytes) : bytes;
+  const options = {
+    untilTag: pixelData,
+    inflater: inflated,
+    ...(bare !== undefined && !isMetaAlone && { TransferSyntaxUID: bare }),
+  };
+  try {
+    return dicomParser.parseDicom(whole, options as dicomParser.ParseDicomOptions);
+  } catch {
+    return undefined;
+  }
+}
+
+function withPreamble(bytes: Uint8Array): Uint8Array {
+  const whole = new Uint8Array(132 + bytes.length);
+  whole.set(new TextEncoder().encode('DICM'), 128);
+  whole.set(bytes, 132);
+  return whole;
+}
+
+export function numbersAt(data: dicomParser.DataSet, tag: string, count: number): number[] | undefined {
+  const values = data
+    .string(tag)
+    ?.split('\\')
+    .map((text) => (text.trim() === '' ? NaN : Number(text)));
   return values?.length === count && values.every(Number.isFinite) ? values : undefined;
 }
 
-/**
- * Reads the header of a file that holds an image.
- * @param file its name, for messages
- * @returns undefined where the file holds none, as a DICOMDIR
- * @throws InputError where it is no DICOM, or does not say where the slice lies
- */
-export function parseSlice(bytes: Uint8Array, file: string): DicomSlice | undefined {
-  let data: dicomParser.DataSet;
-  try {
-    data = dicomParser.parseDicom(bytes, { untilTag: pixelData });
-  } catch (error) {
-    throw new InputError(
-      `${file}: no DICOM file that can be read (${String((error as { exception?: string }).exception ?? error)})`,
-    );
+/** Of a file that is a slice, its header; of another, why it is none. */
+export type SliceOrReason = { readonly slice: DicomSlice } | { readonly reason: string };
+
+/** Reads the header of a file that should be a slice of a series. */
+export function parseSlice(bytes: Uint8Array): SliceOrReason {
+  if (bytes.length === 0) {
+    return { reason: 'is empty (0 bytes)' };
+  }
+  if (!isDicom(bytes)) {
+    return { reason: 'is no DICOM file' };
+  }
+  const data = openDicom(bytes);
+  if (!data) {
+    return { reason: 'is a DICOM file that cannot be read: its header is broken or cut short' };
   }
   const [rows, columns] = [data.uint16('x00280010'), data.uint16('x00280011')];
   if (!rows || !columns) {
-    return undefined;
+    return { reason: `holds no image (${data.string('x00080060') ?? 'no modality'})` };
   }
-  const [position, orientation, spacing] = [
-    numbers(data, 'x00200032', 3),
-    numbers(data, 'x00200037', 6),
-    numbers(data, 'x00280030', 2),
-  ];
   const frames = Number(data.string('x00280008') ?? 1);
   if (frames > 1) {
-    throw new InputError(`${file}: holds ${frames} frames; expected series with a file for each slice`);
+    return { reason: `holds ${frames} frames, where volsam reads series with a file for each slice` };
   }
+  const samples = data.uint16('x00280002') ?? 1;
+  if (samples > 1) {
+    return { reason: `is a colour image (${samples} values a pixel)` };
+  }
+  return sliceIn(data, rows, columns);
+}
+
+function sliceIn(data: dicomParser.DataSet, rows: number, columns: number): SliceOrReason {
+  const [position, orientation, spacing] = [
+    numbersAt(data, 'x00200032', 3),
+    numbersAt(data, 'x00200037', 6),
+    numbersAt(data, 'x00280030', 2),
+  ];
   if (!position || !orientation || !spacing) {
-    throw new InputError(
-      `${file}: its header does not say where the slice lies (position, orientation, pixel spacing)`,
-    );
+    return { reason: 'does not say where its slice lies (position, orientation, pixel spacing)' };
   }
-  const [slope, intercept] = [numbers(data, 'x00281053', 1), numbers(data, 'x00281052', 1)];
+  const [slope, intercept] = [numbersAt(data, 'x00281053', 1), numbersAt(data, 'x00281052', 1)];
   const text = (tag: string) => data.string(tag) ?? '';
   return {
-    series: text('x0020000e'),
-    study: text('x0020000d'),
-    frameOfReference: text('x00200052'),
-    instance: text('x00080018'),
-    sopClass: text('x00080016'),
-    modality: text('x00080060'),
-    rows,
-    columns,
-    position: position as unknown as Triple,
-    along: [orientation.slice(0, 3) as unknown as Triple, orientation.slice(3) as unknown as Triple],
-    spacing: [spacing[1]!, spacing[0]!],
-    thickness: numbers(data, 'x00180050', 1)?.[0] ?? 1,
-    rescale: slope && intercept && { slope: slope[0]!, intercept: intercept[0]! },
+    slice: {
+      series: text('x0020000e'),
+      seriesNumber: text('x00200011').trim(),
+      seriesDescription: text('x0008103e').trim(),
+      study: text('x0020000d'),
+      frameOfReference: text('x00200052'),
+      instance: text('x00080018'),
+      sopClass: text('x00080016'),
+      modality: text('x00080060'),
+      isLocalizer: text('x00080008').split('\\').includes('LOCALIZER'),
+      rows,
+      columns,
+      position: position as unknown as Triple,
+      along: [orientation.slice(0, 3) as unknown as Triple, orientation.slice(3) as unknown as Triple],
+      spacing: [spacing[1]!, spacing[0]!],
+      thickness: numbersAt(data, 'x00180050', 1)?.[0] ?? 1,
+      rescale: slope && intercept && { slope: slope[0]!, intercept: intercept[0]! },
+      hasLookupTable: data.elements.x00283000 !== undefined,
+    },
   };
-}
-
-/** What an archive files a result by, by DICOM's names. */
-const identity = {
-  PatientName: 'x00100010',
-  PatientID: 'x00100020',
-  PatientBirthDate: 'x00100030',
-  PatientSex: 'x00100040',
-  StudyDate: 'x00080020',
-  StudyTime: 'x00080030',
-  StudyID: 'x00200010',
-  AccessionNumber: 'x00080050',
-  ReferringPhysicianName: 'x00080090',
-} as const;
-
-export type Identity = Readonly<Record<keyof typeof identity, string>>;
-
-/** The patient and study of a file. */
-export function identityOf(bytes: Uint8Array): Identity {
-  const data = dicomParser.parseDicom(bytes, { untilTag: pixelData });
-  return Object.fromEntries(Object.entries(identity).map(([name, tag]) => [name, data.string(tag) ?? ''])) as Identity;
-}
-
-export const noIdentity = Object.fromEntries(Object.keys(identity).map((name) => [name, ''])) as Identity;
-
-/** Elements that say who the patient is, where, and when they were examined; DICOM lets all of them be empty. */
-const identifying = [
-  ...Object.values(identity),
-  'x00080080',
-  'x00080081',
-  'x00081030',
-  'x00081040',
-  'x00081048',
-  'x00081050',
-  'x00081060',
-  'x00081070',
-  'x00100021',
-  'x00100032',
-  'x00101000',
-  'x00101001',
-  'x00101010',
-  'x00101020',
-  'x00101030',
-  'x00102160',
-  'x00102180',
-  'x001021b0',
-  'x00104000',
-  'x00204000',
-];
-
-/**
- * Empties the elements that identify a patient. The study's and series' numbers stay: they tie a result to its images.
- * @param bytes of a file with explicit lengths, as volsam's own results are written
- */
-export function withoutIdentity(bytes: Uint8Array): Uint8Array {
-  const { elements } = dicomParser.parseDicom(bytes, { untilTag: pixelData });
-  const kept: Uint8Array[] = [];
-  let from = 0;
-  const found = identifying.flatMap((tag) => elements[tag] ?? []).sort((a, b) => a.dataOffset - b.dataOffset);
-  for (const { dataOffset, length } of found) {
-    const head = bytes.slice(from, dataOffset);
-    head.set([0, 0], head.length - 2); // the length, two bytes in all of these elements' types
-    kept.push(head);
-    from = dataOffset + length;
-  }
-  kept.push(bytes.subarray(from));
-  const whole = new Uint8Array(kept.reduce((sum, part) => sum + part.length, 0));
-  kept.reduce((at, part) => {
-    whole.set(part, at);
-    return at + part.length;
-  }, 0);
-  return whole;
 }

@@ -1,14 +1,17 @@
 /** Images as ITK has them, in LPS, and as volsam has them, in RAS. */
 import type { Image } from 'itk-wasm';
 import { InputError } from '../runtime/errors.ts';
-import { createNifti, type Affine, type NiftiImage } from './nifti.ts';
+import { createNifti, type NiftiImage } from './nifti.ts';
+import { nrrdGeometry, type TextHeader } from './text-header.ts';
+import type { Affine } from './affine.ts';
 
 /** @throws InputError where it holds no single scalar volume */
 export function fromItk({ imageType, size, direction, spacing, origin, data }: Image, file: string): NiftiImage {
   const dims = [size[0]!, size[1]!, size[2] ?? 0] as [number, number, number];
   if (size.length !== 3 || imageType.components !== 1 || !data) {
+    const kind = imageType.components > 1 ? ` of ${imageType.components} components, as colours or vectors are` : '';
     throw new InputError(
-      `${file}: ${size.join(' x ')} voxels of ${imageType.components} components; expected one three-dimensional scalar volume`,
+      `${file}: ${size.join(' x ')} voxels${kind}; expected one three-dimensional volume of single values`,
     );
   }
   const side = (row: number) => (row < 2 ? -1 : 1);
@@ -23,6 +26,13 @@ export function fromItk({ imageType, size, direction, spacing, origin, data }: I
     affine,
     data instanceof Float32Array ? data : Float32Array.from(data as ArrayLike<number | bigint>, Number),
   );
+}
+
+/** As `fromItk`, with what the file's own header says of an NRRD's space: ITK takes left-anterior-superior for another. */
+export function fromItkFile(image: Image, header: TextHeader, file: string): NiftiImage {
+  const read = fromItk(image, file);
+  const geometry = header.format === 'NRRD' ? nrrdGeometry(header, file) : undefined;
+  return geometry ? { ...createNifti(read.dims, geometry.affine, read.values), notes: geometry.notes } : read;
 }
 
 /** Values on an image's grid as ITK has them. */

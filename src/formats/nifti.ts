@@ -1,126 +1,108 @@
-/** NIfTI-1 and NIfTI-2 (.nii, .nii.gz, .hdr with .img) in and out, on top of nifti-reader-js. */
+/** NIfTI-1 and NIfTI-2 (.nii, .nii.gz, .hdr with .img) in, on top of nifti-reader-js. */
 import * as reader from 'nifti-reader-js';
-import { gzipSync } from 'fflate';
 import { InputError } from '../runtime/errors.ts';
-
-/** Rows of a 4 x 4 matrix that takes voxel indices (i, j, k, 1) to millimetres in RAS. */
-export type Affine = readonly (readonly number[])[];
+import { isInvertible, spacingOf, type Affine } from './affine.ts';
+import { gunzip, isGzip } from './gzip.ts';
+import { checkImageBytes } from './image-size.ts';
+import { fields, layouts, singleFileHeader, type NiftiHeader } from './nifti-header.ts';
 
 export interface NiftiImage {
   /** Voxels along i, j and k. */
   readonly dims: readonly [number, number, number];
-  /** Millimetres along i, j and k. */
+  /** Millimetres along i, j and k: the lengths of the affine's columns. */
   readonly spacing: readonly [number, number, number];
   readonly affine: Affine;
   /** i fastest; scl_slope and scl_inter applied. */
   readonly values: Float32Array;
   /** The header as stored, for files on the same grid. */
-  readonly header: { readonly bytes: Uint8Array; readonly littleEndian: boolean; readonly version: 1 | 2 };
+  readonly header: NiftiHeader;
+  /** What had to be guessed, or contradicts itself, in the file's header. */
+  readonly notes: readonly string[];
 }
 
-/** Where the fields that this module reads or rewrites lie, and the type of the floating-point ones. */
-const layouts = {
-  1: {
-    headerBytes: 348,
-    float: 4,
-    pixdim: 76,
-    datatype: 70,
-    bitpix: 72,
-    voxOffset: 108,
-    sclSlope: 112,
-    sclInter: 116,
-    calMax: 124,
-    calMin: 128,
-    qformCode: 252,
-    sformCode: 254,
-    quatern: 256,
-    srow: 280,
-    text: [
-      [4, 10],
-      [14, 18],
-      [148, 80],
-      [228, 24],
-      [328, 16],
-    ],
-    description: 148,
-  },
-  2: {
-    headerBytes: 540,
-    float: 8,
-    pixdim: 104,
-    datatype: 12,
-    bitpix: 14,
-    voxOffset: 168,
-    sclSlope: 176,
-    sclInter: 184,
-    calMax: 192,
-    calMin: 200,
-    qformCode: 344,
-    sformCode: 348,
-    quatern: 352,
-    srow: 400,
-    text: [
-      [240, 80],
-      [320, 24],
-      [508, 16],
-    ],
-    description: 240,
-  },
-} as const;
+type Parsed = reader.NIFTI1 | reader.NIFTI2;
 
-type Field = keyof Omit<(typeof layouts)[1], 'text' | 'headerBytes' | 'float'>;
+/** Millimetres of the header's unit of length (xyzt_units); where none is given, millimetres. */
+const unitMillimetres: Readonly<Record<number, { name: string; millimetres: number }>> = {
+  1: { name: 'metres', millimetres: 1000 },
+  3: { name: 'micrometres', millimetres: 0.001 },
+};
 
-function fields({ bytes, littleEndian, version }: NiftiImage['header']) {
-  const layout = layouts[version];
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return {
-    view,
-    layout,
-    float: (field: Field, index = 0) =>
-      layout.float === 4
-        ? view.getFloat32(layout[field] + 4 * index, littleEndian)
-        : view.getFloat64(layout[field] + 8 * index, littleEndian),
-    setFloat: (field: Field, value: number) =>
-      layout.float === 4
-        ? view.setFloat32(layout[field], value, littleEndian)
-        : view.setFloat64(layout[field], value, littleEndian),
-    code: (field: Field) =>
-      version === 1 ? view.getInt16(layout[field], littleEndian) : view.getInt32(layout[field], littleEndian),
-  };
+/** sform, in the header's unit. */
+function sformOf({ float }: ReturnType<typeof fields>): Affine {
+  return [0, 1, 2].map((row) => [0, 1, 2, 3].map((column) => float('srow', 4 * row + column))).concat([[0, 0, 0, 1]]);
 }
 
-/** sform where the file has one, else qform, else the spacing alone about the volume's middle, as nibabel does. */
-function affineOf(header: NiftiImage['header'], dims: readonly number[], spacing: readonly number[]): Affine {
-  const { float, code } = fields(header);
-  if (code('sformCode') > 0) {
-    return [0, 1, 2].map((row) => [0, 1, 2, 3].map((column) => float('srow', 4 * row + column))).concat([[0, 0, 0, 1]]);
-  }
-  if (code('qformCode') > 0) {
-    const [b, c, d, x, y, z] = [0, 1, 2, 3, 4, 5].map((i) => float('quatern', i)) as [
-      number,
-      number,
-      number,
-      number,
-      number,
-      number,
-    ];
-    const a = Math.sqrt(Math.max(0, 1 - b * b - c * c - d * d));
-    const side = float('pixdim') < 0 ? -1 : 1;
-    const [si, sj, sk] = [spacing[0]!, spacing[1]!, spacing[2]! * side];
-    return [
-      [(a * a + b * b - c * c - d * d) * si, 2 * (b * c - a * d) * sj, 2 * (b * d + a * c) * sk, x],
-      [2 * (b * c + a * d) * si, (a * a + c * c - b * b - d * d) * sj, 2 * (c * d - a * b) * sk, y],
-      [2 * (b * d - a * c) * si, 2 * (c * d + a * b) * sj, (a * a + d * d - b * b - c * c) * sk, z],
-      [0, 0, 0, 1],
-    ];
-  }
-  const middle = (axis: number) => ((dims[axis]! - 1) / 2) * spacing[axis]!;
+/** The rotation that a quaternion says, times the voxels' sides. */
+function qformOf({ float }: ReturnType<typeof fields>, sides: readonly number[]): Affine {
+  const [b, c, d, x, y, z] = [0, 1, 2, 3, 4, 5].map((i) => float('quatern', i)) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  const a = Math.sqrt(Math.max(0, 1 - b * b - c * c - d * d));
+  const side = float('pixdim') < 0 ? -1 : 1;
+  const [si, sj, sk] = [sides[0]!, sides[1]!, sides[2]! * side];
   return [
-    [-spacing[0]!, 0, 0, middle(0)],
-    [0, spacing[1]!, 0, -middle(1)],
-    [0, 0, spacing[2]!, -middle(2)],
+    [(a * a + b * b - c * c - d * d) * si, 2 * (b * c - a * d) * sj, 2 * (b * d + a * c) * sk, x],
+    [2 * (b * c + a * d) * si, (a * a + c * c - b * b - d * d) * sj, 2 * (c * d - a * b) * sk, y],
+    [2 * (b * d - a * c) * si, 2 * (c * d + a * b) * sj, (a * a + d * d - b * b - c * c) * sk, z],
     [0, 0, 0, 1],
   ];
+}
+
+/** The voxels' sides alone, about the volume's middle. */
+function centredAffine(dims: readonly number[], sides: readonly number[]): Affine {
+  const middle = (axis: number) => ((dims[axis]! - 1) / 2) * sides[axis]!;
+  return [
+    [-sides[0]!, 0, 0, middle(0)],
+    [0, sides[1]!, 0, -middle(1)],
+    [0, 0, sides[2]!, -middle(2)],
+    [0, 0, 0, 1],
+  ];
+}
+
+const inWords = (sides: readonly number[]) => sides.map((side) => Number(side.toPrecision(4))).join(' x ');
+
+/** sform where the file has one, else qform, else the spacing alone, as nibabel does; in millimetres. */
+function geometryOf(
+  header: NiftiHeader,
+  units: number,
+  dims: readonly number[],
+  file: string,
+): { affine: Affine; notes: string[] } {
+  const field = fields(header);
+  const notes: string[] = [];
+  const pixdim = [1, 2, 3].map((axis) => Math.abs(field.float('pixdim', axis)));
+  const sides = pixdim.map((side) => (Number.isFinite(side) && side > 0 ? side : 1));
+  const forms: { name: string; affine: Affine }[] = [
+    ...(field.code('sformCode') > 0 ? [{ name: 'sform', affine: sformOf(field) }] : []),
+    ...(field.code('qformCode') > 0 ? [{ name: 'qform', affine: qformOf(field, sides) }] : []),
+    { name: 'pixdim', affine: centredAffine(dims, sides) },
+  ];
+  const used = forms.find(({ affine }) => isInvertible(affine))!;
+  if (used !== forms[0]) {
+    notes.push(`${file}: its ${forms[0]!.name} cannot be inverted; ${used.name} is used instead`);
+  }
+  if (used.name !== 'sform' && sides.some((side, axis) => side !== pixdim[axis])) {
+    notes.push(`${file}: pixdim says voxels of ${pixdim.join(' x ')}; ${inWords(sides)} mm are assumed`);
+  }
+  const spacing = spacingOf(used.affine);
+  if (pixdim.some((side, axis) => side > 0 && Math.abs(side / spacing[axis]! - 1) > 1e-3)) {
+    notes.push(
+      `${file}: pixdim says voxels of ${inWords(pixdim)}, the ${used.name} ${inWords(spacing)}; the ${used.name} is used`,
+    );
+  }
+  const unit = unitMillimetres[units & 7];
+  if (unit === undefined) {
+    return { affine: used.affine, notes };
+  }
+  notes.push(`${file}: its header is in ${unit.name}; volsam goes on in millimetres`);
+  const scaled = used.affine.map((row, n) => (n < 3 ? row.map((value) => value * unit.millimetres) : row));
+  return { affine: scaled, notes };
 }
 
 type Reading = (view: DataView, at: number, littleEndian: boolean) => number;
@@ -139,18 +121,6 @@ const types: Readonly<Record<number, { bytes: number; read: Reading }>> = {
   1280: { bytes: 8, read: (view, at, little) => Number(view.getBigUint64(at, little)) },
 };
 
-function unpacked(bytes: Uint8Array, file: string): ArrayBuffer {
-  const own = new Uint8Array(bytes).buffer;
-  if (!reader.isCompressed(own)) {
-    return own;
-  }
-  try {
-    return new Uint8Array(reader.decompress(own) as ArrayBuffer).buffer;
-  } catch (error) {
-    throw new InputError(`${file}: the gzip stream is broken or cut short (${(error as Error).message})`);
-  }
-}
-
 /** Values between neighbours along i, j and k. */
 export function stridesOf(dims: NiftiImage['dims']): readonly [number, number, number] {
   return [1, dims[0], dims[0] * dims[1]];
@@ -166,62 +136,125 @@ function dimsOf(file: string, dims: readonly number[]): [number, number, number]
   return [sides[0]!, sides[1]!, sides[2]!];
 }
 
-/** How the format names itself, and where: in one file, or in a header that its voxels lie beside. */
-const magics = { 1: { at: 344, pair: 'ni1', single: 'n+1' }, 2: { at: 4, pair: 'ni2', single: 'n+2' } } as const;
-
-/** @returns the header as that of a single file, which is what volsam writes */
-function singleFileHeader(header: Uint8Array, version: 1 | 2): Uint8Array {
-  const own = new Uint8Array(header);
-  own.set(new TextEncoder().encode(magics[version].single), magics[version].at);
-  return own;
-}
-
-/**
- * Reads a NIfTI file that is in memory, compressed or not, in any scalar type and byte order.
- * @param file its name, for messages
- * @param voxels of a pair (.hdr and .img): the other file's bytes
- * @throws InputError where it is no NIfTI file, is cut short, or holds no single scalar volume
- */
-export function parseNifti(bytes: Uint8Array, file = 'NIfTI file', voxels?: Uint8Array): NiftiImage {
-  const head = unpacked(bytes, file);
-  const parsed = reader.isNIFTI(head, voxels !== undefined) ? reader.readHeader(head, voxels !== undefined) : null;
-  if (!parsed || parsed.magic.startsWith('ni') !== (voxels !== undefined)) {
+function headerOf(head: Uint8Array<ArrayBuffer>, isPair: boolean, file: string): Parsed {
+  const view = head.buffer.slice(head.byteOffset, head.byteOffset + Math.min(head.length, 2 ** 16));
+  let parsed: Parsed | null = null;
+  try {
+    parsed = reader.isNIFTI(view, isPair) ? reader.readHeader(view, isPair) : null;
+  } catch {
+    // What is too short for a header is none; the message below says so.
+  }
+  if (!parsed || parsed.magic.startsWith('ni') !== isPair) {
     throw new InputError(
       `${file}: no NIfTI file; expected .nii and .nii.gz of NIfTI-1 and NIfTI-2, and .hdr with its .img beside it`,
     );
   }
+  return parsed;
+}
+
+interface Layout {
+  readonly dims: NiftiImage['dims'];
+  readonly type: (typeof types)[number];
+  readonly dataAt: number;
+  /** Of the file that holds the voxels. */
+  readonly bytes: number;
+}
+
+/** What a header says of its voxels. @throws InputError where they are no single scalar volume, or too many */
+function layoutOf(parsed: Parsed, file: string, mostBytes: number): Layout {
   const type = types[parsed.datatypeCode];
   if (!type) {
     throw new InputError(
       `${file}: data type ${parsed.getDatatypeCodeString(parsed.datatypeCode)}; expected integers and floats of one channel`,
     );
   }
-  const data = voxels ? unpacked(voxels, file) : head;
   const dims = dimsOf(file, parsed.dims);
-  const spacing = [1, 2, 3].map((axis) => Math.abs(parsed.pixDims[axis]!) || 1) as [number, number, number];
-  const count = dims[0] * dims[1] * dims[2];
-  const needed = parsed.vox_offset + count * type.bytes;
-  if (data.byteLength < needed) {
+  const dataAt = parsed.vox_offset;
+  if (!Number.isInteger(dataAt) || dataAt < 0) {
+    throw new InputError(`${file}: vox_offset is ${dataAt}; expected a whole number of bytes`);
+  }
+  checkImageBytes(dims, mostBytes, file);
+  return { dims, type, dataAt, bytes: dataAt + dims[0] * dims[1] * dims[2] * type.bytes };
+}
+
+/**
+ * A NIfTI file that is in memory, unpacked where it is compressed.
+ * @throws InputError as `parseNifti`
+ */
+export function unpackedNifti(bytes: Uint8Array, file: string, mostBytes = Infinity): Uint8Array<ArrayBuffer> {
+  if (bytes.length === 0) {
+    throw new InputError(`${file}: is empty (0 bytes); expected a NIfTI file`);
+  }
+  return isGzip(bytes)
+    ? gunzip(bytes, file, (head) => layoutOf(headerOf(head, false, file), file, mostBytes).bytes)
+    : new Uint8Array(bytes);
+}
+
+/**
+ * Reads a NIfTI file that is in memory, compressed or not, in any scalar type and byte order.
+ * @param file its name, for messages
+ * @param mostBytes that the image may take in memory
+ * @throws InputError where it is no NIfTI file, is cut short, or holds no single scalar volume; ImageTooLargeError
+ */
+export function parseNifti(bytes: Uint8Array, file = 'NIfTI file', mostBytes = Infinity): NiftiImage {
+  const whole = unpackedNifti(bytes, file, mostBytes);
+  const parsed = headerOf(whole, false, file);
+  return imageOf(parsed, layoutOf(parsed, file, mostBytes), whole, whole, file);
+}
+
+/**
+ * Reads a NIfTI pair that is in memory, as `parseNifti`.
+ * @param headerBytes of the .hdr
+ * @param voxels bytes of the .img
+ */
+export function parseNiftiPair(
+  headerBytes: Uint8Array,
+  voxels: Uint8Array,
+  file = 'NIfTI pair',
+  mostBytes = Infinity,
+): NiftiImage {
+  const head = isGzip(headerBytes) ? gunzip(headerBytes, file, (start) => start.length) : new Uint8Array(headerBytes);
+  const parsed = headerOf(head, true, file);
+  const layout = layoutOf(parsed, file, mostBytes);
+  const data = isGzip(voxels) ? gunzip(voxels, file, () => layout.bytes) : new Uint8Array(voxels);
+  return imageOf(parsed, layout, head, data, file);
+}
+
+/** Stored values times scl_slope plus scl_inter; a slope of 0 means no scaling at all (nifti1.h). */
+function scalingOf({ scl_slope: slope, scl_inter: inter }: Parsed): { slope: number; inter: number } {
+  return Number.isFinite(slope) && slope !== 0
+    ? { slope, inter: Number.isFinite(inter) ? inter : 0 }
+    : { slope: 1, inter: 0 };
+}
+
+function imageOf(
+  parsed: Parsed,
+  { dims, type, dataAt, bytes }: Layout,
+  head: Uint8Array<ArrayBuffer>,
+  data: Uint8Array<ArrayBuffer>,
+  file: string,
+): NiftiImage {
+  if (data.length < bytes) {
     throw new InputError(
-      `${file}: cut short: ${dims.join(' x ')} voxels need ${needed} bytes, the file has ${data.byteLength}`,
+      `${file}: cut short: ${dims.join(' x ')} voxels need ${bytes} bytes, the file has ${data.length}`,
     );
   }
   const { littleEndian } = parsed;
-  const slope = Number.isFinite(parsed.scl_slope) && parsed.scl_slope !== 0 ? parsed.scl_slope : 1;
-  const inter = Number.isFinite(parsed.scl_inter) ? parsed.scl_inter : 0;
-  const view = new DataView(data, parsed.vox_offset);
-  const values = new Float32Array(count);
-  for (let i = 0; i < count; i++) {
+  const { slope, inter } = scalingOf(parsed);
+  const view = new DataView(data.buffer, data.byteOffset + dataAt);
+  const values = new Float32Array(dims[0] * dims[1] * dims[2]);
+  for (let i = 0; i < values.length; i++) {
     values[i] = type.read(view, i * type.bytes, littleEndian) * slope + inter;
   }
   const version = parsed instanceof reader.NIFTI2 ? 2 : 1;
   // A copy: a view of the file would keep all of it in memory as long as the image.
   const header = {
-    bytes: singleFileHeader(new Uint8Array(head.slice(0, layouts[version].headerBytes)), version),
+    bytes: singleFileHeader(head.slice(0, layouts[version].headerBytes), version),
     littleEndian,
     version,
   } as const;
-  return { dims, spacing, affine: affineOf(header, dims, spacing), values, header };
+  const { affine, notes } = geometryOf(header, parsed.xyzt_units, dims, file);
+  return { dims, spacing: spacingOf(affine), affine, values, header, notes };
 }
 
 /**
@@ -233,11 +266,7 @@ export function createNifti(dims: NiftiImage['dims'], affine: Affine, values: Fl
   const layout = layouts[1];
   const bytes = new Uint8Array(layout.headerBytes);
   const view = new DataView(bytes.buffer);
-  const spacing = [0, 1, 2].map((axis) => Math.hypot(...[0, 1, 2].map((row) => affine[row]![axis]!))) as [
-    number,
-    number,
-    number,
-  ];
+  const spacing = spacingOf(affine);
   view.setInt32(0, layout.headerBytes, true);
   [3, ...dims, 1, 1, 1, 1].forEach((side, i) => view.setInt16(40 + 2 * i, side, true));
   [1, ...spacing].forEach((side, i) => view.setFloat32(layout.pixdim + 4 * i, side, true));
@@ -247,56 +276,5 @@ export function createNifti(dims: NiftiImage['dims'], affine: Affine, values: Fl
     .slice(0, 3)
     .forEach((row, i) => row.forEach((value, j) => view.setFloat32(layout.srow + 4 * (4 * i + j), value, true)));
   bytes.set(new TextEncoder().encode('n+1'), 344);
-  return { dims, spacing, affine, values, header: { bytes, littleEndian: true, version: 1 } };
-}
-
-/** Of the types that volsam writes: NIfTI's code and bytes. */
-function writtenType(values: WrittenValues): { code: number; bytes: number } {
-  return values instanceof Uint8Array
-    ? { code: 2, bytes: 1 }
-    : values instanceof Int16Array
-      ? { code: 4, bytes: 2 }
-      : { code: 16, bytes: 4 };
-}
-
-type WrittenValues = Uint8Array | Int16Array | Float32Array;
-
-/**
- * A NIfTI file of other values on an image's grid: its shape, affine and units; no text of its header, and no scaling.
- * @param values uint8 (a mask), int16 or float32, i fastest
- * @param compressed as .nii.gz
- * @throws InputError where the values do not fill the grid
- */
-export function formatNifti(image: NiftiImage, values: WrittenValues, compressed: boolean): Uint8Array {
-  const count = image.dims[0] * image.dims[1] * image.dims[2];
-  if (values.length !== count) {
-    throw new InputError(`${values.length} values for a grid of ${image.dims.join(' x ')}`);
-  }
-  const { littleEndian, version } = image.header;
-  const type = writtenType(values);
-  const dataAt = layouts[version].headerBytes + 4;
-  const file = new Uint8Array(dataAt + count * type.bytes);
-  file.set(image.header.bytes);
-  const { view, layout, setFloat } = fields({ ...image.header, bytes: file });
-  layout.text.forEach(([at, length]) => file.fill(0, at, at + length));
-  file.set(new TextEncoder().encode('volsam'), layout.description);
-  view.setInt16(layout.datatype, type.code, littleEndian);
-  view.setInt16(layout.bitpix, 8 * type.bytes, littleEndian);
-  if (version === 1) {
-    setFloat('voxOffset', dataAt);
-  } else {
-    view.setBigInt64(layout.voxOffset, BigInt(dataAt), littleEndian);
-  }
-  setFloat('sclSlope', 1);
-  setFloat('sclInter', 0);
-  setFloat('calMax', 0);
-  setFloat('calMin', 0);
-  if (values instanceof Uint8Array) {
-    file.set(values, dataAt);
-  } else if (values instanceof Int16Array) {
-    values.forEach((value, i) => view.setInt16(dataAt + 2 * i, value, littleEndian));
-  } else {
-    values.forEach((value, i) => view.setFloat32(dataAt + 4 * i, value, littleEndian));
-  }
-  return compressed ? gzipSync(file, { mtime: 0 }) : file; // no date: the same mask is the same file
+  return { dims, spacing, affine, values, header: { bytes, littleEndian: true, version: 1 }, notes: [] };
 }

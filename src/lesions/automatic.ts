@@ -2,6 +2,7 @@
  * The automatic variant over a whole volume: windows of the network's crop, half overlapping, weighted by a Gaussian and
  * blended on the GPU (the published test procedure without clicks).
  */
+import { clearOutside } from '../volume/outside.ts';
 import { readCrop, writeResampled } from '../volume/resampling.ts';
 import type { NiftiImage } from '../formats/nifti.ts';
 import { windowBlending } from '../ops/window-blending.ts';
@@ -168,5 +169,6 @@ export async function segmentAutomatically(
     options,
   );
   const probability = writeResampled(blended, axes);
+  clearOutside({ origin: [0, 0, 0], dims: image.dims, values: probability }, image);
   return { probability, ...componentsOf(probability, image.dims) };
 }

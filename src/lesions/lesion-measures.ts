@@ -1,6 +1,8 @@
 /** What is measured of a lesion: its volume, its longest diameters, and how bright it is. */
+import { columnsOf, crossProduct, dotProduct, type Affine } from '../formats/affine.ts';
 import { stridesOf, type NiftiImage } from '../formats/nifti.ts';
 import { eachRow } from '../volume/box.ts';
+import { isOutside } from '../volume/outside.ts';
 import { lesionIn, type LesionMask } from './lesion-mask.ts';
 import { patientAxes, voxelMillilitres } from '../volume/orientation.ts';
 
@@ -46,24 +48,48 @@ function farthest(points: readonly (readonly number[])[]): number {
   return Math.sqrt(most);
 }
 
+/** Steps between neighbours in millimetres, along three axes at right angles of which the first two lie in a slice. */
+interface Steps {
+  readonly across: Corner;
+  readonly down: Corner;
+  readonly through: readonly [x: number, y: number, z: number];
+}
+
+/** A grid may be sheared, in a slice and from slice to slice. */
+function stepsOf(affine: Affine, across: number, down: number, through: number): Steps {
+  const columns = columnsOf(affine);
+  const scaled = (vector: readonly number[], factor: number) => vector.map((value) => value * factor);
+  const acrossMm = Math.hypot(...columns[across]!);
+  const first = scaled(columns[across]!, 1 / acrossMm);
+  const along = dotProduct(columns[down]!, first);
+  const upright = columns[down]!.map((value, i) => value - along * first[i]!);
+  const second = scaled(upright, 1 / Math.hypot(...upright));
+  const step = columns[through]!;
+  return {
+    across: [acrossMm, 0],
+    down: [along, Math.hypot(...upright)],
+    through: [dotProduct(step, first), dotProduct(step, second), dotProduct(step, crossProduct(first, second))],
+  };
+}
+
 /** An axial slice of a lesion, in millimetres: the middles of its outermost voxels, and of their sides. */
 interface Slice {
-  readonly z: number;
   readonly middles: readonly Corner[];
   readonly outline: readonly Corner[];
 }
 
 /** Outlines run through the middles of voxels' sides, so that n voxels in a row are n voxels long. */
-function slicesOf(
-  mask: LesionMask,
-  { affine, spacing }: Pick<NiftiImage, 'affine' | 'spacing'>,
-): { slices: Slice[]; sliceMm: number } {
+function slicesOf(mask: LesionMask, affine: Affine): { slices: Slice[]; steps: Steps } {
   const { left, back, feet } = patientAxes(affine);
   const strides = stridesOf(mask.dims);
   const [across, down] = [left.fileAxis, back.fileAxis];
-  const sliceMm = spacing[feet.fileAxis]!;
+  const steps = stepsOf(affine, across, down, feet.fileAxis);
+  const placeOf = (x: number, y: number): Corner => [
+    x * steps.across[0] + y * steps.down[0],
+    x * steps.across[1] + y * steps.down[1],
+  ];
   const slices = Array.from({ length: mask.dims[feet.fileAxis]! }, (_, slice): Slice => {
-    const middles: Corner[] = [];
+    const ends: Corner[] = [];
     for (let y = 0; y < mask.dims[down]!; y++) {
       const row = slice * strides[feet.fileAxis]! + y * strides[down]!;
       const inRow = Array.from({ length: mask.dims[across]! }, (_, x) => x).filter(
@@ -72,36 +98,40 @@ function slicesOf(
       // A row's two ends are all of it that a hull can touch.
       for (const x of new Set([inRow[0], inRow.at(-1)])) {
         if (x !== undefined) {
-          middles.push([x * spacing[across]!, y * spacing[down]!]);
+          ends.push([x, y]);
         }
       }
     }
-    const sides = middles.flatMap(([x, y]) =>
-      [
-        [-0.5, 0],
-        [0.5, 0],
-        [0, -0.5],
-        [0, 0.5],
-      ].map(([dx, dy]): Corner => [x + dx! * spacing[across]!, y + dy! * spacing[down]!]),
-    );
-    return { z: slice * sliceMm, middles: hullOf(middles), outline: hullOf(sides) };
+    const sides = ends.flatMap(([x, y]) => [
+      placeOf(x - 0.5, y),
+      placeOf(x + 0.5, y),
+      placeOf(x, y - 0.5),
+      placeOf(x, y + 0.5),
+    ]);
+    return { middles: hullOf(ends.map(([x, y]) => placeOf(x, y))), outline: hullOf(sides) };
   });
-  return { slices, sliceMm };
+  return { slices, steps };
 }
 
-export function measuresOf(mask: LesionMask, image: Pick<NiftiImage, 'affine' | 'spacing'>): LesionMeasures {
+/** @param affine of the image's grid: places, and so lengths and volumes, are in its millimetres */
+export function measuresOf(mask: LesionMask, { affine }: Pick<NiftiImage, 'affine'>): LesionMeasures {
   const voxels = mask.voxels.reduce((sum, value) => sum + value, 0);
-  const { slices, sliceMm } = slicesOf(mask, image);
-  const surface = slices.flatMap(({ z, middles, outline }) => [
-    ...outline.map((corner) => [...corner, z]),
-    ...middles.flatMap((corner) => [
-      [...corner, z - sliceMm / 2],
-      [...corner, z + sliceMm / 2],
-    ]),
+  const {
+    slices,
+    steps: { through },
+  } = slicesOf(mask, affine);
+  const inSpace = ([x, y]: Corner, slice: number) => [
+    x + slice * through[0],
+    y + slice * through[1],
+    slice * through[2],
+  ];
+  const surface = slices.flatMap(({ middles, outline }, slice) => [
+    ...outline.map((corner) => inSpace(corner, slice)),
+    ...middles.flatMap((corner) => [inSpace(corner, slice - 0.5), inSpace(corner, slice + 0.5)]),
   ]);
   return {
     voxels,
-    millilitres: voxels * voxelMillilitres(image.spacing),
+    millilitres: voxels * voxelMillilitres(affine),
     axialDiameterMm: Math.max(0, ...slices.map(({ outline }) => farthest(outline))),
     diameterMm: farthest(surface),
   };
@@ -110,7 +140,7 @@ export function measuresOf(mask: LesionMask, image: Pick<NiftiImage, 'affine' | 
 export interface LesionStatistics extends LesionMeasures {
   /** Its label in the mask. */
   readonly lesion: number;
-  /** Of the image's own values; null of an empty lesion. */
+  /** Of the image's own values, where it has any; null where the lesion has none. */
   readonly meanIntensity: number | null;
 }
 
@@ -128,13 +158,16 @@ export const statisticsColumns = [
 export function statisticsOf(image: NiftiImage, mask: Uint8Array, lesions: number): LesionStatistics[] {
   return Array.from({ length: lesions }, (_, index) => {
     const found = lesionIn(mask, image.dims, index + 1);
-    let sum = 0;
+    let [sum, count] = [0, 0];
     eachRow(found, image.dims, (inBox, onGrid) => {
       for (let i = 0; i < found.dims[0]; i++) {
-        sum += found.voxels[inBox + i] ? image.values[onGrid + i]! : 0;
+        const value = image.values[onGrid + i]!;
+        if (found.voxels[inBox + i] && !isOutside(value)) {
+          sum += value;
+          count++;
+        }
       }
     });
-    const measures = measuresOf(found, image);
-    return { lesion: index + 1, ...measures, meanIntensity: measures.voxels > 0 ? sum / measures.voxels : null };
+    return { lesion: index + 1, ...measuresOf(found, image), meanIntensity: count > 0 ? sum / count : null };
   });
 }

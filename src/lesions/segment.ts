@@ -7,6 +7,7 @@ import { eachRow } from '../volume/box.ts';
 import { cropKey, type Crop } from '../volume/crop.ts';
 import type { Volume } from '../engine/inputs.ts';
 import { blended, cropsRound, nextCrop, touchesBorder, type SeenCrop } from './lesion-crops.ts';
+import { clearOutside } from '../volume/outside.ts';
 import { voxelMillilitres } from '../volume/orientation.ts';
 import type { Clicks, ClicksByLesion } from '../volume/clicks.ts';
 import type { Preset } from '../volume/preset.ts';
@@ -118,7 +119,9 @@ export async function segmentLesions(
       options.progress &&
       ((done: number, total: number) => options.progress!(index * total + done, clicks.length * total));
     const seen = await seeLesion(sam, image, own, preset, { ...options, progress });
-    addLesion(found, image, blended(seen), index + 1);
+    const lesion = blended(seen);
+    clearOutside(lesion, image);
+    addLesion(found, image, lesion, index + 1);
     about.push({ crops: seen.length, touchesBorder: touchesBorder(seen) });
   }
   const counts = new Float64Array(clicks.length + 1);
@@ -130,7 +133,7 @@ export async function segmentLesions(
     lesions: about.map((one, index) => ({
       ...one,
       voxels: counts[index + 1]!,
-      millilitres: counts[index + 1]! * voxelMillilitres(image.spacing),
+      millilitres: counts[index + 1]! * voxelMillilitres(image.affine),
     })),
   };
 }

@@ -2,6 +2,7 @@
  * A person's work on one image: clicks come one by one, the crop that was clicked in last stays encoded on the GPU, and a
  * lost device is reopened by the next click.
  */
+import { clearOutside } from '../volume/outside.ts';
 import { readCrop, writeCropBox } from '../volume/resampling.ts';
 import type { NiftiImage } from '../formats/nifti.ts';
 import { lesionProbability } from '../engine/lesion-class.ts';
@@ -115,6 +116,7 @@ export function createSession(options: SessionOptions): Session {
   /** The lesion that clicks in one crop show. */
   async function maskOf(
     sam: Sam3D,
+    { image }: Loaded,
     crop: Crop,
     clicks: readonly Click[],
     embedding: Embedding,
@@ -125,7 +127,9 @@ export function createSession(options: SessionOptions): Session {
       progress: (done, total) => progress?.('decoding', done / total),
     });
     progress?.('writing back', 0);
-    const { origin, dims, values } = writeCropBox(lesionProbability(probabilities, [side, side, side]), crop);
+    const box = writeCropBox(lesionProbability(probabilities, [side, side, side]), crop);
+    clearOutside(box, image);
+    const { origin, dims, values } = box;
     const least = lesionIn(
       Uint8Array.from(values, (value) => Number(value > 0.5)),
       dims,
@@ -150,7 +154,7 @@ export function createSession(options: SessionOptions): Session {
       let part = work.masks.get(key);
       if (!part) {
         const { embedding, isNew } = await embeddingOf(sam, gpu, work, crop, given);
-        part = await maskOf(sam, crop, clicks, embedding, given);
+        part = await maskOf(sam, work, crop, clicks, embedding, given);
         encodings += Number(isNew);
         work.masks.set(key, part);
       }

@@ -5,7 +5,7 @@ export class VolsamError extends Error {
 
 /** An argument or file is not what is expected; nothing was sent to the GPU. */
 export class InputError extends VolsamError {
-  override readonly name = 'InputError';
+  override readonly name: string = 'InputError';
 }
 
 /** No adapter, or one that cannot run volsam. */

@@ -51,7 +51,7 @@ export function scoresOf(
   toleranceMm: number,
 ): CaseScores {
   const { dice, predictedVoxels, trueVoxels } = overlapOf(predicted, truth);
-  const millilitres = voxelMillilitres(image.spacing);
+  const millilitres = voxelMillilitres(image.affine);
   return {
     case: name,
     dice,

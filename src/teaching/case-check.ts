@@ -20,10 +20,6 @@ export function caseProblems(image: NiftiImage, label: NiftiImage, preset: Prese
   if (preset.orientation !== undefined && stored !== preset.orientation) {
     problems.push(`stored as ${stored}, the preset is for ${preset.orientation}: it will be reordered`);
   }
-  const notFinite = image.values.reduce((count, value) => count + Number(!Number.isFinite(value)), 0);
-  if (notFinite > 0) {
-    problems.push(`${notFinite} voxels of the image are no numbers, and count as 0`);
-  }
   return [...problems, ...lesionProblems(image, label, preset, cropVoxels)];
 }
 

@@ -1,5 +1,6 @@
 /** What a preset is worked out from: the intensities of the foreground over a dataset's training cases. */
 import type { NiftiImage } from '../formats/nifti.ts';
+import { isOutside } from './outside.ts';
 import { orientationOf } from './orientation.ts';
 import type { Preset } from './preset.ts';
 
@@ -13,18 +14,18 @@ export interface Fingerprint {
 }
 
 export interface CaseFingerprint {
-  /** Where the label is above 0. */
+  /** Where the label is above 0 and the image has a value. */
   readonly intensities: Float32Array;
   readonly orientation: string;
   readonly highestLabel: number;
 }
 
 export function fingerprintOf(image: NiftiImage, label: NiftiImage): CaseFingerprint {
-  const intensities = image.values.filter((_, i) => label.values[i]! > 0);
+  const intensities = image.values.filter((value, i) => label.values[i]! > 0 && !isOutside(value));
   return {
     intensities,
     orientation: orientationOf(image.affine),
-    highestLabel: label.values.reduce((most, value) => Math.max(most, value), 0),
+    highestLabel: label.values.reduce((most, value) => (isOutside(value) ? most : Math.max(most, value)), 0),
   };
 }
 

@@ -1,6 +1,6 @@
 /** Which way a file's axes run in the patient, and how they become the network's D, H and W. */
 import { InputError } from '../runtime/errors.ts';
-import type { Affine } from '../formats/nifti.ts';
+import { columnsOf, crossProduct, determinantOf, dotProduct, isInvertible, type Affine } from '../formats/affine.ts';
 import type { Preset } from './preset.ts';
 
 /** A network axis: the file axis that it runs along, and whether backwards. */
@@ -13,8 +13,7 @@ const letters = ['RL', 'AP', 'SI'] as const;
 
 /** For each file axis, the patient's direction that it runs towards: 'RAS' runs to the right, the front and the head. */
 export function orientationOf(affine: Affine): string {
-  const columns = [0, 1, 2].map((axis) => {
-    const column = [0, 1, 2].map((row) => affine[row]![axis]!);
+  const columns = columnsOf(affine).map((column) => {
     const length = Math.hypot(...column) || 1;
     return column.map((value) => value / length);
   });
@@ -66,33 +65,20 @@ function snapped(voxel: number): number {
 
 /** Millimetres in RAS to voxel indices. @throws InputError where the affine cannot be inverted */
 export function worldToVoxel(affine: Affine, world: readonly number[]): [number, number, number] {
-  const m = affine.map((row) => [...row]);
-  const [a, b, c] = [0, 1, 2].map((column) => m.slice(0, 3).map((row) => row[column]!)) as [
-    number[],
-    number[],
-    number[],
-  ];
-  const cross = (u: number[], v: number[]) => [
-    u[1]! * v[2]! - u[2]! * v[1]!,
-    u[2]! * v[0]! - u[0]! * v[2]!,
-    u[0]! * v[1]! - u[1]! * v[0]!,
-  ];
-  const dot = (u: number[], v: number[]) => u[0]! * v[0]! + u[1]! * v[1]! + u[2]! * v[2]!;
-  const determinant = dot(a, cross(b, c));
-  if (!Number.isFinite(determinant) || Math.abs(determinant) < 1e-12) {
+  if (!isInvertible(affine)) {
     throw new InputError("the image's affine cannot be inverted; give the click in voxel indices");
   }
-  const offset = [0, 1, 2].map((row) => world[row]! - m[row]![3]!);
-  return [cross(b, c), cross(c, a), cross(a, b)].map((normal) => snapped(dot(offset, normal) / determinant)) as [
-    number,
-    number,
-    number,
-  ];
+  const [a, b, c] = columnsOf(affine);
+  const determinant = determinantOf(affine);
+  const offset = [0, 1, 2].map((row) => world[row]! - affine[row]![3]!);
+  return [crossProduct(b, c), crossProduct(c, a), crossProduct(a, b)].map((normal) =>
+    snapped(dotProduct(offset, normal) / determinant),
+  ) as [number, number, number];
 }
 
-/** Millilitres of a voxel. */
-export function voxelMillilitres(spacing: readonly number[]): number {
-  return (spacing[0]! * spacing[1]! * spacing[2]!) / 1000;
+/** Millilitres of a voxel; its grid may be sheared. */
+export function voxelMillilitres(affine: Affine): number {
+  return Math.abs(determinantOf(affine)) / 1000;
 }
 
 /** The patient's axes in the file, as a radiologist looks at them. */

@@ -7,6 +7,7 @@ import type { Volume } from '../engine/inputs.ts';
 import type { NiftiImage } from '../formats/nifti.ts';
 import { InputError } from '../runtime/errors.ts';
 import type { Box } from './box.ts';
+import { isOutside } from './outside.ts';
 import { resampledAxes, type Crop, type CropAxis, type ResampledAxis } from './crop.ts';
 import type { Preset } from './preset.ts';
 
@@ -58,7 +59,7 @@ function interpolate(
   return across(x.first[a]!) * (1 - x.share[a]!) + across(x.second[a]!) * x.share[a]!;
 }
 
-/** Intensities at resampled voxels, clipped and normalised; zeros beyond the volume. NaNs in the file count as 0. */
+/** Intensities at resampled voxels, clipped and normalised; zeros beyond the volume. Voxels without a value count as the clip's lower end. */
 function readIntensities(
   image: NiftiImage,
   neighbours: readonly Neighbours[],
@@ -66,7 +67,10 @@ function readIntensities(
 ): Float32Array {
   const [depth, height, width] = neighbours.map(({ share }) => share.length) as [number, number, number];
   const inside = neighbours.map(({ share }) => Array.from(share.keys()).filter((v) => share[v]! >= 0));
-  const read = (offset: number) => image.values[offset]! || 0;
+  const read = (offset: number) => {
+    const value = image.values[offset]!;
+    return isOutside(value) ? clip[0] : value;
+  };
   const data = new Float32Array(depth * height * width);
   for (const d of inside[0]!) {
     for (const h of inside[1]!) {

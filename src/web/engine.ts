@@ -1,6 +1,7 @@
 /** What the worker does for a page: it holds the image, the weights and the GPU, so that the page never waits. */
 import type { Click } from '../volume/clicks.ts';
-import { formatNifti, type NiftiImage } from '../formats/nifti.ts';
+import type { NiftiImage } from '../formats/nifti.ts';
+import { formatNifti } from '../formats/nifti-output.ts';
 import { formatSafetensors, withTensors, type TensorFile } from '../formats/safetensors.ts';
 import { configOf, parameterShapes } from '../model/config.ts';
 import { openGpu } from '../browser/open-gpu.ts';

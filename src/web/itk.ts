@@ -16,33 +16,20 @@ export const readNrrd = async (file: File): Promise<Image> => (await nrrdReadIma
 export const readMeta = async (file: File): Promise<Image> => (await metaReadImage(file, here)).image;
 
 /**
- * The pipeline by itself: @itk-wasm/dicom's own function starts workers, which this worker cannot.
- * @param slices in order
+ * The values of a DICOM file with one slice. The pipeline by itself: @itk-wasm/dicom's own function starts workers, which
+ * this worker cannot.
  */
-export async function readSeries(slices: readonly File[]): Promise<Image> {
-  const inputs = await Promise.all(
-    slices.map(async (file, i) => ({
-      type: InterfaceTypes.BinaryFile,
-      data: { path: `${i}.dcm`, data: new Uint8Array(await file.arrayBuffer()) },
-    })),
-  );
-  const args = [
-    '0',
-    '1',
-    '--memory-io',
-    '--input-images',
-    ...inputs.map(({ data }) => data.path),
-    '--single-sorted-series',
-  ];
+export async function readSlice(bytes: Uint8Array): Promise<Image['data']> {
+  const input = { type: InterfaceTypes.BinaryFile, data: { path: 'slice.dcm', data: bytes } };
   const { returnValue, stderr, outputs } = await runPipeline(
     'read-image-dicom-file-series',
-    args,
+    ['0', '1', '--memory-io', '--input-images', input.data.path, '--single-sorted-series'],
     [{ type: InterfaceTypes.Image }, { type: InterfaceTypes.JsonCompatible }],
-    inputs,
+    [input],
     { ...here, pipelineBaseUrl: pipelines },
   );
   if (returnValue !== 0) {
     throw new Error(stderr);
   }
-  return outputs[0]!.data as Image;
+  return (outputs[0]!.data as Image).data;
 }

@@ -1,8 +1,12 @@
 /** A volume that was dropped on the page: one file, a pair, or the slices of a DICOM series. */
-import { isDicom, parseSlice } from '../formats/dicom.ts';
-import { checkedSeries, seriesImage, type DicomFile } from '../formats/dicom-series.ts';
-import { fromItk } from '../formats/itk-image.ts';
-import { formatNifti, parseNifti, type NiftiImage } from '../formats/nifti.ts';
+import { chooseSeries, leftOutNotes, otherSeriesNotes, sortFiles } from '../formats/dicom-folder.ts';
+import { checkedSeries, readStack, tiltWarning } from '../formats/dicom-series.ts';
+import { isDicom } from '../formats/dicom.ts';
+import { fromItkFile } from '../formats/itk-image.ts';
+import { parseNifti, parseNiftiPair, unpackedNifti, type NiftiImage } from '../formats/nifti.ts';
+import { checkWhole, mostHeaderBytes, parseTextHeader } from '../formats/text-header.ts';
+import { outsideNotes } from '../volume/outside.ts';
+import { formatNifti } from '../formats/nifti-output.ts';
 import { InputError } from '../runtime/errors.ts';
 
 export interface DroppedVolume {
@@ -35,32 +39,74 @@ async function byItk<T>(name: string, read: () => Promise<T>): Promise<T> {
   }
 }
 
-function asNifti(image: NiftiImage, name: string, notes: readonly string[]): DroppedVolume {
+/** What is left to say of an image, and what the view can show of it: the volume as NIfTI. */
+function asNifti(image: NiftiImage, name: string, notes: readonly string[] = []): DroppedVolume {
   const file = formatNifti(image, image.values, false) as Uint8Array<ArrayBuffer>;
-  return { image, shown: new Blob([file]), name: `${name.replace(/\.(hdr|img|nrrd|mha|dcm)$/i, '')}.nii`, notes };
+  return {
+    image,
+    shown: new Blob([file]),
+    name: `${name.replace(/\.(hdr|img|nrrd|mha|dcm)$/i, '')}.nii`,
+    notes: [...notes, ...image.notes, ...outsideNotes(image, name)],
+  };
 }
 
-async function seriesOf(files: readonly File[]): Promise<DroppedVolume> {
-  const byName = new Map(files.map((file) => [file.name, file]));
-  const slices: DicomFile[] = [];
+async function* withBytes(files: readonly File[]): AsyncGenerator<{ path: string; bytes: Uint8Array }> {
   for (const file of files) {
-    const slice = parseSlice(await bytesOf(file), file.name);
-    if (slice) {
-      slices.push({ ...slice, path: file.name });
-    }
+    yield { path: file.name, bytes: await bytesOf(file) };
   }
-  const series = new Set(slices.map((slice) => slice.series));
-  if (series.size !== 1) {
-    throw new InputError(`${files.length} DICOM files of ${series.size} series; expected one series at a time`);
-  }
-  const checked = checkedSeries(slices, 'these files');
-  const { data } = await byItk('these files', async () =>
-    (await itk()).readSeries(checked.slices.map(({ path }) => byName.get(path)!)),
+}
+
+async function readSeries(files: readonly File[]): Promise<DroppedVolume> {
+  const byName = new Map(files.map((file) => [file.name, file]));
+  const found = await sortFiles(withBytes(files));
+  const chosen = chooseSeries(found, 'these files');
+  const series = checkedSeries(chosen, 'these files');
+  const image = await readStack(
+    series,
+    {
+      bytesOf: ({ path }) => bytesOf(byName.get(path)!),
+      decode: ({ path }, bytes) =>
+        byItk(path, async () => (await (await itk()).readSlice(bytes)) as ArrayLike<number | bigint>),
+    },
+    'these files',
   );
-  return asNifti(seriesImage(checked, data as ArrayLike<number | bigint> | null, 'these files'), 'series', [
-    checked.summary,
-    ...checked.warnings,
+  return asNifti(image, 'series', [
+    series.summary,
+    ...leftOutNotes(found.leftOut),
+    ...otherSeriesNotes(found, chosen),
+    ...series.warnings,
+    ...(series.tiltDegrees > 0.1 ? [tiltWarning(series.tiltDegrees)] : []),
   ]);
+}
+
+/** NRRD and MetaImage. */
+async function readByItk(file: File): Promise<DroppedVolume> {
+  const { name } = file;
+  const header = parseTextHeader(await bytesOf(file.slice(0, mostHeaderBytes)), name);
+  if (header.dataFiles.length > 0) {
+    throw new InputError(
+      `${name}: its voxels lie in ${header.dataFiles.join(', ')}; the page reads files that hold header and voxels, .nrrd and .mha`,
+    );
+  }
+  checkWhole(header, file.size - header.headerBytes, name);
+  const image = await byItk(name, async () => {
+    const { readNrrd, readMeta } = await itk();
+    return header.format === 'NRRD' ? readNrrd(file) : readMeta(file);
+  });
+  return asNifti(fromItkFile(image, header, name), name);
+}
+
+async function readNifti(file: File): Promise<DroppedVolume> {
+  const { name } = file;
+  const plain = unpackedNifti(await bytesOf(file), name);
+  const image = parseNifti(plain, name);
+  // Unpacked: the view reads no gzip file of several members.
+  return {
+    image,
+    shown: new Blob([plain]),
+    name: name.replace(/\.gz$/i, ''),
+    notes: [...image.notes, ...outsideNotes(image, name)],
+  };
 }
 
 /** @throws InputError where the files are no volume */
@@ -72,27 +118,17 @@ export async function readVolumeFiles(files: readonly File[]): Promise<DroppedVo
   }
   const [header, voxels] = [named(/\.hdr(\.gz)?$/i), named(/\.img(\.gz)?$/i)];
   if (header && voxels) {
-    return asNifti(parseNifti(await bytesOf(header), header.name, await bytesOf(voxels)), header.name, []);
+    return asNifti(parseNiftiPair(await bytesOf(header), await bytesOf(voxels), header.name), header.name);
   }
-  if (isDicom(await bytesOf(first.slice(0, 132)))) {
-    return seriesOf(files);
+  const isNamed = /\.(nii(\.gz)?|nrrd|nhdr|mha|mhd)$/i.test(first.name);
+  if (
+    !isNamed &&
+    (await Promise.all(files.map(async (file) => isDicom(await bytesOf(file.slice(0, 132)))))).includes(true)
+  ) {
+    return readSeries(files);
   }
   if (files.length > 1) {
     throw new InputError(`${files.map(({ name }) => name).join(', ')}: no single volume; expected ${formats}`);
   }
-  if (/\.nrrd$/i.test(first.name)) {
-    return asNifti(
-      fromItk(await byItk(first.name, async () => (await itk()).readNrrd(first)), first.name),
-      first.name,
-      [],
-    );
-  }
-  if (/\.mha$/i.test(first.name)) {
-    return asNifti(
-      fromItk(await byItk(first.name, async () => (await itk()).readMeta(first)), first.name),
-      first.name,
-      [],
-    );
-  }
-  return { image: parseNifti(await bytesOf(first), first.name), shown: first, name: first.name, notes: [] };
+  return /\.(nrrd|nhdr|mha|mhd)$/i.test(first.name) ? readByItk(first) : readNifti(first);
 }

@@ -6,7 +6,8 @@ import { afterAll, expect, test, vi } from 'vitest';
 import { demo } from '../setup/demo.ts';
 import { testFolder } from '../setup/folder.ts';
 import { spawnVolsam, volsam } from '../setup/volsam.ts';
-import { createNifti, formatNifti, parseNifti } from '../../src/formats/nifti.ts';
+import { createNifti, parseNifti } from '../../src/formats/nifti.ts';
+import { formatNifti } from '../../src/formats/nifti-output.ts';
 
 const at = testFolder('tools');
 const model = ['--weights', demo.weightsPath, '--preset', 'kits', '--no-tune'];

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { formatNifti, parseNifti } from '../../src/formats/nifti.ts';
+import { parseNifti } from '../../src/formats/nifti.ts';
+import { formatNifti } from '../../src/formats/nifti-output.ts';
 import { InputError } from '../../src/runtime/errors.ts';
 import { hasNibabel, runPython } from '../setup/foreign-tools.ts';
 import { randomFor } from '../setup/seed.ts';
@@ -145,5 +146,108 @@ test("a mask carries no text of the image's header", () => {
   expect(Buffer.from(mask).includes('Jane')).toBe(false);
   expect(() => formatNifti(parseNifti(smallFile()), new Uint8Array(7), false)).toThrow(
     /7 values for a grid of 2 x 2 x 2/,
+  );
+});
+
+/** A float32 sform of these rows. */
+function setSform(view: DataView, rows: readonly (readonly number[])[]): void {
+  view.setInt16(254, 1, true);
+  rows.flat().forEach((value, i) => view.setFloat32(280 + 4 * i, value, true));
+}
+
+test('spacing is that of the affine in use, and a header that contradicts itself is said', () => {
+  const sheared = [
+    [1, 0, 0, 0],
+    [0, 1, -0.6, 0],
+    [0, 0, 1.8, 0],
+  ];
+  const image = parseNifti(
+    smallFile((view) => setSform(view, sheared)),
+    'ct',
+  );
+  expect(image.spacing[2]).toBeCloseTo(Math.hypot(0.6, 1.8), 6);
+  expect(image.notes).toEqual(['ct: pixdim says voxels of 1 x 1 x 1, the sform 1 x 1 x 1.897; the sform is used']);
+  const flat = parseNifti(
+    smallFile((view) => setSform(view, [sheared[0]!, sheared[1]!, [0, 0, 0, 0]])),
+    'ct',
+  );
+  expect(flat.affine[2]).toEqual([0, 0, 1, -0.5]);
+  expect(flat.notes).toEqual(['ct: its sform cannot be inverted; pixdim is used instead']);
+  const unknown = parseNifti(
+    smallFile((view) => view.setFloat32(76 + 12, 0, true)),
+    'ct',
+  );
+  expect(unknown.notes).toEqual(['ct: pixdim says voxels of 1 x 1 x 0; 1 x 1 x 1 mm are assumed']);
+});
+
+test('a header in metres or micrometres is read in millimetres', () => {
+  for (const [code, name, millimetres] of [
+    [1, 'metres', 1000],
+    [3, 'micrometres', 0.001],
+  ] as const) {
+    const image = parseNifti(
+      smallFile((view) => view.setUint8(123, code)),
+      'ct',
+    );
+    image.spacing.forEach((side) => expect(side).toBeCloseTo(millimetres, 9));
+    expect(image.notes).toEqual([`ct: its header is in ${name}; volsam goes on in millimetres`]);
+  }
+});
+
+test('a scl_slope of 0 means no scaling at all, whatever scl_inter says', () => {
+  const scaled = (slope: number, inter: number) =>
+    parseNifti(
+      smallFile((view) => {
+        view.setFloat32(112, slope, true);
+        view.setFloat32(116, inter, true);
+        view.setUint8(352, 9);
+      }),
+    ).values[0];
+  expect(scaled(0, 100)).toBe(9);
+  expect(scaled(NaN, 100)).toBe(9);
+  expect(scaled(2, 100)).toBe(118);
+  expect(scaled(2, NaN)).toBe(18);
+});
+
+describe('gzip', () => {
+  const whole = smallFile((view) => [1, 2, 3, 4, 5, 6, 7, 8].forEach((value, i) => view.setUint8(352 + i, value)));
+  const values = Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8);
+  const members = (...cuts: number[]) =>
+    Buffer.concat([0, ...cuts].map((from, n) => gzipSync(whole.subarray(from, cuts[n] ?? whole.length))));
+
+  test.each([
+    ['one member', members()],
+    ['a member that ends within the header', members(100)],
+    ['an empty member between two', members(200, 200)],
+    ['a member for each byte of the voxels', members(352, 353, 354, 355, 356, 357, 358, 359)],
+    ['zeros after the last member', Buffer.concat([members(), new Uint8Array(512)])],
+    ['something else after the last member', Buffer.concat([members(), Buffer.from('no gzip')])],
+  ])('%s', (_, bytes) => {
+    expect(parseNifti(bytes, 'ct').values).toEqual(values);
+  });
+
+  test('a broken checksum is an error: deflate alone would not find it', () => {
+    const bytes = members();
+    bytes[bytes.length - 8]! ^= 1;
+    expect(() => parseNifti(bytes, 'ct')).toThrow(/ct: the gzip stream is broken or cut short \(incorrect data check/);
+  });
+
+  test('a small file that claims much memory, or unpacks to it, is refused before it is taken', () => {
+    const claims = gzipSync(
+      smallFile((view) => [3, 30000, 30000, 30000].forEach((side, i) => view.setInt16(40 + 2 * i, side, true))),
+    );
+    expect(() => parseNifti(claims, 'ct')).toThrow(/ct: cut short: its header asks for 27000000000352 bytes/);
+    const bomb = gzipSync(Buffer.concat([whole, Buffer.alloc(2 ** 27)]));
+    expect(() => parseNifti(bomb, 'ct')).toThrow(/ct: unpacks to more than \d+ bytes; its header asks for 360/);
+    expect(() => parseNifti(whole, 'ct', 31)).toThrow(
+      /ct: 2 x 2 x 2 voxels take 32 bytes in memory; expected at most 31/,
+    );
+    expect(parseNifti(whole, 'ct', 32).values).toEqual(values);
+  });
+});
+
+test('an empty file is named as that', () => {
+  expect(() => parseNifti(new Uint8Array(0), 'ct.nii.gz')).toThrow(
+    'ct.nii.gz: is empty (0 bytes); expected a NIfTI file',
   );
 });

@@ -15,7 +15,6 @@ const axial = {
     [0, 0, 1, 0],
     [0, 0, 0, 1],
   ],
-  spacing: [1, 1, 1] as const,
 } as const;
 
 const gridOf = gridsOf(dims);
@@ -39,7 +38,6 @@ test("measures are in millimetres, and know which axis of the file is the patien
       [0.5, 0, 0, 0],
       [0, 0, 0, 1],
     ],
-    spacing: [0.5, 3, 2] as const,
   };
   const mask = lesionIn(
     gridOf((i, j, k) => i >= 2 && i < 12 && j >= 4 && j < 8 && k === 5),
@@ -75,8 +73,24 @@ test('the hull gives what trying all pairs gives', () => {
   }
 });
 
-test('the diameter in any direction is what trying all pairs of sides gives', () => {
-  const image = { affine: axial.affine, spacing: [1, 2, 3] as const };
+const stretched = [
+  [-1, 0, 0, 0],
+  [0, -2, 0, 0],
+  [0, 0, 3, 0],
+  [0, 0, 0, 1],
+];
+/** Slices shifted against each other, rows against columns, and all of it turned. */
+const sheared = [
+  [0.8, 0.3, -0.2, 5],
+  [-0.3, 0.9, 0.7, -7],
+  [0.1, -0.1, 2.5, 11],
+  [0, 0, 0, 1],
+];
+
+test.each([
+  ['stretched', stretched],
+  ['sheared', sheared],
+])('the diameter in any direction is what trying all pairs of sides gives: %s', (_, affine) => {
   for (let run = 0; run < 10; run++) {
     const grid = gridOf((i, j, k) => i < 9 && j < 9 && k < 9 && random.next() < 0.1);
     const inside = [...grid.keys()]
@@ -87,17 +101,19 @@ test('the diameter in any direction is what trying all pairs of sides gives', ()
         Math.floor(index / (dims[0] * dims[1])),
       ]);
     const sides = inside.flatMap((at) =>
-      [0, 1, 2].flatMap((axis) =>
-        [-0.5, 0.5].map((step) => at.map((voxel, n) => (voxel + (n === axis ? step : 0)) * image.spacing[n]!)),
-      ),
+      [0, 1, 2].flatMap((axis) => [-0.5, 0.5].map((step) => at.map((voxel, n) => voxel + (n === axis ? step : 0)))),
     );
-    const most = sides.reduce(
+    const places = sides.map((at) => affine.slice(0, 3).map((row) => at.reduce((sum, v, n) => sum + v * row[n]!, 0)));
+    const most = places.reduce(
       (far, a) =>
-        sides.reduce((farther, b) => Math.max(farther, Math.hypot(...a.map((value, n) => value - b[n]!))), far),
+        places.reduce((farther, b) => Math.max(farther, Math.hypot(...a.map((value, n) => value - b[n]!))), far),
       0,
     );
-    expect(measuresOf(lesionIn(grid, dims, 3), image).diameterMm).toBeCloseTo(most, 9);
+    expect(measuresOf(lesionIn(grid, dims, 3), { affine }).diameterMm).toBeCloseTo(most, 9);
   }
+});
+
+test('seven voxels in a row are seven millimetres long', () => {
   expect(
     measuresOf(
       lesionIn(
@@ -123,4 +139,29 @@ test('statistics of each label: its size, and the mean of the image in it', () =
   expect(first).toMatchObject({ lesion: 1, voxels: 24, meanIntensity: 100.5 });
   expect(second).toMatchObject({ lesion: 2, voxels: 0, meanIntensity: null, diameterMm: 0 });
   expect(third).toMatchObject({ lesion: 3, voxels: 4 * 24 * 18, meanIntensity: 300.5 });
+});
+
+test('a sheared voxel has the volume of its affine, not of its sides', () => {
+  // Slices 2 mm apart along a way that is tilted by 20 degrees: base times height.
+  const tilt = (20 * Math.PI) / 180;
+  const affine = [
+    [1, 0, 0, 0],
+    [0, 1, -2 * Math.sin(tilt), 0],
+    [0, 0, 2 * Math.cos(tilt), 0],
+    [0, 0, 0, 1],
+  ];
+  const grid = gridOf((i, j, k) => i < 10 && j < 10 && k < 10);
+  expect(measuresOf(lesionIn(grid, dims, 3), { affine }).millilitres).toBeCloseTo(2 * Math.cos(tilt), 12);
+});
+
+test('voxels without a value are left out of the mean', () => {
+  const grid = gridOf((i, j, k) => i < 4 && j < 1 && k < 1, 1);
+  const values = new Float32Array(grid.length).fill(7);
+  values.set([10, NaN, 30, Infinity]);
+  expect(statisticsOf(createNifti([...dims], axial.affine, values), grid, 1)[0]).toMatchObject({
+    voxels: 4,
+    meanIntensity: 20,
+  });
+  values.set([NaN, NaN, NaN, -Infinity]);
+  expect(statisticsOf(createNifti([...dims], axial.affine, values), grid, 1)[0]).toMatchObject({ meanIntensity: null });
 });

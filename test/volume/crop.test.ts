@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { readCrop, writeCropBox } from '../../src/volume/resampling.ts';
-import type { Affine, NiftiImage } from '../../src/formats/nifti.ts';
+import type { NiftiImage } from '../../src/formats/nifti.ts';
+import type { Affine } from '../../src/formats/affine.ts';
 import { eachRow } from '../../src/volume/box.ts';
 import { cropRound, type Crop } from '../../src/volume/crop.ts';
 import { networkAxes, orientationOf, worldToVoxel } from '../../src/volume/orientation.ts';
@@ -33,6 +34,7 @@ function imageOf(
     spacing,
     affine,
     header,
+    notes: [],
     values: Float32Array.from({ length: dims[0] * dims[1] * dims[2] }, () => 400 * random.next() - 100),
   };
 }

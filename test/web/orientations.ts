@@ -1,4 +1,5 @@
-import { createNifti, stridesOf, type Affine, type NiftiImage } from '../../src/formats/nifti.ts';
+import { createNifti, stridesOf, type NiftiImage } from '../../src/formats/nifti.ts';
+import type { Affine } from '../../src/formats/affine.ts';
 
 /** The same volume, stored with the given file axes mirrored and in another order, where it was in the patient. */
 function stored(image: NiftiImage, order: readonly number[], mirrored: readonly boolean[]): NiftiImage {

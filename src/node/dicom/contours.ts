@@ -1,17 +1,14 @@
 /** Outlines of a DICOM series' lesions as a radiotherapy structure set (RTSTRUCT). */
-import { identityOf, noIdentity } from '../../formats/dicom.ts';
+import { identityOf, noIdentity } from '../../formats/dicom-identity.ts';
 import type { NiftiImage } from '../../formats/nifti.ts';
-import { InputError } from '../../runtime/errors.ts';
+import { openDcmjs, type Dataset } from './dcmjs.ts';
 import { contoursOf, type Contour } from '../../lesions/contours.ts';
 import { checkResult, colourOf, labels, type DicomResult } from './segmentation.ts';
 import type { DicomFile } from '../../formats/dicom-series.ts';
 import { readBytes, writeWhole } from '../files/disk.ts';
 
 const structureSetClass = '1.2.840.10008.5.1.4.1.1.481.3';
-const explicitLittleEndian = '1.2.840.10008.1.2.1';
 const studyClass = '1.2.840.10008.3.1.2.3.1';
-
-type Dataset = Record<string, unknown>;
 
 /** Corners in millimetres in LPS, in DICOM's decimal strings. */
 function cornersOf({ affine }: NiftiImage, { slice, corners }: Contour): string[] {
@@ -105,23 +102,12 @@ function structureSet(result: DicomResult, identity: Dataset, uid: () => string,
  */
 export async function writeContours(path: string, result: DicomResult): Promise<void> {
   checkResult(result, path);
-  const {
-    default: {
-      data: { DicomDict, DicomMetaDictionary },
-    },
-  } = await import('dcmjs').catch(() => {
-    throw new InputError(`${path}: dcmjs is not installed; npm install dcmjs brings it`);
-  });
+  const dcmjs = await openDcmjs(path);
   const identity = result.identified ? identityOf(await readBytes(result.series.slices[0]!.path)) : noIdentity;
-  const dataset = structureSet(result, identity, () => DicomMetaDictionary.uid(), new Date());
-  const element = (vr: string, value: unknown) => ({ vr, Value: [value] });
-  const file = new DicomDict({
-    '00020001': element('OB', new Uint8Array([0, 1]).buffer),
-    '00020002': element('UI', structureSetClass),
-    '00020003': element('UI', dataset.SOPInstanceUID),
-    '00020010': element('UI', explicitLittleEndian),
-    '00020012': element('UI', DicomMetaDictionary.uid()),
-  });
-  file.dict = DicomMetaDictionary.denaturalizeDataset(dataset);
-  await writeWhole(path, new Uint8Array(file.write()));
+  await writeWhole(path, dcmjs.write(structureSet(result, identity, dcmjs.uid, new Date())));
+}
+
+/** @throws InputError where what writes structure sets is not installed */
+export async function checkContourWriter(path: string): Promise<void> {
+  await openDcmjs(path);
 }

@@ -2,12 +2,14 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { withoutIdentity } from '../../formats/dicom.ts';
+import { identityOf, noIdentity, withoutIdentity } from '../../formats/dicom-identity.ts';
 import { toItk } from '../../formats/itk-image.ts';
 import type { NiftiImage } from '../../formats/nifti.ts';
 import { InputError } from '../../runtime/errors.ts';
 import type { DicomSeries } from '../../formats/dicom-series.ts';
-import { writeWhole } from '../files/disk.ts';
+import { openDcmjs } from './dcmjs.ts';
+import { withOwnUids, writeReferenceSlices } from './reference-slices.ts';
+import { readBytes, writeWhole } from '../files/disk.ts';
 import { withItk } from '../workers/itk.ts';
 
 export interface DicomResult {
@@ -67,34 +69,49 @@ function segmentationDescription(result: DicomResult): object {
   };
 }
 
-/** @throws InputError where DICOM cannot say the result */
-export function checkResult({ mask, series }: DicomResult, path: string): void {
-  if (series.tiltDegrees > 0.1) {
+/** @param path of the result, for messages @throws InputError where DICOM results cannot refer to the series */
+export function checkSeriesForResults({ tiltDegrees, slices }: DicomSeries, path: string): void {
+  if (tiltDegrees > 0.1) {
     throw new InputError(
-      `${path}: the series' gantry was tilted by ${series.tiltDegrees.toFixed(1)} degrees, which volsam's DICOM results cannot express; write .nii.gz or .nrrd`,
+      `${path}: the series' gantry was tilted by ${tiltDegrees.toFixed(1)} degrees, which volsam's DICOM results cannot express; write .nii.gz or .nrrd`,
     );
   }
+  for (const { frameOfReference, instance, study, series, path: file } of slices) {
+    const wrong = [frameOfReference, instance, study, series].find((uid) => !/^[\d.]{1,64}$/.test(uid));
+    if (wrong !== undefined) {
+      throw new InputError(
+        `${path}: ${file} has ${JSON.stringify(wrong)} where a UID is expected, which DICOM results refer to; write .nii.gz or .nrrd`,
+      );
+    }
+  }
+}
+
+/** @throws InputError where DICOM cannot say the result */
+export function checkResult({ mask, series }: DicomResult, path: string): void {
+  checkSeriesForResults(series, path);
   if (!mask.some((value) => value > 0)) {
     throw new InputError(`${path}: the mask is empty, and DICOM has no empty segmentation; write .nii.gz or .nrrd`);
   }
 }
 
+/** @throws InputError where what writes segmentations is not installed */
+export async function checkSegmentationWriter(path: string): Promise<void> {
+  await openDcmjs(path);
+  await withItk((itk) => itk.checkSegmentationWriter(path));
+}
+
 /** Writes a DICOM segmentation, a segment for each lesion. @throws InputError where the mask is empty or the gantry was tilted */
 export async function writeSegmentation(path: string, result: DicomResult): Promise<void> {
   checkResult(result, path);
+  const { slices } = result.series;
   const image = toItk(result.image, Int16Array.from(result.mask), 'volsam');
+  const identity = result.identified ? identityOf(await readBytes(slices[0]!.path)) : noIdentity;
   const folder = await mkdtemp(join(tmpdir(), 'volsam-dicom-'));
   try {
     const file = join(folder, 'segmentation.dcm');
-    await withItk((itk) =>
-      itk.writeSegmentation(
-        file,
-        image,
-        segmentationDescription(result),
-        result.series.slices.map((slice) => slice.path),
-      ),
-    );
-    const bytes = await readFile(file);
+    const references = await writeReferenceSlices(slices, identity, folder, await openDcmjs(path));
+    await withItk((itk) => itk.writeSegmentation(file, image, segmentationDescription(result), references));
+    const bytes = withOwnUids(await readFile(file), slices);
     await writeWhole(path, result.identified ? bytes : withoutIdentity(bytes));
   } finally {
     await rm(folder, { recursive: true, force: true });

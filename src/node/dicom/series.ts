@@ -1,65 +1,148 @@
 /** DICOM series in folders. */
-import { readdir, stat } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
-import { isDicom, parseSlice } from '../../formats/dicom.ts';
-import { checkedSeries, seriesImage, type DicomFile, type DicomSeries } from '../../formats/dicom-series.ts';
+import {
+  chooseSeries,
+  leftOutNotes,
+  otherSeriesNotes,
+  sortFiles,
+  type DicomFolder,
+} from '../../formats/dicom-folder.ts';
+import {
+  checkedSeries,
+  readStack,
+  sliceValues,
+  tiltWarning,
+  type DicomFile,
+  type DicomSeries,
+  type SliceReader,
+} from '../../formats/dicom-series.ts';
+import { isDicom } from '../../formats/dicom.ts';
 import type { NiftiImage } from '../../formats/nifti.ts';
 import { InputError } from '../../runtime/errors.ts';
-import { readBytes } from '../files/disk.ts';
-import { withItk } from '../workers/itk.ts';
+import { evenlyResampled } from '../../volume/even-slices.ts';
+import { headOf, readBytes } from '../files/disk.ts';
+import { startItk } from '../workers/itk.ts';
 
-async function slicesIn(folder: string): Promise<DicomFile[]> {
-  const found: DicomFile[] = [];
-  for (const name of (await readdir(folder)).sort()) {
-    const path = resolve(folder, name);
+/** Every file with its bytes; of one that is no DICOM file, its head only. */
+async function* filesIn(folder: string, withSubfolders: boolean): AsyncGenerator<{ path: string; bytes: Uint8Array }> {
+  const entries = await readdir(folder, { withFileTypes: true, recursive: withSubfolders });
+  const paths = entries
+    .filter((entry) => !entry.isDirectory())
+    .map(({ parentPath, name }) => resolve(parentPath, name));
+  for (const path of paths.sort()) {
     if (!(await stat(path)).isFile()) {
       continue;
     }
-    const bytes = await readBytes(path);
-    const slice = isDicom(bytes) ? parseSlice(bytes, path) : undefined;
-    if (slice) {
-      found.push({ ...slice, path });
-    }
+    const head = await headOf(path);
+    yield { path, bytes: isDicom(head) ? await readBytes(path) : head };
   }
-  return found;
+}
+
+export interface OpenedSeries {
+  readonly series: DicomSeries;
+  /** What was not read, and what a person should beware of. */
+  readonly notes: readonly string[];
+}
+
+/** The folder and its subfolders: of a disc, its DICOMDIR says no more than the files themselves. */
+async function openFolder(folder: string, file: string, wanted: string | undefined): Promise<OpenedSeries> {
+  const found = await sortFiles(filesIn(folder, true));
+  const chosen = chooseSeries(found, file, wanted);
+  const series = checkedSeries(chosen, file);
+  return { series, notes: [...leftOutNotes(found.leftOut), ...otherSeriesNotes(found, chosen), ...series.warnings] };
+}
+
+/** The series of one of its files; other files in the folder are none of its business, unless they may be lost slices. */
+function seriesOfFile({ series, leftOut }: DicomFolder, path: string): OpenedSeries {
+  const own = series.find((slices) => slices.some((slice) => slice.path === resolve(path)));
+  if (!own) {
+    const reason = leftOut.find((one) => one.path === resolve(path))?.reason ?? 'cannot be read';
+    throw new InputError(`${path}: ${reason}; expected a slice of a DICOM series`);
+  }
+  const checked = checkedSeries(own, path);
+  const lost = leftOut.filter(({ reason }) => /^is (empty|a DICOM file that cannot be read|a localizer)/.test(reason));
+  return { series: checked, notes: [...leftOutNotes(lost), ...checked.warnings] };
 }
 
 /**
  * Reads the headers of the series in a folder, or of the one that a file belongs to.
- * @throws InputError where there is none, or several, or one that is no even stack of slices
+ * @param wanted of several in a folder: a number, a description or a Series Instance UID
+ * @throws InputError where there is none, or several, or one whose slices are no stack
  */
-export async function openSeries(path: string): Promise<DicomSeries> {
-  const isFolder = (await stat(path)).isDirectory();
-  const all = await slicesIn(isFolder ? path : dirname(path));
-  const bySeries = new Map<string, DicomFile[]>();
-  all.forEach((slice) => bySeries.set(slice.series, [...(bySeries.get(slice.series) ?? []), slice]));
-  if (!isFolder) {
-    const own = all.find((slice) => slice.path === resolve(path));
-    if (!own) {
-      throw new InputError(`${path}: holds no image`);
-    }
-    return checkedSeries(bySeries.get(own.series)!, path);
+export async function openSeries(path: string, wanted?: string): Promise<OpenedSeries> {
+  if ((await stat(path)).isDirectory()) {
+    return openFolder(path, path, wanted);
   }
-  if (bySeries.size !== 1) {
-    const list = [...bySeries.values()]
-      .map((slices) => `${slices[0]!.modality} of ${slices.length} slices (${join(path, basename(slices[0]!.path))})`)
-      .join(', ');
-    throw new InputError(
-      bySeries.size === 0
-        ? `${path}: no DICOM slice in this folder`
-        : `${path}: holds ${bySeries.size} series: ${list}; give a file of the one that is meant`,
-    );
+  if (/^dicomdir$/i.test(basename(path))) {
+    return openFolder(dirname(path), path, wanted);
   }
-  return checkedSeries(all, path);
+  return seriesOfFile(await sortFiles(filesIn(dirname(path), false)), path);
 }
 
-/** @throws InputError where ITK cannot decode the slices */
-export async function readSeries(series: DicomSeries, file: string): Promise<NiftiImage> {
-  const { data } = await withItk((itk) =>
-    itk.readSeries(
-      file,
-      series.slices.map(({ path }) => path),
-    ),
-  );
-  return seriesImage(series, data as ArrayLike<number | bigint> | null, file);
+/** Reads slices from their files; ITK decodes compressed ones, in a worker that is started when the first one asks. */
+function openReader(): { reader: SliceReader; close(): Promise<void> } {
+  let itk: ReturnType<typeof startItk> | undefined;
+  let folder: string | undefined;
+  return {
+    reader: {
+      bytesOf: ({ path }: DicomFile) => readBytes(path),
+      async decode({ path }, bytes) {
+        itk ??= startItk();
+        folder ??= await mkdtemp(join(tmpdir(), 'volsam-slices-'));
+        const copy = join(folder, 'slice.dcm');
+        await writeFile(copy, bytes);
+        return itk.call(async (functions) => (await functions.readSlice(path, copy)) as ArrayLike<number | bigint>);
+      },
+    },
+    async close() {
+      await itk?.close();
+      if (folder !== undefined) {
+        await rm(folder, { recursive: true, force: true });
+      }
+    },
+  };
+}
+
+/**
+ * Reads a series as it is stored.
+ * @throws InputError where it is no even stack of slices, a slice is cut short, or ITK cannot decode it; ImageTooLargeError
+ */
+export async function readSeries(
+  series: DicomSeries,
+  file: string,
+  mostBytes: number,
+): Promise<{ image: NiftiImage; notes: string[] }> {
+  const { reader, close } = openReader();
+  try {
+    const image = await readStack(series, reader, file, mostBytes);
+    return { image, notes: series.tiltDegrees > 0.1 ? [tiltWarning(series.tiltDegrees)] : [] };
+  } finally {
+    await close();
+  }
+}
+
+/** Reads a series onto an even grid at right angles, as `evenlyResampled`. @throws as `readSeries`, except for uneven slices */
+export async function readResampledSeries(
+  series: DicomSeries,
+  file: string,
+  mostBytes: number,
+): Promise<{ image: NiftiImage; notes: string[] }> {
+  const { reader, close } = openReader();
+  try {
+    const image = evenlyResampled(series, await sliceValues(series, reader, file, mostBytes));
+    const reason = [
+      ...(series.unevenness === undefined ? [] : [series.unevenness]),
+      ...(series.tiltDegrees > 0.1 ? [`the gantry was tilted by ${series.tiltDegrees.toFixed(1)} degrees`] : []),
+    ];
+    return {
+      image,
+      notes: [
+        `resampled onto ${image.dims.join(' x ')} voxels, slices ${series.stepMm.toFixed(2)} mm apart (${reason.join('; ') || 'the series is even already'})`,
+      ],
+    };
+  } finally {
+    await close();
+  }
 }

@@ -39,13 +39,13 @@ export async function fileHash(...paths: readonly string[]): Promise<string> {
   return hash.digest('hex');
 }
 
-/** A file's first 512 bytes, which tell most formats apart. @throws InputError where the file cannot be read */
-export async function headOf(path: string): Promise<Uint8Array> {
+/** A file's first bytes; 512 tell most formats apart. @throws InputError where the file cannot be read */
+export async function headOf(path: string, bytes = 512): Promise<Uint8Array> {
   const file = await open(path).catch((error: unknown) => {
     throw unreadable(path, error);
   });
   try {
-    const { buffer, bytesRead } = await file.read(new Uint8Array(512), 0, 512, 0);
+    const { buffer, bytesRead } = await file.read(new Uint8Array(bytes), 0, bytes, 0);
     return buffer.subarray(0, bytesRead);
   } finally {
     await file.close();

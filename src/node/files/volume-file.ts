@@ -1,24 +1,43 @@
 /** Volumes in Node, in any format that people have them in, and masks on their grids. */
 import { existsSync } from 'node:fs';
 import { rename, stat } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { isDicom } from '../../formats/dicom.ts';
-import { fromItk, toItk } from '../../formats/itk-image.ts';
-import { formatNifti, parseNifti, type NiftiImage } from '../../formats/nifti.ts';
+import { fromItkFile, toItk } from '../../formats/itk-image.ts';
+import { checkImageBytes } from '../../formats/image-size.ts';
+import { parseNifti, parseNiftiPair, type NiftiImage } from '../../formats/nifti.ts';
+import { checkWhole, mostHeaderBytes, parseTextHeader, type TextHeader } from '../../formats/text-header.ts';
+import { outsideNotes } from '../../volume/outside.ts';
+import { formatNifti } from '../../formats/nifti-output.ts';
 import { InputError } from '../../runtime/errors.ts';
 import type { DicomSeries } from '../../formats/dicom-series.ts';
-import { openSeries, readSeries } from '../dicom/series.ts';
+import { openSeries, readResampledSeries, readSeries } from '../dicom/series.ts';
 import { fileHash, hashOf, headOf, readBytes, writeBeside, writeWhole } from './disk.ts';
 import { withItk } from '../workers/itk.ts';
 
 export interface VolumeFile {
   readonly image: NiftiImage;
+  /** Names this volume and no other: of a DICOM series, one of its slices. */
+  readonly source: string;
+  /** All of its files. */
+  readonly files: readonly string[];
   /** Of the bytes of all of its files. */
   readonly sha256: string;
-  /** What a person should know of how it was read. */
+  /** How it was read, and what a person should beware of. */
   readonly notes: readonly string[];
-  /** Where it is a DICOM series. */
+  /** What a person should beware of. */
+  readonly warnings: readonly string[];
+  /** Where it is a DICOM series whose slices are the image's. */
   readonly series?: DicomSeries;
+}
+
+export interface ReadVolumeOptions {
+  /** Of several DICOM series in a folder: a number, a description or a Series Instance UID. */
+  readonly series?: string;
+  /** Puts an uneven or tilted DICOM series on an even grid. */
+  readonly resampleSlices?: boolean;
+  /** That the image's values may take in memory. */
+  readonly mostBytes?: number;
 }
 
 const formats =
@@ -46,6 +65,9 @@ async function formatOf(path: string): Promise<Format> {
   if (isDicom(await headOf(path))) {
     return 'dicom';
   }
+  if (found.size === 0) {
+    throw new InputError(`${path}: is empty (0 bytes); expected ${formats}`);
+  }
   throw new InputError(`${path}: no volume; expected ${formats}`);
 }
 
@@ -57,10 +79,21 @@ function pairOf(path: string): [header: string, voxels: string] {
   return [one('hdr'), one('img')];
 }
 
-/** A header in text may name the file that holds its voxels. */
-function detachedOf(path: string, text: string): string[] {
-  const named = /^(?:ElementDataFile *= *|data ?file: *)(.+?)\s*$/im.exec(text)?.[1];
-  return named === undefined || /^local$/i.test(named) ? [] : [join(dirname(path), named)];
+/** The header of an NRRD or MetaImage, and its files. @throws InputError where one is missing, or cut short */
+async function textHeaderOf(path: string, mostBytes: number): Promise<{ header: TextHeader; files: string[] }> {
+  const header = parseTextHeader(await headOf(path, mostHeaderBytes), path);
+  checkImageBytes(header.dims, mostBytes, path);
+  const files = header.dataFiles.map((name) => resolve(dirname(path), name));
+  for (const [index, file] of files.entries()) {
+    if (!existsSync(file)) {
+      throw new InputError(`${path}: names ${header.dataFiles[index]}, which is not there`);
+    }
+  }
+  const { size } = await stat(files[0] ?? path);
+  if (files.length < 2) {
+    checkWhole(header, files.length > 0 ? size : size - header.headerBytes, files[0] ?? path);
+  }
+  return { header, files: [path, ...files] };
 }
 
 async function filesOf(path: string, format: Format): Promise<string[]> {
@@ -70,12 +103,9 @@ async function filesOf(path: string, format: Format): Promise<string[]> {
     case 'nifti pair':
       return pairOf(path);
     case 'itk':
-      return [
-        path,
-        ...(/\.(mhd|nhdr)$/i.test(path) ? detachedOf(path, new TextDecoder().decode(await readBytes(path))) : []),
-      ];
+      return (await textHeaderOf(path, Infinity)).files;
     case 'dicom':
-      return (await openSeries(path)).slices.map((slice) => slice.path);
+      return (await openSeries(path)).series.slices.map((slice) => slice.path);
   }
 }
 
@@ -84,39 +114,66 @@ export async function volumeHash(path: string): Promise<string> {
   return fileHash(...(await filesOf(path, await formatOf(path))));
 }
 
+/** What is left to say of an image, whatever its format. */
+function volumeOf(
+  image: NiftiImage,
+  path: string,
+  rest: Pick<VolumeFile, 'source' | 'files' | 'sha256' | 'series'>,
+  summary: readonly string[] = [],
+  warnings: readonly string[] = [],
+): VolumeFile {
+  const all = [...warnings, ...image.notes, ...outsideNotes(image, path)];
+  return { image, ...rest, notes: [...summary, ...all], warnings: all };
+}
+
+async function readItk(path: string, mostBytes: number): Promise<VolumeFile> {
+  const { header, files } = await textHeaderOf(path, mostBytes);
+  const image = fromItkFile(await withItk((itk) => itk.readImage(resolve(path))), header, path);
+  return volumeOf(image, path, { source: path, files, sha256: await fileHash(...files) });
+}
+
+async function readDicom(
+  path: string,
+  { series: wanted, resampleSlices = false, mostBytes = Infinity }: ReadVolumeOptions,
+): Promise<VolumeFile> {
+  const { series, notes } = await openSeries(path, wanted);
+  const files = series.slices.map((slice) => slice.path);
+  const read = await (resampleSlices ? readResampledSeries : readSeries)(series, path, mostBytes);
+  return volumeOf(
+    read.image,
+    path,
+    { source: files[0]!, files, sha256: await fileHash(...files), ...(!resampleSlices && { series }) },
+    [series.summary],
+    [...notes, ...read.notes],
+  );
+}
+
 /**
  * Reads a volume. Its axes are those of the file; a DICOM series' slices go by position, towards the head, the left or
  * the back.
- * @throws InputError where it cannot be read, is of no format that volsam reads, or holds no single scalar volume
+ * @throws InputError where it cannot be read, is of no format that volsam reads, or holds no single scalar volume;
+ * ImageTooLargeError
  */
-export async function readVolume(path: string): Promise<VolumeFile> {
+export async function readVolume(path: string, options: ReadVolumeOptions = {}): Promise<VolumeFile> {
   const format = await formatOf(path);
+  const { mostBytes = Infinity } = options;
+  if (format !== 'dicom' && (options.series !== undefined || options.resampleSlices)) {
+    throw new InputError(`${path}: --series and --resample-slices are for DICOM series, which this is not`);
+  }
   switch (format) {
     case 'nifti': {
       const bytes = await readBytes(path);
-      return { image: parseNifti(bytes, path), sha256: hashOf(bytes), notes: [] };
+      return volumeOf(parseNifti(bytes, path, mostBytes), path, { source: path, files: [path], sha256: hashOf(bytes) });
     }
     case 'nifti pair': {
-      const [header, voxels] = pairOf(path);
-      return {
-        image: parseNifti(await readBytes(header), header, await readBytes(voxels)),
-        sha256: await fileHash(header, voxels),
-        notes: [],
-      };
+      const files = pairOf(path);
+      const image = parseNiftiPair(await readBytes(files[0]), await readBytes(files[1]), files[0], mostBytes);
+      return volumeOf(image, path, { source: path, files, sha256: await fileHash(...files) });
     }
-    case 'itk': {
-      const image = await withItk((itk) => itk.readImage(resolve(path)));
-      return { image: fromItk(image, path), sha256: await fileHash(...(await filesOf(path, format))), notes: [] };
-    }
-    case 'dicom': {
-      const series = await openSeries(path);
-      return {
-        image: await readSeries(series, path),
-        sha256: await fileHash(...series.slices.map((slice) => slice.path)),
-        notes: [series.summary, ...series.warnings],
-        series,
-      };
-    }
+    case 'itk':
+      return readItk(path, mostBytes);
+    case 'dicom':
+      return readDicom(path, options);
   }
 }
 

@@ -20,6 +20,8 @@ export interface MaskRecord {
     readonly config: string | undefined;
     readonly follow: boolean;
     readonly tune: boolean;
+    /** The image is a DICOM series that was put on an even grid. */
+    readonly resampleSlices?: boolean;
   };
   /** Of the labels, i fastest. */
   readonly maskSha256: string;

@@ -7,8 +7,8 @@ import type { Preset } from '../../volume/preset.ts';
 import type { Sam3D } from '../../engine/sam3d.ts';
 import { segmentLesions, type LesionsSegmentation, type SegmentImageOptions } from '../../lesions/segment.ts';
 import { formatCsv } from '../../formats/csv.ts';
-import { writeContours } from '../dicom/contours.ts';
-import { writeSegmentation } from '../dicom/segmentation.ts';
+import { checkContourWriter, writeContours } from '../dicom/contours.ts';
+import { checkSegmentationWriter, checkSeriesForResults, writeSegmentation } from '../dicom/segmentation.ts';
 import { writeJson, writeWhole } from '../files/disk.ts';
 import { checkVolumeName, writeVolume, type VolumeFile } from '../files/volume-file.ts';
 
@@ -23,14 +23,8 @@ export interface Outputs {
   readonly identified?: boolean;
 }
 
-/** @throws InputError by the first name that has an ending which is not expected, or that the input cannot give */
-export function checkOutputs({ output, probability, statistics, contours }: Outputs, volume?: VolumeFile): void {
-  const dicom = [output, contours].find((path) => path?.endsWith('.dcm'));
-  if (dicom !== undefined && volume && !volume.series) {
-    throw new InputError(
-      `${dicom}: DICOM results refer to the slices of a DICOM series, and the image is none; write .nii.gz or .nrrd`,
-    );
-  }
+/** The files that results go to; undefined ones are not asked for. @throws InputError by the first name with another ending than is expected */
+export function outputPaths({ output, probability, statistics, contours }: Outputs): (string | undefined)[] {
   [output.endsWith('.dcm') ? undefined : output, probability].forEach(
     (path) => path !== undefined && checkVolumeName(path),
   );
@@ -39,6 +33,27 @@ export function checkOutputs({ output, probability, statistics, contours }: Outp
   }
   if (contours !== undefined && !contours.endsWith('.dcm')) {
     throw new InputError(`${contours}: expected a name that ends in .dcm`);
+  }
+  return [output, probability, statistics, contours];
+}
+
+/** Finds before a GPU is opened what would refuse DICOM results after it. @throws InputError where the image cannot have them */
+export async function checkResults({ output, contours }: Outputs, { series }: VolumeFile): Promise<void> {
+  const dicom = [output, contours].find((path) => path?.endsWith('.dcm'));
+  if (dicom === undefined) {
+    return;
+  }
+  if (!series) {
+    throw new InputError(
+      `${dicom}: DICOM results refer to the slices of a DICOM series, which the image does not consist of; write .nii.gz or .nrrd`,
+    );
+  }
+  checkSeriesForResults(series, dicom);
+  if (output.endsWith('.dcm')) {
+    await checkSegmentationWriter(output);
+  }
+  if (contours !== undefined) {
+    await checkContourWriter(contours);
   }
 }
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import swagger from '@fastify/swagger';
 import fastify, { type FastifyInstance } from 'fastify';
-import { formatNifti } from '../../formats/nifti.ts';
+import { formatNifti } from '../../formats/nifti-output.ts';
 import { createTurns } from '../../engine/turns.ts';
 import { InputError } from '../../runtime/errors.ts';
 import { paint, type LesionMask } from '../../lesions/lesion-mask.ts';

@@ -34,11 +34,15 @@ const functions = {
     explained(path, async () =>
       (await import('@itk-wasm/image-io')).writeImageNode(image, path, { useCompression: true }),
     ),
-  readSeries: (file: string, slices: string[]) =>
+  /** @param file its name, for messages @returns the values of a file with one slice */
+  readSlice: (file: string, path: string) =>
     explained(file, async () => {
       const { readImageDicomFileSeriesNode } = await import('@itk-wasm/dicom');
-      return moved((await readImageDicomFileSeriesNode({ inputImages: slices, singleSortedSeries: true })).outputImage);
+      const { outputImage } = await readImageDicomFileSeriesNode({ inputImages: [path], singleSortedSeries: true });
+      return outputImage.data;
     }),
+  /** @throws InputError where ITK's DICOM library is not installed */
+  checkSegmentationWriter: (path: string) => explained(path, async () => void (await import('@itk-wasm/dicom'))),
   writeSegmentation: (path: string, image: Image, description: object, slices: string[]) =>
     explained(path, async () => {
       const { writeSegmentationNode } = await import('@itk-wasm/dicom');
