@@ -8,7 +8,7 @@ import { colourOf } from './colours.ts';
 export type Tool = 'segment' | 'look' | 'pen' | 'eraser';
 
 export interface CaseView {
-  /** Shows another image. */
+  /** Shows another image. @param file a NIfTI file, unpacked */
   load(file: Blob, name: string): Promise<void>;
   /** @param lesions in the order in which they are painted */
   show(lesions: readonly { readonly mask: LesionMask; readonly value: number }[]): void;
@@ -180,7 +180,7 @@ export async function createCaseView(canvas: HTMLCanvasElement, events: CaseView
     async load(file, name) {
       [axes, niivue.drawBitmap] = [[], null];
       await niivue.loadVolumes([]);
-      await niivue.loadFromArrayBuffer(await file.arrayBuffer(), name);
+      await niivue.loadFromArrayBuffer(await file.arrayBuffer(), name.replace(/\.gz$/i, '')); // it is unpacked
       const [volume] = niivue.volumes;
       dims = volume!.hdr!.dims.slice(1, 4) as unknown as Triple;
       axes = fileAxes(volume!.permRAS!);

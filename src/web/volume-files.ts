@@ -11,7 +11,7 @@ import { InputError } from '../runtime/errors.ts';
 
 export interface DroppedVolume {
   readonly image: NiftiImage;
-  /** What the view can show: the file itself, or the volume as NIfTI. */
+  /** What the view can show: a NIfTI file, unpacked, since the view reads no gzip file of several members. */
   readonly shown: Blob;
   readonly name: string;
   readonly notes: readonly string[];
@@ -100,11 +100,10 @@ async function readNifti(file: File): Promise<DroppedVolume> {
   const { name } = file;
   const plain = unpackedNifti(await bytesOf(file), name);
   const image = parseNifti(plain, name);
-  // Unpacked: the view reads no gzip file of several members.
   return {
     image,
     shown: new Blob([plain]),
-    name: name.replace(/\.gz$/i, ''),
+    name,
     notes: [...image.notes, ...outsideNotes(image, name)],
   };
 }

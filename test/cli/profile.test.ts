@@ -38,7 +38,7 @@ test('a forward pass: JSON whose parts add up, a trace, and a page', async () =>
   expect(page.match(/new Chart\(/g)!.length).toBe(2);
 });
 
-test('a training step in tables, with every dispatch', async () => {
+test('a training step in tables, with every dispatch', { tags: ['thorough'] }, async () => {
   const { status, stdout, stderr } = await profile('train', '--dispatches');
   expect(status, stderr).toBe(0);
   expect(stdout).toMatch(/^kernel +calls +ms +share/m);

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { beforeAll, expect, test } from 'vitest';
 import { testFolder } from '../setup/folder.ts';
-import { volsam } from '../setup/volsam.ts';
+import { volsam, type Ended } from '../setup/volsam.ts';
 import { randomOf } from '../../src/model/random.ts';
 import { createNifti, parseNifti } from '../../src/formats/nifti.ts';
 import { formatNifti } from '../../src/formats/nifti-output.ts';
@@ -86,6 +86,14 @@ const training = (out: string, ...more: string[]) => [
   ...more,
 ];
 
+let whole: Promise<Ended> | undefined;
+
+/** A run that several tests look at. */
+function wholeRun(): Promise<Ended> {
+  whole ??= volsam(...training('whole'));
+  return whole;
+}
+
 /** A run's log without what the clock tells. */
 function logOf(out: string): Record<string, unknown>[] {
   return readFileSync(at(out, 'log.jsonl'), 'utf8')
@@ -94,9 +102,9 @@ function logOf(out: string): Record<string, unknown>[] {
     .map((line) => ({ ...(JSON.parse(line) as Record<string, unknown>), seconds: 0 }));
 }
 
-test('a run makes log, report and checkpoints; one that is interrupted and resumed has the same losses', async () => {
-  const whole = await volsam(...training('whole'));
-  expect(whole.status, whole.stderr).toBe(0);
+test('a run makes log, report and checkpoints', async () => {
+  const { status, stderr } = await wholeRun();
+  expect(status, stderr).toBe(0);
   expect(readdirSync(at('whole')).sort()).toEqual(['best.safetensors', 'last.safetensors', 'log.jsonl', 'report.html']);
   const epoch = [...new Array<string>(9).fill('step'), 'validation'];
   expect(logOf('whole').map(({ kind }) => kind)).toEqual([...epoch, ...epoch]);
@@ -104,7 +112,10 @@ test('a run makes log, report and checkpoints; one that is interrupted and resum
   expect(page).toMatch(/new Chart\(/);
   expect(page).toMatch(/src="data:image\/png;base64,/);
   expect(page).not.toMatch(/(src|href)="http/);
+});
 
+test('a run that is interrupted and resumed has the losses of a whole one', { tags: ['thorough'] }, async () => {
+  await wholeRun();
   const child = spawn(process.execPath, ['dist/cli.js', ...training('parts')], { stdio: 'pipe' });
   let sent = false;
   child.stderr.on('data', (text: Buffer) => {
@@ -129,6 +140,7 @@ test('a run makes log, report and checkpoints; one that is interrupted and resum
 });
 
 test('export: the trained tensors alone, or everything merged; evaluate and compare take the result', async () => {
+  await wholeRun();
   const trained = await volsam(
     'export',
     '--checkpoint',

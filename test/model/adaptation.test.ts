@@ -145,7 +145,7 @@ test("LoRA is a frozen encoder with qkv + up down for qkv; its gradients are the
 
 for (const adaptation of ['bottleneck', 'lora', 'frozen'] as const) {
   test(`${adaptation}: starts from SAM's encoder, is recognised by its tensors, and training lowers the loss`, {
-    tags: adaptation === 'frozen' ? [] : ['thorough'],
+    tags: ['thorough'],
   }, async () => {
     const config = of(adaptation);
     const made = completedWeights(undefined, config, 'seed');

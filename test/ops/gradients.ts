@@ -7,7 +7,7 @@ import { createTapedRecorder } from '../../src/runtime/tape.ts';
 import { destroyTensor, readTensor, uploadTensor, type Tensor } from '../../src/runtime/tensor.ts';
 import { sharedGpu } from '../setup/device.ts';
 import { drawFor, type Draw, type Input } from './draw.ts';
-import { isThorough, type OpCase } from './harness.ts';
+import { isLargestTile, isThorough, type OpCase } from './harness.ts';
 import { waysOf, withForm } from './ways.ts';
 
 /** An input as mathematics has it, and how it lies on the device. */
@@ -228,7 +228,7 @@ export function gradientSuite<Case extends OpCase, Names extends string>(
     )) {
       for (const size of cases) {
         test(`${size.name}: ${way.name}`, {
-          tags: isThorough(way, size, cases) ? ['thorough'] : [],
+          tags: isThorough(way, size, cases) || isLargestTile(way.name) ? ['thorough'] : [],
         }, async (context) => {
           const gpu = withForm(await sharedGpu(), way, kernels);
           if (!gpu) {

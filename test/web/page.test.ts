@@ -1,100 +1,38 @@
 /** The built page in a real browser, as a person goes through it. Its screenshots lie in demo-output/screenshots. */
 import { readFileSync } from 'node:fs';
-import type { Download, Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parseNifti } from '../../src/formats/nifti.ts';
-import { formatSafetensors, parseSafetensors } from '../../src/formats/safetensors.ts';
-import { configs, parameterShapes } from '../../src/model/config.ts';
-import { isTrainable } from '../../src/model/adaptation.ts';
-import { syntheticWeights } from '../../src/model/synthetic.ts';
+import { formatSafetensors } from '../../src/formats/safetensors.ts';
 import { openGpu } from '../../src/node/gpu/open-gpu.ts';
 import { presets } from '../../src/volume/preset.ts';
 import { Sam3D } from '../../src/engine/sam3d.ts';
 import { segmentImage } from '../../src/lesions/segment.ts';
-import { complaints, openBrowser, screenshot, type TestBrowser } from './browser.ts';
 import { demo } from '../setup/demo.ts';
+import { complaints, screenshot } from './browser.ts';
+import { lesionPlace, openPage, type OpenedPage } from './opened-page.ts';
 
 const image = demo.readImage();
 const weights = demo.readWeights();
 const { click: clickIjk } = demo;
 
-let browser: TestBrowser;
+let opened: OpenedPage;
 let page: Page;
 beforeAll(async () => {
-  browser = await openBrowser();
-  page = await browser.open();
-  // Devices that the page's worker opens, so that a test can take one away as a driver would.
-  await page.route('**/engine-worker.js', async (route) => {
-    const worker = await (await route.fetch()).text();
-    const watched = `const request = GPUAdapter.prototype.requestDevice; self.devices = [];
-GPUAdapter.prototype.requestDevice = async function (...options) { const device = await request.apply(this, options); self.devices.push(device); return device; };\n`;
-    await route.fulfill({ contentType: 'text/javascript', body: watched + worker });
-  });
-  await page.goto(browser.url);
-  await settled();
+  opened = await openPage();
+  ({ page } = opened);
 }, 120_000);
-afterAll(() => browser.close());
-
-async function settled(): Promise<void> {
-  await page.waitForFunction(
-    () => document.querySelector('canvas') && !document.querySelector('.stage.working'),
-    undefined,
-    { timeout: 300_000 },
-  );
-}
-
-const status = () => page.locator('[role=status]').innerText();
-const alert = () => page.locator('[role=alert] p').innerText();
-const button = (name: string) => page.getByRole('button', { name, exact: true });
-
-async function press(name: string): Promise<void> {
-  await button(name).click();
-  await settled();
-}
-
-async function drop(files: readonly { readonly name: string; readonly bytes: Uint8Array }[]): Promise<void> {
-  const encoded = files.map(({ name, bytes }) => ({ name, base64: Buffer.from(bytes).toString('base64') }));
-  await page.evaluate((given) => {
-    const transfer = new DataTransfer();
-    given.forEach(({ name, base64 }) =>
-      transfer.items.add(new File([Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0))], name)),
-    );
-    window.dispatchEvent(new DragEvent('drop', { dataTransfer: transfer, bubbles: true, cancelable: true }));
-  }, encoded);
-  await settled();
-}
-
-async function downloaded(act: () => Promise<void>): Promise<{ name: string; bytes: Uint8Array }> {
-  const [file]: [Download, void] = await Promise.all([page.waitForEvent('download'), act()]);
-  return { name: file.suggestedFilename(), bytes: readFileSync(await file.path()) };
-}
-
-/** On the demo's lesion, in the axial plane of a page of 1280 x 720. */
-const lesion = { x: 345, y: 428 };
-
-async function clickLesion(dx = 0, dy = 0): Promise<void> {
-  await page.mouse.click(lesion.x + dx, lesion.y + dy);
-  await page.waitForTimeout(300);
-  await settled();
-}
-
-/** Asks for the lesion under the crosshair, where the demo puts it. */
-async function segmentAtCrosshair(): Promise<void> {
-  await page.locator('#case').focus();
-  await page.keyboard.press('Enter');
-  await page.waitForTimeout(300);
-  await settled();
-}
+afterAll(() => opened.browser.close());
 
 test("files are dropped and shown; a click gives Node's mask while the page goes on moving", async () => {
   await screenshot(page, '1-start');
-  await drop([
+  await opened.drop([
     { name: 'ct.nii.gz', bytes: readFileSync(demo.imagePath) },
     { name: 'demo.safetensors', bytes: readFileSync(demo.weightsPath) },
   ]);
-  expect(await status()).toContain('Click a lesion');
+  expect(await opened.status()).toContain('Click a lesion');
   // The demo button loads the same case, and puts the crosshair on its lesion.
-  await press('Demo');
+  await opened.press('Demo');
   await page.waitForTimeout(2000);
   await screenshot(page, '2-loaded');
   const frames = await page.evaluateHandle(() => {
@@ -107,17 +45,17 @@ test("files are dropped and shown; a click gives Node's mask while the page goes
     return counted;
   });
   const started = Date.now();
-  await segmentAtCrosshair();
+  await opened.segmentAtCrosshair();
   const perSecond = (await frames.evaluate(({ count }) => count)) / ((Date.now() - started) / 1e3);
   console.log(
     `first click in ${((Date.now() - started) / 1e3).toFixed(1)} s, ${perSecond.toFixed(0)} frames a second meanwhile`,
   );
   await screenshot(page, '3-segmented');
-  expect(await status()).toMatch(/Lesion 1: \d+\.\d\d ml/);
+  expect(await opened.status()).toMatch(/Lesion 1: \d+\.\d\d ml/);
   expect(await page.locator('#last-call').innerText()).toMatch(/^\d+\.\d\d s, \d+ MiB of GPU memory$/);
   expect(perSecond).toBeGreaterThan(10);
 
-  const { name, bytes } = await downloaded(() => press('Save label map'));
+  const { name, bytes } = await opened.downloaded(() => opened.press('Save label map'));
   expect(name).toBe('phantom_ct-lesions.nii.gz');
   const saved = parseNifti(bytes);
   expect(saved.affine).toEqual(image.affine);
@@ -131,7 +69,7 @@ test("files are dropped and shown; a click gives Node's mask while the page goes
 });
 
 test('more clicks refine without the encoder; undo, redo and keys', async () => {
-  await clickLesion();
+  await opened.clickLesion();
   expect(await page.locator('#last-call').innerText()).toContain('without the encoder');
   const measures = () => page.locator('.measures').innerText();
   const two = await measures();
@@ -153,22 +91,22 @@ test('more clicks refine without the encoder; undo, redo and keys', async () => 
 });
 
 test('several lesions, names, a correction by pen, one mask each', async () => {
-  await press('Add a lesion');
+  await opened.press('Add a lesion');
   await page.getByLabel('Name of lesion 2').fill('Left pole');
   await page.getByLabel('Name of lesion 2').blur();
   await page.getByText('Pen', { exact: true }).click();
-  const { x, y } = lesion;
+  const { x, y } = lesionPlace;
   await page.mouse.move(x + 60, y - 60);
   await page.mouse.down();
   await page.mouse.move(x + 90, y - 60, { steps: 6 });
   await page.mouse.up();
   await page.waitForTimeout(1000);
-  await settled();
-  expect(await status()).toMatch(/^Left pole, corrected: 0\.\d\d ml/);
+  await opened.settled();
+  expect(await opened.status()).toMatch(/^Left pole, corrected: 0\.\d\d ml/);
   await screenshot(page, '5-second-lesion');
   const names: string[] = [];
   page.on('download', (file) => names.push(file.suggestedFilename()));
-  await press('Save each mask');
+  await opened.press('Save each mask');
   await expect.poll(() => names.length).toBe(2);
   expect(names.sort()).toEqual(['phantom_ct-left-pole-2.nii.gz', 'phantom_ct-lesion-1-1.nii.gz']);
   await page.getByText('Segment', { exact: true }).click();
@@ -177,105 +115,65 @@ test('several lesions, names, a correction by pen, one mask each', async () => {
 
 test('the last call is profiled, as a chart and a trace', async () => {
   await page.locator('#profile summary').click();
-  await press('Profile last call');
+  await opened.press('Profile last call');
   await page.locator('#kernels').scrollIntoViewIfNeeded();
   await screenshot(page, '6-profile');
-  const { bytes } = await downloaded(() => button('Save trace').click());
+  const { bytes } = await opened.downloaded(() => opened.button('Save trace').click());
   const { traceEvents } = JSON.parse(new TextDecoder().decode(bytes)) as { traceEvents: unknown[] };
   expect(traceEvents.length).toBeGreaterThan(100);
   await page.locator('#profile summary').click();
 });
 
 test('a running call is stopped', async () => {
-  await page.mouse.click(lesion.x - 4, lesion.y - 4);
-  await button('Stop').click();
-  await settled();
-  expect(await status()).toBe('Stopped.');
+  await page.mouse.click(lesionPlace.x - 4, lesionPlace.y - 4);
+  await opened.button('Stop').click();
+  await opened.settled();
+  expect(await opened.status()).toBe('Stopped.');
   expect(await page.locator('[role=alert]').count()).toBe(0);
 });
 
 test('a lost device is said, and the next click works', async () => {
   const worker = page.workers().find((one) => one.url().includes('engine-worker'))!;
-  const { x, y } = lesion;
+  const { x, y } = lesionPlace;
   await page.mouse.click(x + 3, y + 9);
   await page.waitForTimeout(50);
   await worker.evaluate(() => (globalThis as unknown as { devices: GPUDevice[] }).devices.at(-1)!.destroy());
   await page.waitForTimeout(300);
-  await settled();
+  await opened.settled();
   if ((await page.locator('[role=alert]').count()) > 0) {
-    expect(await alert()).toMatch(/The GPU device was lost.*Click again/);
+    expect(await opened.alert()).toMatch(/The GPU device was lost.*Click again/);
   }
   await screenshot(page, '7-device-lost');
-  await clickLesion(3, 12);
+  await opened.clickLesion(3, 12);
   expect(await page.locator('[role=alert]').count()).toBe(0);
-  expect(await status()).toMatch(/Lesion 1: \d+\.\d\d ml/);
+  expect(await opened.status()).toMatch(/Lesion 1: \d+\.\d\d ml/);
 });
 
 test('files that are none get a sentence each, and what is open stays', async () => {
-  await drop([{ name: 'cut.nii.gz', bytes: readFileSync(demo.imagePath).subarray(0, 9000) }]);
-  expect(await alert()).toMatch(/^cut\.nii\.gz: .*cut short/);
+  await opened.drop([{ name: 'cut.nii.gz', bytes: readFileSync(demo.imagePath).subarray(0, 9000) }]);
+  expect(await opened.alert()).toMatch(/^cut\.nii\.gz: .*cut short/);
   await screenshot(page, '8-truncated');
-  await drop([
+  await opened.drop([
     {
       name: 'other.safetensors',
       bytes: formatSafetensors(new Map([['x', { shape: [2], values: Float32Array.of(1, 2) }]])),
     },
   ]);
-  expect(await alert()).toContain('tensors are missing');
-  await drop([{ name: 'nothing.safetensors', bytes: new Uint8Array(100) }]);
-  expect(await alert()).toContain('no safetensors file');
+  expect(await opened.alert()).toContain('tensors are missing');
+  await opened.drop([{ name: 'nothing.safetensors', bytes: new Uint8Array(100) }]);
+  expect(await opened.alert()).toContain('no safetensors file');
   expect(await page.locator('header p').innerText()).toContain('phantom_ct.nii.gz');
-  await button('Close').click();
-  await clickLesion(6, 6);
-  expect(await status()).toMatch(/ml/);
-});
-
-test('three steps of teaching lower the loss, and give the trained tensors', async () => {
-  const tiny = configs.tiny!;
-  const file = formatSafetensors(
-    new Map(
-      [...parameterShapes(tiny)].map(([name, shape]) => [name, { shape, values: syntheticWeights(tiny).read(name) }]),
-    ),
-    { config: 'tiny' },
-  );
-  await drop([{ name: 'tiny.safetensors', bytes: file }]);
-  await page.locator('#teach summary').click();
-  await page.getByRole('spinbutton', { name: 'Steps' }).fill('3');
-  await page.getByRole('spinbutton', { name: 'Rate' }).fill('0.004');
-  await page.getByRole('spinbutton', { name: 'Rate' }).blur();
-  const losses: number[] = [];
-  const watching = setInterval(
-    () =>
-      void status().then(
-        (text) => {
-          const [, step, loss] = /step (\d) of 3, loss ([\d.]+)/.exec(text) ?? [];
-          losses[Number(step) - 1] = Number(loss);
-        },
-        () => undefined,
-      ),
-    50,
-  );
-  await press('Teach');
-  clearInterval(watching);
-  await page.locator('#losses').scrollIntoViewIfNeeded();
-  await screenshot(page, '9-taught');
-  const { bytes } = await downloaded(() => press('Save trained tensors'));
-  const taught = parseSafetensors(bytes);
-  expect([...taught.shapes.keys()].sort()).toEqual(
-    [...parameterShapes(tiny).keys()].filter((name) => isTrainable(name, tiny)).sort(),
-  );
-  console.log(`losses of three steps: ${losses.join(', ')}`);
-  expect(losses[2]).toBeLessThan(losses[0]!);
-  await clickLesion();
-  expect(await status()).toMatch(/^Lesion 1/);
+  await opened.button('Close').click();
+  await opened.clickLesion(6, 6);
+  expect(await opened.status()).toMatch(/ml/);
 });
 
 test('the weights are recalled, the page opens offline, and fits a tablet, light and dark', async () => {
   await page.context().setOffline(true);
   await page.reload();
-  await settled();
-  expect(await status()).toContain('The weights of your last visit');
-  await press('Take the demo case');
+  await opened.settled();
+  expect(await opened.status()).toContain('The weights of your last visit');
+  await opened.press('Take the demo case');
   expect(await page.locator('header p').innerText()).toContain('phantom_ct.nii.gz');
   await page.context().setOffline(false);
   await page.setViewportSize({ width: 820, height: 1180 });
@@ -289,8 +187,8 @@ test('the weights are recalled, the page opens offline, and fits a tablet, light
 });
 
 test('without WebGPU a sentence says so, and the case can still be looked at', async () => {
-  const bare = await browser.openWithoutWebGpu();
-  await bare.goto(browser.url);
+  const bare = await opened.browser.openWithoutWebGpu();
+  await bare.goto(opened.browser.url);
   const at = (selector: string) => bare.locator(selector);
   await bare.getByRole('button', { name: 'Take the demo case' }).click();
   await bare.waitForFunction(() => document.querySelector('[role=status]')!.textContent!.includes('crosshair'));
