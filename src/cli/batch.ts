@@ -1,12 +1,15 @@
 /** `volsam batch`: a cohort's lesions, by a table of clicks. */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { InvalidArgumentError, type Command } from 'commander';
 import { presetNamed } from './parsers.ts';
 import { openTuned } from './open-tuned.ts';
 import type { Precision } from '../kernels/kernel.ts';
 import { configOf } from '../model/config.ts';
 import { writeBatchReport } from '../node/reports/batch-report.ts';
-import { runBatch, type Outcome } from '../node/runs/batch-run.ts';
-import { readCohort, shardOf } from '../node/data/cohort.ts';
+import { caseFiles, runBatch, type Outcome } from '../node/runs/batch-run.ts';
+import { readCohort, shardOf, type CohortCase } from '../node/data/cohort.ts';
+import { checkOutputPaths } from '../node/files/output-paths.ts';
 import { checkMemory } from '../node/gpu/memory-check.ts';
 import { readHashedWeights, withConfig } from '../node/files/weights-file.ts';
 import { Sam3D } from '../engine/sam3d.ts';
@@ -26,6 +29,15 @@ interface BatchArguments {
   readonly tune: boolean;
 }
 
+/** Masks are named like their images, and may not become them. @throws InputError */
+async function checkBatchOutputs({ out, clicks, weights, preset }: BatchArguments, cohort: readonly CohortCase[]) {
+  await mkdir(out, { recursive: true });
+  await checkOutputPaths(
+    [...cohort.flatMap(({ name }) => caseFiles(out, name)), join(out, 'summary.csv'), join(out, 'report.html')],
+    [clicks, weights, preset, ...cohort.map(({ image }) => image)],
+  );
+}
+
 async function batch(given: BatchArguments): Promise<void> {
   const [cohort, file, preset] = [
     await readCohort(given.data, given.clicks),
@@ -34,6 +46,7 @@ async function batch(given: BatchArguments): Promise<void> {
   ];
   const weights = withConfig(file.weights, given.config);
   configOf(weights);
+  await checkBatchOutputs(given, cohort);
   const cases = shardOf(cohort, given.shard.index, given.shard.count);
   const gpu = await openTuned(given);
   const counts: Record<Outcome, number> = { done: 0, failed: 0, skipped: 0 };

@@ -17,6 +17,7 @@ import {
 } from '../node/reports/evaluation-report.ts';
 import { filePredictor, modelPredictor, runEvaluation, type EvaluatedCase } from '../node/runs/evaluation-run.ts';
 import { readBytes, writeWhole } from '../node/files/disk.ts';
+import { checkOutputPaths } from '../node/files/output-paths.ts';
 import { readLabelledCase } from '../node/data/labelled-case.ts';
 import { readWeights } from '../node/files/weights-file.ts';
 import { InputError } from '../runtime/errors.ts';
@@ -42,8 +43,12 @@ interface EvaluateArguments {
   readonly tune: boolean;
 }
 
-function report(total: number): (done: number, scores: { case: string; dice: number }) => void {
-  return (done, scores) => console.error(`${done} of ${total}  ${scores.case}: Dice ${scores.dice.toFixed(4)}`);
+/** Prints a case when it is done. */
+function report(total: number): Parameters<typeof runEvaluation>[4] {
+  return (done, scores, warnings) => {
+    console.error(`${done} of ${total}  ${scores.case}: Dice ${scores.dice.toFixed(4)}`);
+    warnings.forEach((warning) => console.error(`  ${warning}`));
+  };
 }
 
 interface Scored {
@@ -115,6 +120,11 @@ async function evaluate(given: EvaluateArguments): Promise<void> {
   if (cases.length === 0) {
     throw new InputError(`${data}: no case of ${split} has a label`);
   }
+  await mkdir(out, { recursive: true });
+  await checkOutputPaths(
+    ['cases.csv', 'evaluation.json', 'report.html', 'robustness.csv'].map((name) => join(out, name)),
+    [data, weights, given.preset, ...cases.flatMap(({ image, label }) => [image, label])],
+  );
   const { evaluated, spreads } = await scored(cases, preset, given);
   const scores = evaluated.map((one) => one.scores);
   const evaluation: Evaluation = {
@@ -126,7 +136,6 @@ async function evaluate(given: EvaluateArguments): Promise<void> {
     cases: scores,
     summary: summariesOf(scores),
   };
-  await mkdir(out, { recursive: true });
   const write = (name: string, text: string) => writeWhole(join(out, name), new TextEncoder().encode(text));
   await write('cases.csv', formatScores(scores));
   await write('evaluation.json', `${JSON.stringify(evaluation, undefined, 2)}\n`);
@@ -158,6 +167,7 @@ async function readEvaluation(path: string): Promise<Evaluation> {
 }
 
 async function compareFiles(a: string, b: string, { output }: { output: string }): Promise<void> {
+  await checkOutputPaths([output], [a, b]);
   const [first, second] = [await readEvaluation(a), await readEvaluation(b)];
   const comparisons = metrics.map((metric) => compare(first, second, metric));
   const names = first.model === second.model ? ([a, b] as const) : ([first.model, second.model] as const);

@@ -7,6 +7,7 @@ import { completedWeights } from '../model/initial-weights.ts';
 import { readCheckpoint, type Checkpoint } from '../node/runs/checkpoint.ts';
 import { writeTorch } from '../node/files/torch-conversion.ts';
 import { writeWhole } from '../node/files/disk.ts';
+import { checkOutputPaths } from '../node/files/output-paths.ts';
 import { readWeights } from '../node/files/weights-file.ts';
 
 interface ExportArguments {
@@ -48,6 +49,7 @@ function tensorFileOf({ config, preset }: Checkpoint, values: ReadonlyMap<string
 
 async function exportWeights(given: ExportArguments): Promise<void> {
   const { checkpoint: path, weights, randomEncoder, output, precision } = given;
+  await checkOutputPaths([output], [path, weights]);
   if (given.torch && (path !== undefined || weights !== undefined)) {
     return exportTorch(given);
   }

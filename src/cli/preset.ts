@@ -4,15 +4,18 @@ import type { Command } from 'commander';
 import { numberFrom } from './parsers.ts';
 import { readDataset } from '../node/data/dataset.ts';
 import { writeJson } from '../node/files/disk.ts';
+import { checkOutputPaths } from '../node/files/output-paths.ts';
 import { readImageAndLabel } from '../node/data/labelled-case.ts';
 import { InputError } from '../runtime/errors.ts';
 import { combined, fingerprintOf, presetOf, type CaseFingerprint } from '../volume/fingerprint.ts';
 
 async function makePreset({ data, label, output }: { data: string; label?: number; output: string }): Promise<void> {
+  await checkOutputPaths([output], [data]);
   const { training, validation } = await readDataset(data);
   const cases: CaseFingerprint[] = [];
   for (const one of [...training, ...validation]) {
-    const { image, label: labels } = await readImageAndLabel(one);
+    const { image, label: labels, warnings } = await readImageAndLabel(one);
+    warnings.forEach((warning) => console.error(warning));
     cases.push(fingerprintOf(image, labels));
     console.error(
       `${cases.length}  ${one.name}: ${cases.at(-1)!.intensities.length} foreground voxels, stored as ${cases.at(-1)!.orientation}`,

@@ -8,6 +8,7 @@ import { configNamed, configs } from '../model/config.ts';
 import { syntheticWeights } from '../model/synthetic.ts';
 import type { Precision } from '../kernels/kernel.ts';
 import { writeWhole } from '../node/files/disk.ts';
+import { checkOutputPaths } from '../node/files/output-paths.ts';
 import { readWeights } from '../node/files/weights-file.ts';
 import { cellsOf, profileHead, writeProfileReport } from '../node/reports/profile-report.ts';
 import { InputError } from '../runtime/errors.ts';
@@ -129,6 +130,7 @@ function dispatchTable(timings: readonly DispatchTiming[]): string {
 }
 
 async function run(what: 'forward' | 'train', given: ProfileArguments): Promise<void> {
+  await checkOutputPaths([given.trace, given.html], [given.weights]);
   const gpu = await openTuned(given);
   try {
     if (given.sweep) {

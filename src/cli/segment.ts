@@ -2,7 +2,7 @@
 import { InvalidArgumentError, type Command } from 'commander';
 import { presetNamed } from './parsers.ts';
 import { formatPng } from '../node/files/png.ts';
-import { parseClicks, type ClicksFile } from '../formats/clicks.ts';
+import { parseClicks, splitClicks, type ClicksFile } from '../formats/clicks.ts';
 import type { Precision } from '../kernels/kernel.ts';
 import { readBytes, writeWhole } from '../node/files/disk.ts';
 import { rememberFile } from '../node/files/known-files.ts';
@@ -27,6 +27,7 @@ interface SegmentOptions extends Outputs, ImageOptions {
   readonly config?: string;
   readonly preset: string;
   readonly world?: boolean;
+  readonly splitClicks?: boolean;
   readonly follow?: boolean;
   readonly precision: Precision;
   readonly maxMemory?: number;
@@ -45,13 +46,20 @@ interface Summary {
   readonly session: string;
 }
 
-async function clicksOf({ click, clicks, world = false }: SegmentOptions): Promise<ClicksFile> {
+async function clicksOf({
+  click,
+  clicks,
+  world = false,
+  splitClicks: split = false,
+}: SegmentOptions): Promise<ClicksFile> {
   if ((click === undefined) === (clicks === undefined)) {
     throw new InputError('segment: expected --click or --clicks');
   }
-  return clicks === undefined
-    ? { space: world ? 'ras' : 'voxel', byLesion: [click!] }
-    : parseClicks(new TextDecoder().decode(await readBytes(clicks)), clicks);
+  const given: ClicksFile =
+    clicks === undefined
+      ? { space: world ? 'ras' : 'voxel', byLesion: [click!] }
+      : parseClicks(new TextDecoder().decode(await readBytes(clicks)), clicks);
+  return split ? splitClicks(given) : given;
 }
 
 /** Reads, segments and writes. @throws InputError, GpuError, DeviceLostError, AdapterError */
@@ -78,7 +86,7 @@ export async function segment(given: SegmentOptions): Promise<Summary> {
   await checkDistinct(outputs, volume.files);
   await checkResults(given, volume);
   if (!given.json) {
-    volume.notes.forEach((note) => console.error(note));
+    [...volume.notes, ...(clicksFile.notes ?? [])].forEach((note) => console.error(note));
   }
   const clicks = inVoxels(volume.image, clicksFile);
   const { found, device, peakGpuBytes } = await runSegment(
@@ -159,6 +167,7 @@ export function addSegment(program: Command): void {
     )
     .option('--clicks <file>', "instead: clicks of one or several lesions, as JSON, or as 3D Slicer's .mrk.json")
     .option('--world', 'clicks are millimetres in RAS')
+    .option('--split-clicks', 'each click is in a lesion of its own')
     .option('--follow', 'move the crop along a lesion that touches its border')
     .option('--overlay <file>', 'also a PNG of the three planes through the first click')
     .option('--json', 'one JSON object instead of a sentence')

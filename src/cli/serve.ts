@@ -20,6 +20,7 @@ interface ServeOptions {
   readonly config?: string;
   readonly preset?: string;
   readonly precision: Precision;
+  readonly maxImage: number;
   readonly tune: boolean;
 }
 
@@ -37,7 +38,12 @@ async function serveApi(given: ServeOptions): Promise<void> {
     weights: withConfig(await readWeights(path), given.config),
     precision: given.precision,
   });
-  const app = await createApi({ session, preset: await presetNamed(preset), ...(token !== undefined && { token }) });
+  const app = await createApi({
+    session,
+    preset: await presetNamed(preset),
+    mostImageBytes: given.maxImage,
+    ...(token !== undefined && { token }),
+  });
   await app.ready();
   const { url } = await listening(app.server, host, port);
   console.log(`volsam answers at ${url} (Ctrl-C ends it); its OpenAPI document is at ${url}openapi.json`);
@@ -70,5 +76,11 @@ export function addServe(program: Command): void {
     .option('--config <name or JSON>', 'with --api: what the weights file does not say', parseConfig)
     .option('--preset <name or file>', 'with --api: how images are prepared')
     .option('--precision <type>', 'with --api: f32 or f16', parsePrecision, 'f32')
+    .option(
+      '--max-image <bytes>',
+      'with --api: what one image may take in memory; all together may take twice as much',
+      numberFrom(1, true),
+      2 ** 32,
+    )
     .action(serve);
 }

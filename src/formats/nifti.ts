@@ -2,6 +2,7 @@
 import * as reader from 'nifti-reader-js';
 import { InputError } from '../runtime/errors.ts';
 import { isInvertible, spacingOf, type Affine } from './affine.ts';
+import { foreignKind } from './foreign-file.ts';
 import { gunzip, isGzip } from './gzip.ts';
 import { checkImageBytes } from './image-size.ts';
 import { fields, layouts, singleFileHeader, type NiftiHeader } from './nifti-header.ts';
@@ -146,7 +147,7 @@ function headerOf(head: Uint8Array<ArrayBuffer>, isPair: boolean, file: string):
   }
   if (!parsed || parsed.magic.startsWith('ni') !== isPair) {
     throw new InputError(
-      `${file}: no NIfTI file; expected .nii and .nii.gz of NIfTI-1 and NIfTI-2, and .hdr with its .img beside it`,
+      `${file}: ${foreignKind(head) ?? 'no NIfTI file'}; expected .nii and .nii.gz of NIfTI-1 and NIfTI-2, and .hdr with its .img beside it`,
     );
   }
   return parsed;

@@ -1,6 +1,7 @@
 /** Headers in text, of NRRD and MetaImage: what they say of their voxels before these are read. */
 import { InputError } from '../runtime/errors.ts';
 import type { Affine } from './affine.ts';
+import { foreignKind } from './foreign-file.ts';
 
 export interface TextHeader {
   readonly format: 'NRRD' | 'MetaImage';
@@ -202,8 +203,9 @@ function dataFilesOf(named: string, head: Uint8Array, from: number): string[] {
  */
 export function parseTextHeader(head: Uint8Array, file: string): TextHeader {
   const isNrrd = /\.(nrrd|nhdr)$/i.test(file);
-  if (head.length === 0) {
-    throw new InputError(`${file}: is empty (0 bytes); expected ${isNrrd ? 'an NRRD' : 'a MetaImage'} file`);
+  const kind = foreignKind(head);
+  if (kind !== undefined) {
+    throw new InputError(`${file}: ${kind}; expected ${isNrrd ? 'an NRRD' : 'a MetaImage'} file`);
   }
   return isNrrd ? parseNrrdHeader(head, file) : parseMetaHeader(head, file);
 }

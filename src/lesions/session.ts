@@ -39,6 +39,8 @@ export interface SegmentedLesion {
 export interface Session {
   /** Goes on to another image. */
   load(image: NiftiImage, preset: Preset): void;
+  /** Lets go of the image, and of what the device holds of it. */
+  unload(): void;
   /**
    * The lesion under some clicks. The first one is the middle of a crop, later ones in it refine; one outside of it begins
    * another crop, and the lesion is what all of its crops show.
@@ -166,6 +168,10 @@ export function createSession(options: SessionOptions): Session {
   return {
     load(image, preset) {
       loaded = { image, preset, masks: new Map() };
+      forget();
+    },
+    unload() {
+      loaded = undefined;
       forget();
     },
     async segment(clicks, given = {}) {

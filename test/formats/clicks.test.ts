@@ -1,5 +1,8 @@
 import { expect, test } from 'vitest';
-import { parseClicks } from '../../src/formats/clicks.ts';
+import { parseClicks, splitClicks } from '../../src/formats/clicks.ts';
+
+const point = (label: string, ...position: number[]) => ({ id: label, label, position, positionStatus: 'defined' });
+const list = (...controlPoints: object[]) => JSON.stringify({ markups: [{ coordinateSystem: 'RAS', controlPoints }] });
 
 test("a list of clicks, lesions in voxels or millimetres, and Slicer's markups", () => {
   expect(parseClicks('[[1, 2, 3], [4, 5, 6]]', 'a.json')).toEqual({
@@ -15,7 +18,6 @@ test("a list of clicks, lesions in voxels or millimetres, and Slicer's markups",
     space: 'ras',
     byLesion: [[[1, 2, 3]], [[4, 5, 6]]],
   });
-  const point = (label: string, ...position: number[]) => ({ id: label, label, position, positionStatus: 'defined' });
   const markups = (coordinateSystem: string) =>
     JSON.stringify({
       '@schema': 'markups',
@@ -23,11 +25,11 @@ test("a list of clicks, lesions in voxels or millimetres, and Slicer's markups",
         {
           type: 'Fiducial',
           coordinateSystem,
-          controlPoints: [point('F-1', 1, 2, 3), point('F-2', 4, 5, 6), point('F-1', 7, 8, 9)],
+          controlPoints: [point('left', 1, 2, 3), point('right', 4, 5, 6), point('left', 7, 8, 9)],
         },
       ],
     });
-  expect(parseClicks(markups('LPS'), 'a.mrk.json')).toEqual({
+  expect(parseClicks(markups('LPS'), 'a.mrk.json')).toMatchObject({
     space: 'ras',
     byLesion: [
       [
@@ -50,4 +52,35 @@ test('what is no file of clicks is refused by name', () => {
     /control point 1 of list 1 has position \[1\]/,
   );
   expect(() => parseClicks('{"markups": []}', 'a.json')).toThrow(/holds no control point/);
+});
+
+test("points with Slicer's own labels are clicks of one lesion, unless each is to be one", () => {
+  const clicks = parseClicks(list(point('F-1', 1, 2, 3), point('F-2', 4, 5, 6), point('liver', 7, 8, 9)), 'a.mrk.json');
+  expect(clicks.byLesion).toEqual([
+    [
+      [1, 2, 3],
+      [4, 5, 6],
+    ],
+    [[7, 8, 9]],
+  ]);
+  expect(clicks.notes).toEqual([
+    "a.mrk.json: 2, 1 clicks in 2 lesions, by the points' labels; --split-clicks takes each for a lesion",
+  ]);
+  expect(splitClicks(clicks).byLesion).toEqual([[[1, 2, 3]], [[4, 5, 6]], [[7, 8, 9]]]);
+  // Slicer names points after their list, and files after the list too.
+  expect(
+    parseClicks(list(point('mass-1', 1, 2, 3), point('mass-2', 4, 5, 6)), '/x/mass.mrk.json').byLesion,
+  ).toHaveLength(1);
+  expect(parseClicks(list(point('mass-1', 1, 2, 3), point('mass-2', 4, 5, 6)), 'a.mrk.json').byLesion).toHaveLength(2);
+});
+
+test('points that are not placed are no clicks', () => {
+  const preview = { label: 'F-2', position: '', positionStatus: 'preview' };
+  const clicks = parseClicks(
+    list(point('F-1', 1, 2, 3), preview, { label: 'F-3', position: [0, 0, 0], positionStatus: 'undefined' }),
+    'a.mrk.json',
+  );
+  expect(clicks.byLesion).toEqual([[[1, 2, 3]]]);
+  expect(clicks.notes).toEqual(['a.mrk.json: points that are not placed were left out: 2']);
+  expect(() => parseClicks(list(preview), 'a.mrk.json')).toThrow('a.mrk.json: holds no control point that is placed');
 });

@@ -1,13 +1,21 @@
 /** The HTTP service over a real port, with the shipped case. */
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { parseNifti } from '../../src/formats/nifti.ts';
-import { createApi } from '../../src/node/servers/api-server.ts';
-import { openGpu } from '../../src/node/gpu/open-gpu.ts';
-import { readWeights } from '../../src/node/files/weights-file.ts';
+import { request } from 'node:http';
+import { gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createNifti, parseNifti } from '../../src/formats/nifti.ts';
+import { formatNifti } from '../../src/formats/nifti-output.ts';
 import { presets } from '../../src/volume/preset.ts';
-import { createSession, type Session } from '../../src/lesions/session.ts';
+import type { Session } from '../../src/lesions/session.ts';
 import { demo } from '../setup/demo.ts';
+
+const name = 'volsam';
+const { createSession, openGpu, readWeights } = (await import(name)) as typeof import('../../src/node.ts');
+// The built server: beside it lies the worker that reads uploads.
+const { createApi } = (await import(
+  /* @vite-ignore */ new URL('../../dist/api-server.js', import.meta.url).href
+)) as typeof import('../../src/node/servers/api-server.ts');
 
 let session: Session;
 let url: string;
@@ -26,16 +34,18 @@ afterAll(async () => {
   session.close();
 });
 
+const headers = { authorization: `Bearer ${token}` };
+
 function ask(
   path: string,
   method = 'GET',
   body?: Buffer | object,
-  headers: Record<string, string> = { authorization: `Bearer ${token}` },
+  sent: Record<string, string> = headers,
 ): Promise<Response> {
   const isFile = Buffer.isBuffer(body);
   return fetch(url + path, {
     method,
-    headers: { ...headers, ...(body && { 'content-type': isFile ? 'application/octet-stream' : 'application/json' }) },
+    headers: { ...sent, ...(body && { 'content-type': isFile ? 'application/octet-stream' : 'application/json' }) },
     ...(body && { body: isFile ? new Uint8Array(body) : JSON.stringify(body) }),
   });
 }
@@ -75,11 +85,20 @@ test('the OpenAPI document describes every route', async () => {
   expect(document.openapi).toBe('3.0.3');
   expect(Object.entries(document.paths).map(([path, methods]) => [path, Object.keys(methods)])).toEqual([
     ['/v1/images', ['post']],
+    ['/v1/images/{image}', ['delete']],
     ['/v1/images/{image}/lesions', ['post']],
     ['/v1/images/{image}/lesions/{lesion}/mask.nii.gz', ['get']],
-    ['/v1/images/{image}', ['delete']],
   ]);
   expect(document.security).toEqual([{ token: [] }]);
+  const upload = document.paths['/v1/images']!.post as {
+    requestBody: { content: object };
+    responses: Record<string, { content?: object }>;
+  };
+  expect(Object.keys(upload.requestBody.content)).toEqual(['application/octet-stream']);
+  expect(Object.keys(upload.responses)).toEqual(['200', '400', '401', '413', '503']);
+  const mask = document.paths['/v1/images/{image}/lesions/{lesion}/mask.nii.gz']!.get as typeof upload;
+  expect(Object.keys(mask.responses['200']!.content!)).toEqual(['application/gzip']);
+  expect(Object.keys(mask.responses)).toEqual(['200', '400', '401', '404', '410']);
 });
 
 test('what is wrong with a request is said', async () => {
@@ -97,10 +116,7 @@ test('what is wrong with a request is said', async () => {
     400,
     expect.stringMatching(/^ct.txt: no volume; expected NIfTI/),
   ]);
-  expect(await said(ask('/v1/images/none/lesions', 'POST', { clicks: [[1, 2, 3]] }))).toEqual([
-    404,
-    'no image none; it may have made room for others',
-  ]);
+  expect(await said(ask('/v1/images/none/lesions', 'POST', { clicks: [[1, 2, 3]] }))).toEqual([404, 'no image none']);
   const { id } = (await (await ask('/v1/images?name=ct.nii.gz', 'POST', phantom)).json()) as { id: string };
   expect(await said(ask(`/v1/images/${id}/lesions`, 'POST', { clicks: [[1, 2]] }))).toEqual([
     400,
@@ -110,4 +126,99 @@ test('what is wrong with a request is said', async () => {
     400,
     expect.stringMatching(/click 500,2,3 lies outside the image/),
   ]);
+});
+
+test('an upload needs no content type, and a call with another than JSON is refused by name', async () => {
+  const bare = await new Promise<{ status: number; body: string }>((resolve, reject) => {
+    const sent = request(`${url}/v1/images?name=ct.nii.gz`, { method: 'POST', headers }, (response) => {
+      let body = '';
+      response.on('data', (part: Buffer) => {
+        body += part.toString();
+      });
+      response.on('end', () => resolve({ status: response.statusCode!, body }));
+    });
+    sent.on('error', reject);
+    sent.end(phantom);
+  });
+  expect(bare.status).toBe(200);
+  const { id } = JSON.parse(bare.body) as { id: string };
+  const typed = await fetch(`${url}/v1/images/${id}/lesions`, {
+    method: 'POST',
+    headers: { ...headers, 'content-type': 'text/plain' },
+    body: '{"clicks": [[51, 45, 41]]}',
+  });
+  expect([typed.status, await typed.json()]).toEqual([
+    415,
+    { message: "the body's content type is text/plain; expected application/json" },
+  ]);
+});
+
+/** A compressed NIfTI file of zeros whose header says so. */
+function zeros(side: number): Buffer {
+  const image = createNifti([1, 1, 1], demo.readImage().affine, new Float32Array(1));
+  const file = Buffer.alloc(352 + side ** 3);
+  file.set(formatNifti(image, new Uint8Array(1), false));
+  [3, side, side, side].forEach((value, i) => file.writeInt16LE(value, 40 + 2 * i));
+  return gzipSync(file);
+}
+
+describe('a service with room for little', () => {
+  const side = 64;
+  const bytes = 4 * side ** 3;
+  const serve = async (idleMilliseconds: number) => {
+    const app = await createApi({
+      session,
+      preset: presets.kits!,
+      mostImageBytes: bytes,
+      mostHeldBytes: 2 * bytes,
+      idleMilliseconds,
+    });
+    const own = await app.listen({ port: 0, host: '127.0.0.1' });
+    const upload = async (file: Buffer) => {
+      const response = await fetch(`${own}/v1/images?name=ct.nii.gz`, { method: 'POST', body: new Uint8Array(file) });
+      return { status: response.status, ...((await response.json()) as { id: string; message: string }) };
+    };
+    const remove = async (id: string) => {
+      const response = await fetch(`${own}/v1/images/${id}`, { method: 'DELETE' });
+      return [response.status, response.status === 204 ? '' : ((await response.json()) as { message: string }).message];
+    };
+    return { upload, remove, close: () => app.close() };
+  };
+
+  test('an image that is too large is refused by its header, before it is unpacked', async () => {
+    const { upload, close } = await serve(1000);
+    expect(await upload(zeros(side + 1))).toEqual({
+      status: 413,
+      message: `ct.nii.gz: 65 x 65 x 65 voxels take ${4 * 65 ** 3} bytes in memory; expected at most ${bytes}`,
+    });
+    expect(await upload(randomBytes(2 * bytes + 2 ** 20 + 1))).toMatchObject({
+      status: 413,
+      message: expect.stringMatching(/^the upload is over \d+ bytes/) as string,
+    });
+    await close();
+  });
+
+  test('images in use stay, idle ones make room, and their clients are told', async () => {
+    const busy = await serve(60_000);
+    const [first, second] = [await busy.upload(zeros(side)), await busy.upload(zeros(side))];
+    expect([first.status, second.status]).toEqual([200, 200]);
+    expect(await busy.upload(zeros(side))).toMatchObject({
+      status: 503,
+      message: expect.stringMatching(/^the service holds 2 images of \d+ bytes, all in use lately/) as string,
+    });
+    expect(await busy.remove(first.id)).toEqual([204, '']);
+    expect((await busy.upload(zeros(side))).status).toBe(200);
+    expect(await busy.remove(first.id)).toEqual([404, `no image ${first.id}`]);
+    await busy.close();
+
+    const idle = await serve(0);
+    const oldest = await idle.upload(zeros(side));
+    await idle.upload(zeros(side));
+    expect((await idle.upload(zeros(side))).status).toBe(200);
+    expect(await idle.remove(oldest.id)).toEqual([
+      410,
+      `image ${oldest.id} was not used for a while and made room for others; upload it again`,
+    ]);
+    await idle.close();
+  });
 });

@@ -74,12 +74,24 @@ function casesOf(file: string, folder: string, split: string, value: unknown): D
     });
 }
 
+/** What a dataset.json without any list of cases is. */
+function noListSentence(json: Record<string, unknown>): string {
+  return json.channel_names !== undefined || json.file_ending !== undefined
+    ? "nnU-Net's dataset.json, which lists no cases: they are the files in imagesTr and labelsTr"
+    : `holds ${Object.keys(json).slice(0, 5).join(', ') || 'nothing'} and no list of cases`;
+}
+
 function fromJson(text: string, file: string): Record<Split, DatasetCase[]> {
   let json: Record<string, unknown>;
   try {
     json = JSON.parse(text) as Record<string, unknown>;
   } catch (error) {
     throw new InputError(`${file}: no JSON (${(error as Error).message})`);
+  }
+  if (splits.every((split) => json[split] === undefined)) {
+    throw new InputError(
+      `${file}: ${noListSentence(json)}; expected lists of {"image", "label"} named training, validation or test, as the Decathlon's dataset.json has them`,
+    );
   }
   const [training, validation, test] = splits.map((split) => casesOf(file, dirname(file), split, json[split]));
   return { training: training!, validation: validation!, test: test! };

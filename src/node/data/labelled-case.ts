@@ -9,17 +9,20 @@ export interface LabelledCase {
   readonly image: NiftiImage;
   /** 1 in the lesion, on the image's grid. */
   readonly truth: Uint8Array;
+  /** What a person should beware of in the two files. */
+  readonly warnings: readonly string[];
 }
 
 /** @throws InputError where a file cannot be read, or the two have different grids */
 export async function readImageAndLabel(
   one: Pick<DatasetCase, 'image' | 'label'>,
-): Promise<{ image: NiftiImage; label: NiftiImage }> {
-  const [{ image }, { image: label }] = [await readVolume(one.image), await readVolume(one.label)];
+): Promise<{ image: NiftiImage; label: NiftiImage; warnings: string[] }> {
+  const [first, second] = [await readVolume(one.image), await readVolume(one.label)];
+  const [{ image }, { image: label }] = [first, second];
   if (label.dims.join() !== image.dims.join()) {
     throw new InputError(`${one.label}: ${label.dims.join(' x ')} voxels; its image has ${image.dims.join(' x ')}`);
   }
-  return { image, label };
+  return { image, label, warnings: [...first.warnings, ...second.warnings] };
 }
 
 /** @throws as `readImageAndLabel` */
@@ -27,6 +30,6 @@ export async function readLabelledCase(
   one: Pick<DatasetCase, 'image' | 'label'>,
   preset: Preset,
 ): Promise<LabelledCase> {
-  const { image, label } = await readImageAndLabel(one);
-  return { image, truth: Uint8Array.from(label.values, (value) => Number(value === preset.label)) };
+  const { image, label, warnings } = await readImageAndLabel(one);
+  return { image, warnings, truth: Uint8Array.from(label.values, (value) => Number(value === preset.label)) };
 }

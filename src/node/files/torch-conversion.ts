@@ -10,7 +10,8 @@ import { configOf, parameterShapes, partialConfigOf, type Config } from '../../m
 import { InputError } from '../../runtime/errors.ts';
 import { sizeOf } from '../../runtime/tensor.ts';
 import { writeBeside } from './disk.ts';
-import { openTorch, type TorchFile } from './torch-file.ts';
+import type { TorchFile } from './torch-file.ts';
+import { readTorch } from './weights-file.ts';
 
 const floatTypes = ['F32', 'F16', 'BF16'];
 
@@ -53,7 +54,7 @@ export interface Conversion {
  * @throws InputError as `openTorch`, or where the adapted network is not whole
  */
 export async function convertTorch(from: string, to: string, configName?: string): Promise<Conversion> {
-  const opened = await openTorch(from);
+  const opened = await readTorch(from);
   const file: TorchFile = { ...opened, metadata: configName === undefined ? opened.metadata : { config: configName } };
   const config = file.kind === 'SAM' ? partialConfigOf(file) : configOf(file);
   const header = headerOf(file, { config: JSON.stringify(config) });

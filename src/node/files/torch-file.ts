@@ -1,6 +1,6 @@
 /** PyTorch checkpoints in Node: a zip whose entries are stored as they are, so that a tensor is a part of the file. */
-import { openSync, readSync, fstatSync } from 'node:fs';
 import { fromFdPromise } from 'yauzl';
+import { openByteSource } from './byte-source.ts';
 import { InputError } from '../../runtime/errors.ts';
 import { floatsOf, typeBytes, type TensorFile } from '../../formats/safetensors.ts';
 import { namedTensors, type NamedTensors } from '../../formats/torch-checkpoint.ts';
@@ -19,18 +19,6 @@ export interface TorchFile extends TensorFile {
 interface StoredPart {
   readonly first: number;
   readonly bytes: number;
-}
-
-function readPart(descriptor: number, first: number, bytes: number): Uint8Array {
-  const part = new Uint8Array(bytes);
-  for (let done = 0; done < bytes; ) {
-    const read = readSync(descriptor, part, done, bytes - done, first + done);
-    if (read === 0) {
-      throw new InputError('the file is cut short');
-    }
-    done += read;
-  }
-  return part;
 }
 
 /** Where each entry of the archive lies, by its name without the archive's own folder. */
@@ -119,14 +107,14 @@ function placeOf(
  * @throws InputError where the file cannot be read, is no such checkpoint, or holds anything but tensors and plain values
  */
 export async function openTorch(path: string): Promise<TorchFile> {
-  const descriptor = openSync(path, 'r');
-  const parts = await partsOf(descriptor, path);
+  const source = openByteSource(path);
+  const parts = await partsOf(source.descriptor, path);
   const pickle = parts.get('data.pkl');
-  if (!pickle || pickle.bytes > fstatSync(descriptor).size) {
+  if (!pickle || pickle.bytes > source.length) {
     throw new InputError(`${path}: a zip archive without data.pkl; expected files as torch.save writes them`);
   }
   const { tensors, unused, kind, config } = namedTensors(
-    readTorchPickle(readPart(descriptor, pickle.first, pickle.bytes), path),
+    readTorchPickle(source.subarray(pickle.first, pickle.first + pickle.bytes), path),
     path,
   );
   const places = new Map(
@@ -148,7 +136,7 @@ export async function openTorch(path: string): Promise<TorchFile> {
   const bytesOf = (name: string): Uint8Array => {
     const tensor = tensorNamed(name);
     const { first, bytes, valueBytes } = places.get(name)!;
-    const storage = readPart(descriptor, first, bytes);
+    const storage = source.subarray(first, first + bytes);
     return isInOrder(tensor) ? storage : gathered(storage, tensor, valueBytes);
   };
   return {

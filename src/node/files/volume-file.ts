@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { rename, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { isDicom } from '../../formats/dicom.ts';
+import { foreignKind } from '../../formats/foreign-file.ts';
 import { fromItkFile, toItk } from '../../formats/itk-image.ts';
 import { checkImageBytes } from '../../formats/image-size.ts';
 import { parseNifti, parseNiftiPair, type NiftiImage } from '../../formats/nifti.ts';
@@ -62,13 +63,11 @@ async function formatOf(path: string): Promise<Format> {
   if (/\.(nrrd|nhdr|mha|mhd)$/i.test(path)) {
     return 'itk';
   }
-  if (isDicom(await headOf(path))) {
+  const head = await headOf(path);
+  if (isDicom(head)) {
     return 'dicom';
   }
-  if (found.size === 0) {
-    throw new InputError(`${path}: is empty (0 bytes); expected ${formats}`);
-  }
-  throw new InputError(`${path}: no volume; expected ${formats}`);
+  throw new InputError(`${path}: ${foreignKind(head) ?? 'no volume'}; expected ${formats}`);
 }
 
 /** The header and the voxels of a NIfTI pair, whichever of the two was named. */

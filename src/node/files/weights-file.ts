@@ -1,12 +1,14 @@
 /** Weights in Node, in any format that people have them in. */
 import { parseSafetensors, type TensorFile } from '../../formats/safetensors.ts';
 import { InputError } from '../../runtime/errors.ts';
-import { fileHash, hashOf, headOf, readBytes } from './disk.ts';
-import { isLegacyTorch, isZip, legacySentence, openTorch } from './torch-file.ts';
+import { foreignKind } from '../../formats/foreign-file.ts';
+import { openByteSource } from './byte-source.ts';
+import { fileHash, headOf } from './disk.ts';
+import { isLegacyTorch, isZip, legacySentence, openTorch, type TorchFile } from './torch-file.ts';
 
-/** Weights from a path, or from bytes that are in memory. @throws InputError as `parseSafetensors` */
+/** Weights from a path, whose tensors are read when they are asked for, or from bytes in memory. @throws InputError as `parseSafetensors` */
 export async function readSafetensors(file: string | Uint8Array): Promise<TensorFile> {
-  return typeof file === 'string' ? parseSafetensors(await readBytes(file), file) : parseSafetensors(file);
+  return typeof file === 'string' ? parseSafetensors(openByteSource(file), file) : parseSafetensors(file);
 }
 
 /** A weights file, and the SHA-256 of its content. */
@@ -16,29 +18,39 @@ export interface HashedWeights {
 }
 
 /**
- * Opens safetensors, or a PyTorch checkpoint of the adapted network or of SAM.
- * @throws InputError as `readSafetensors` and `openTorch`; for a PyTorch file older than 1.6, with the line that rewrites it
+ * Opens safetensors, or a PyTorch checkpoint of the adapted network or of SAM, of any size.
+ * @throws InputError as `readSafetensors` and `openTorch`; where the file is none of them, with what it is
  */
 export async function readWeights(path: string): Promise<TensorFile> {
-  return (await isTorch(path)) ? openTorch(path) : readSafetensors(path);
+  const head = await checkedHead(path);
+  return isZip(head) ? openTorch(path) : readSafetensors(path);
 }
 
-/** As `readWeights`, with the content's hash; safetensors are read once for both. @throws as `readWeights` */
+/** As `readWeights`, with the content's hash. @throws as `readWeights` */
 export async function readHashedWeights(path: string): Promise<HashedWeights> {
-  if (await isTorch(path)) {
-    return { weights: await openTorch(path), sha256: await fileHash(path) };
-  }
-  const bytes = await readBytes(path);
-  return { weights: parseSafetensors(bytes, path), sha256: hashOf(bytes) };
+  return { weights: await readWeights(path), sha256: await fileHash(path) };
 }
 
-/** @throws InputError where PyTorch has to write the file again */
-async function isTorch(path: string): Promise<boolean> {
+/** Opens a PyTorch checkpoint. @throws InputError as `openTorch`; where the file is none, with what it is */
+export async function readTorch(path: string): Promise<TorchFile> {
+  const head = await checkedHead(path);
+  if (!isZip(head)) {
+    throw new InputError(`${path}: no PyTorch checkpoint; expected a file as torch.save writes it`);
+  }
+  return openTorch(path);
+}
+
+/** A weights file's first bytes. @throws InputError where they are another kind's, or of a PyTorch older than 1.6 */
+async function checkedHead(path: string): Promise<Uint8Array> {
   const head = await headOf(path);
   if (isLegacyTorch(head)) {
     throw new InputError(legacySentence(path));
   }
-  return isZip(head);
+  const kind = isZip(head) ? undefined : foreignKind(head);
+  if (kind !== undefined) {
+    throw new InputError(`${path}: ${kind}; expected weights, as safetensors or a PyTorch checkpoint`);
+  }
+  return head;
 }
 
 /** The same tensors, with a configuration that their file does not tell. @param config a name or JSON; undefined leaves the file's own */

@@ -36,6 +36,8 @@ export interface CaseRecord {
   /** Why it failed; undefined of a case that is done. */
   readonly failure?: string;
   readonly lesions: readonly (LesionStatistics & { readonly touchesBorder: boolean })[];
+  /** What a person should beware of in the image. */
+  readonly warnings?: readonly string[];
 }
 
 export type Outcome = 'done' | 'failed' | 'skipped';
@@ -43,6 +45,13 @@ export type Outcome = 'done' | 'failed' | 'skipped';
 const recordFile = (folder: string, name: string) => join(folder, `${name}.json`);
 const maskFile = (folder: string, name: string) => join(folder, `${name}.nii.gz`);
 export const pictureFile = (folder: string, name: string) => join(folder, `${name}.png`);
+
+/** The files of a case in the batch's folder. */
+export const caseFiles = (folder: string, name: string) => [
+  maskFile(folder, name),
+  pictureFile(folder, name),
+  recordFile(folder, name),
+];
 
 /** @returns undefined where the case has not been tried, or its record is damaged */
 export async function readCaseRecord(folder: string, name: string): Promise<CaseRecord | undefined> {
@@ -95,6 +104,7 @@ async function runCase(
       ...statistics,
       touchesBorder: found.lesions[i]!.touchesBorder,
     })),
+    ...(volume.warnings.length > 0 && { warnings: volume.warnings }),
   };
   await writeRecord(folder, record);
 }
@@ -114,7 +124,7 @@ async function removeLeftovers(cases: readonly CohortCase[], folder: string): Pr
 
 /**
  * Runs the cases in order; while the GPU has one, the next is read and resampled.
- * @param report gets each case's outcome, and a failure's reason
+ * @param report gets each case's outcome, and a failure's reason or the image's warnings
  * @throws GpuError, DeviceLostError: what would fail every further case too
  */
 export async function runBatch(
@@ -157,7 +167,7 @@ export async function runBatch(
         if (ready) {
           await runCase(sam, ready.prepared, one.name, ready.key, options);
         }
-        report(one.name, ready ? 'done' : 'skipped');
+        report(one.name, ready ? 'done' : 'skipped', ready?.prepared.volume.warnings.join('; ') || undefined);
       } catch (error) {
         next ??= ahead(cases[index + 1]);
         await recordFailure(one, error, options.folder);

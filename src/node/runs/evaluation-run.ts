@@ -79,15 +79,15 @@ export async function runEvaluation(
   preset: Preset,
   toleranceMm: number,
   predict: Predictor,
-  evaluated: (done: number, scores: CaseScores) => void,
+  evaluated: (done: number, scores: CaseScores, warnings: readonly string[]) => void,
 ): Promise<EvaluatedCase[]> {
   let found: EvaluatedCase[] = [];
   for (const one of cases) {
-    const { image, truth } = await readLabelledCase(one, preset);
+    const { image, truth, warnings } = await readLabelledCase(one, preset);
     const { mask, click } = await predict(one, image, truth);
     const scores = scoresOf(one.name, image, mask, truth, toleranceMm);
     found = keepWorst([...found, { scores, picture: drawOverlay(image, mask, click, preset.clip) }]);
-    evaluated(found.length, scores);
+    evaluated(found.length, scores, warnings);
   }
   return found;
 }

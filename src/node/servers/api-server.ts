@@ -1,75 +1,40 @@
 /** A small HTTP service: volumes in, clicks, masks out; its OpenAPI document is made from the routes' own schemas. */
 import { timingSafeEqual, createHash, randomUUID } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
 import swagger from '@fastify/swagger';
 import fastify, { type FastifyInstance } from 'fastify';
+import { ImageTooLargeError } from '../../formats/image-size.ts';
 import { formatNifti } from '../../formats/nifti-output.ts';
 import { createTurns } from '../../engine/turns.ts';
 import { InputError } from '../../runtime/errors.ts';
-import { paint, type LesionMask } from '../../lesions/lesion-mask.ts';
+import { paint } from '../../lesions/lesion-mask.ts';
 import { measuresOf } from '../../lesions/lesion-measures.ts';
 import { worldToVoxel } from '../../volume/orientation.ts';
 import type { Preset } from '../../volume/preset.ts';
 import type { Session } from '../../lesions/session.ts';
 import { versions } from '../runs/mask-record.ts';
-import { readVolume, type VolumeFile } from '../files/volume-file.ts';
+import type { VolumeFile } from '../files/volume-file.ts';
 import type { Clicks } from '../../volume/clicks.ts';
+import { schemas, uploadBody } from './api-schemas.ts';
+import { createImageStore, ServiceError, type HeldImage, type ImageStore } from './image-store.ts';
+import { readUpload } from './upload.ts';
 
 export interface ApiOptions {
   readonly session: Session;
   readonly preset: Preset;
   /** What every request has to carry as a bearer token; none where only this machine can ask. */
   readonly token?: string;
+  /** That one image's values may take in memory. */
+  readonly mostImageBytes?: number;
+  /** That all images may take. */
+  readonly mostHeldBytes?: number;
+  /** An image that nobody has asked for since may make room for others. */
+  readonly idleMilliseconds?: number;
 }
 
-interface Held {
-  readonly volume: VolumeFile;
-  readonly lesions: Map<string, LesionMask>;
-}
-
-/** Volumes kept at a time; the oldest makes room. */
-const mostImages = 8;
-const mostBytes = 2 ** 30;
-
-const text = { type: 'string' } as const;
-const number = { type: 'number' } as const;
-const triple = { type: 'array', items: number, minItems: 3, maxItems: 3 } as const;
-const problem = { type: 'object', properties: { message: text } } as const;
-const problems = { 400: problem, 401: problem, 404: problem };
-const imageShape = {
-  type: 'object',
-  properties: { id: text, dims: triple, spacing: triple, notes: { type: 'array', items: text } },
-} as const;
-const lesionShape = {
-  type: 'object',
-  properties: {
-    id: text,
-    mask: text,
-    voxels: number,
-    millilitres: number,
-    axialDiameterMm: number,
-    diameterMm: number,
-    milliseconds: number,
-  },
-} as const;
-
-class NotFound extends Error {}
-
-/** Reads through a temporary file, since the reader picks the format by the file's extension. @throws InputError as `readVolume` */
-async function readUpload(bytes: Buffer, name: string): Promise<VolumeFile> {
-  const folder = await mkdtemp(join(tmpdir(), 'volsam-upload-'));
-  try {
-    const path = join(folder, basename(name));
-    await writeFile(path, bytes);
-    return await readVolume(path).catch((error: Error) => {
-      throw new InputError(error.message.replaceAll(`${folder}/`, ''));
-    });
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-}
+const compressed = promisify(gzip);
 
 function isToken(given: string | undefined, token: string): boolean {
   const digest = (value: string) => createHash('sha256').update(value).digest();
@@ -80,138 +45,103 @@ function isToken(given: string | undefined, token: string): boolean {
 function createMaskMaker(session: Session, preset: Preset) {
   const inTurn = createTurns();
   let current: VolumeFile | undefined;
-  return (volume: VolumeFile, clicks: Clicks) =>
-    inTurn(async () => {
-      if (current !== volume) {
-        session.load(volume.image, preset);
-        current = volume;
-      }
-      return session.segment(clicks);
-    });
+  return {
+    maskOf: (volume: VolumeFile, clicks: Clicks) =>
+      inTurn(async () => {
+        if (current !== volume) {
+          session.load(volume.image, preset);
+          current = volume;
+        }
+        return session.segment(clicks);
+      }),
+    /** Gives back what the session keeps of an image. */
+    release: ({ volume }: HeldImage) =>
+      void inTurn(async () => {
+        if (current === volume) {
+          session.unload();
+          current = undefined;
+        }
+      }),
+  };
 }
 
-function addRoutes(app: FastifyInstance, { session, preset }: ApiOptions): void {
-  const images = new Map<string, Held>();
-  const maskOf = createMaskMaker(session, preset);
-  const held = (id: string): Held => {
-    const found = images.get(id);
-    if (!found) {
-      throw new NotFound(`no image ${id}; it may have made room for others`);
+function addImages(app: FastifyInstance, images: ImageStore, mostImageBytes: number): void {
+  app.post('/v1/images', { schema: schemas.addImage }, async ({ body, query }) => {
+    const { name } = query as { name: string };
+    if (body === null || body === undefined) {
+      throw new InputError("the request has no body; expected a volume's file");
     }
-    return found;
-  };
+    const { id, volume } = images.add(await readUpload(body as Readable, name, mostImageBytes));
+    return { id, dims: volume.image.dims, spacing: volume.image.spacing, notes: volume.notes };
+  });
 
-  app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
+  app.delete('/v1/images/:image', { schema: schemas.removeImage }, async ({ params }, reply) => {
+    images.remove((params as { image: string }).image);
+    return reply.code(204).send();
+  });
+}
 
-  app.post(
-    '/v1/images',
-    {
-      schema: {
-        summary: "A volume, as the request's body",
-        consumes: ['application/octet-stream'],
-        querystring: {
-          type: 'object',
-          required: ['name'],
-          properties: { name: { ...text, description: 'its extension says the format: .nii, .nii.gz, .nrrd, .mha' } },
-        },
-        response: { 200: imageShape, ...problems },
-      },
-    },
-    async ({ body, query }) => {
-      if (!Buffer.isBuffer(body) || body.length === 0) {
-        throw new InputError("the request has no body; expected a volume's file");
-      }
-      const volume = await readUpload(body, (query as { name: string }).name);
-      const id = randomUUID();
-      images.set(id, { volume, lesions: new Map() });
-      [...images.keys()].slice(0, Math.max(0, images.size - mostImages)).forEach((oldest) => images.delete(oldest));
-      return { id, dims: volume.image.dims, spacing: volume.image.spacing, notes: volume.notes };
-    },
-  );
-
+function addLesions(
+  app: FastifyInstance,
+  images: ImageStore,
+  { maskOf }: Pick<ReturnType<typeof createMaskMaker>, 'maskOf'>,
+): void {
   app.post(
     '/v1/images/:image/lesions',
     {
-      schema: {
-        summary: 'The lesion under some clicks',
-        params: { type: 'object', properties: { image: text } },
-        body: {
-          type: 'object',
-          required: ['clicks'],
-          properties: {
-            clicks: { type: 'array', items: triple, minItems: 1 },
-            space: { type: 'string', enum: ['voxel', 'ras'], default: 'voxel' },
-          },
-        },
-        response: { 200: lesionShape, ...problems },
+      schema: schemas.segment,
+      preValidation: async ({ headers, body }) => {
+        if (!/^application\/json\b/i.test(headers['content-type'] ?? '')) {
+          (body as Readable | null)?.resume();
+          throw new ServiceError(
+            415,
+            `the body's content type is ${headers['content-type'] ?? 'not given'}; expected application/json`,
+          );
+        }
       },
     },
-    async ({ params, body }) => {
-      const { image: id } = params as { image: string };
+    ({ params, body }) => {
       const { clicks, space } = body as { clicks: number[][]; space: 'voxel' | 'ras' };
-      const { volume, lesions } = held(id);
-      const { mask, milliseconds } = await maskOf(
-        volume,
-        space === 'ras' ? clicks.map((click) => worldToVoxel(volume.image.affine, click)) : clicks,
-      );
-      const lesion = randomUUID();
-      lesions.set(lesion, mask);
-      return {
-        id: lesion,
-        mask: `/v1/images/${id}/lesions/${lesion}/mask.nii.gz`,
-        ...measuresOf(mask, volume.image),
-        milliseconds,
-      };
+      return images.use((params as { image: string }).image, async ({ id, volume, lesions }) => {
+        const { mask, milliseconds } = await maskOf(
+          volume,
+          space === 'ras' ? clicks.map((click) => worldToVoxel(volume.image.affine, click)) : clicks,
+        );
+        const lesion = randomUUID();
+        lesions.set(lesion, mask);
+        return {
+          id: lesion,
+          mask: `/v1/images/${id}/lesions/${lesion}/mask.nii.gz`,
+          ...measuresOf(mask, volume.image),
+          milliseconds,
+        };
+      });
     },
   );
 
-  app.get(
-    '/v1/images/:image/lesions/:lesion/mask.nii.gz',
-    {
-      schema: {
-        summary: "A lesion's mask on the image's grid",
-        params: { type: 'object', properties: { image: text, lesion: text } },
-        produces: ['application/gzip'],
-      },
-    },
-    async ({ params }, reply) => {
-      const { image: id, lesion } = params as { image: string; lesion: string };
-      const {
-        volume: { image },
-        lesions,
-      } = held(id);
+  app.get('/v1/images/:image/lesions/:lesion/mask.nii.gz', { schema: schemas.mask }, ({ params }, reply) => {
+    const { image: imageId, lesion } = params as { image: string; lesion: string };
+    return images.use(imageId, async ({ id, volume: { image }, lesions }) => {
       const mask = lesions.get(lesion);
       if (!mask) {
-        throw new NotFound(`no lesion ${lesion} of image ${id}`);
+        throw new ServiceError(404, `no lesion ${lesion} of image ${id}`);
       }
       const grid = new Uint8Array(image.values.length);
       paint(grid, image.dims, mask, 1);
-      return reply.type('application/gzip').send(Buffer.from(formatNifti(image, grid, true)));
-    },
-  );
-
-  app.delete(
-    '/v1/images/:image',
-    {
-      schema: {
-        summary: 'Forgets a volume and its lesions',
-        params: { type: 'object', properties: { image: text } },
-        response: { 204: { type: 'null' }, ...problems },
-      },
-    },
-    async ({ params }, reply) => {
-      held((params as { image: string }).image);
-      images.delete((params as { image: string }).image);
-      return reply.code(204).send();
-    },
-  );
+      return reply.type('application/gzip').send(await compressed(formatNifti(image, grid, false)));
+    });
+  });
 }
 
-/** A server that is not listening yet. */
-export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
-  const app = fastify({ bodyLimit: mostBytes });
-  app.addContentTypeParser('application/octet-stream', { parseAs: 'buffer' }, (_, body, done) => done(null, body));
-  await app.register(swagger, {
+function statusOf(error: Error & { validation?: unknown; statusCode?: number }): number {
+  if (error instanceof ImageTooLargeError) {
+    return 413;
+  }
+  return error instanceof InputError || error.validation ? 400 : (error.statusCode ?? 500);
+}
+
+function addDocument(app: FastifyInstance, token: string | undefined): void {
+  void app.register(swagger, {
     openapi: {
       openapi: '3.0.3',
       info: {
@@ -219,28 +149,47 @@ export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
         version: versions.volsam,
         description: 'Clicks in a CT or MR volume to tumour masks. Research software, not a medical device.',
       },
-      ...(options.token !== undefined && {
+      ...(token !== undefined && {
         components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
         security: [{ token: [] }],
       }),
     },
   });
-  app.setErrorHandler((error: Error & { validation?: unknown; statusCode?: number }, _, reply) => {
-    const code =
-      error instanceof InputError || error.validation
-        ? 400
-        : error instanceof NotFound
-          ? 404
-          : (error.statusCode ?? 500);
-    return reply.code(code).send({ message: error.message });
-  });
+}
+
+/** The document that the schemas make, with the upload's body, which is a stream and so has none. */
+function documentOf(app: FastifyInstance): object {
+  const document = app.swagger() as { paths: Record<string, { post?: object }> };
+  const { post } = document.paths['/v1/images']!;
+  return { ...document, paths: { ...document.paths, '/v1/images': { post: { ...post, requestBody: uploadBody } } } };
+}
+
+/** A server that is not listening yet. */
+export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
+  const {
+    token,
+    mostImageBytes = 2 ** 32,
+    mostHeldBytes = 2 * mostImageBytes,
+    idleMilliseconds = 15 * 60_000,
+  } = options;
+  const app = fastify();
+  // An upload of any type, or of none, goes on as it comes; JSON has the server's own parser.
+  app.removeContentTypeParser('text/plain');
+  app.addContentTypeParser('*', (_, body, done) => done(null, body));
+  addDocument(app, token);
+  await app.after();
+  app.setErrorHandler((error: Error, _, reply) => reply.code(statusOf(error)).send({ message: error.message }));
   app.addHook('onRequest', async ({ headers }, reply) => {
-    if (options.token !== undefined && !isToken(headers.authorization, options.token)) {
+    if (token !== undefined && !isToken(headers.authorization, token)) {
       return reply
         .code(401)
         .send({ message: 'the token is missing or wrong; expected the header Authorization: Bearer TOKEN' });
     }
   });
-  addRoutes(app, options);
+  const maker = createMaskMaker(options.session, options.preset);
+  const images = createImageStore({ mostBytes: mostHeldBytes, idleMilliseconds, released: maker.release });
+  app.get('/openapi.json', { schema: { hide: true } }, () => documentOf(app));
+  addImages(app, images, mostImageBytes);
+  addLesions(app, images, maker);
   return app;
 }

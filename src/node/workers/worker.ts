@@ -2,6 +2,7 @@
 import { parentPort, Worker } from 'node:worker_threads';
 import { expose, wrap, type Remote } from 'comlink';
 import nodeEndpoint, { type NodeEndpoint } from 'comlink/dist/esm/node-adapter.mjs';
+import { ImageTooLargeError } from '../../formats/image-size.ts';
 import { InputError } from '../../runtime/errors.ts';
 
 export interface WorkerHandle<Functions> {
@@ -31,6 +32,10 @@ export async function refused<T>(call: Promise<T>): Promise<T> {
   try {
     return await call;
   } catch (error) {
-    throw (error as Error).name === 'InputError' ? new InputError((error as Error).message) : error;
+    const { name, message } = error as Error;
+    if (name === 'ImageTooLargeError') {
+      throw new ImageTooLargeError(message);
+    }
+    throw name === 'InputError' ? new InputError(message) : error;
   }
 }
