@@ -99,6 +99,13 @@ function createProgram(): Command {
   return program;
 }
 
+/** An error that nobody foresaw. */
+function describeFault({ message, stack }: Error): string {
+  return process.env.VOLSAM_DEBUG
+    ? `${stack}`
+    : `${message.split('\n')[0]} (a fault of volsam's own; please report it, with what VOLSAM_DEBUG=1 prints)`;
+}
+
 /**
  * Runs the command and sets the process' exit code: 1 where something was refused, 2 where some of many cases failed.
  * @param args without the program's name
@@ -112,10 +119,7 @@ export async function runCommand(args: readonly string[]): Promise<void> {
       process.exitCode = error.exitCode;
       return;
     }
-    if (!(error instanceof VolsamError)) {
-      throw error;
-    }
-    console.error(`volsam: ${error.message}`);
+    console.error(`volsam: ${error instanceof VolsamError ? error.message : describeFault(error as Error)}`);
     process.exitCode = 1;
   }
 }

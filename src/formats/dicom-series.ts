@@ -13,7 +13,7 @@ export interface DicomFile extends DicomSlice {
 }
 
 export interface DicomSeries {
-  /** By position, towards the head, the left or the back. */
+  /** By position along their normal: axial slices towards the head, coronal ones to the back, sagittal ones to the right. */
   readonly slices: readonly DicomFile[];
   /** Where each slice lies along the slices' normal, in millimetres. */
   readonly heights: readonly number[];
@@ -189,20 +189,21 @@ export async function sliceValues(
 ): Promise<Float32Array> {
   const [{ rows, columns }] = slices as [DicomFile, ...DicomFile[]];
   checkImageBytes([columns, rows, slices.length], mostBytes, file);
-  const values = new Float32Array(columns * rows * slices.length);
+  let values: Float32Array | undefined;
   for (const [index, slice] of slices.entries()) {
     const bytes = await reader.bytesOf(slice);
     const stored = storedValues(bytes, slice, slice.path) ?? (await reader.decode(slice, withoutRescale(bytes)));
     if (stored.length !== columns * rows) {
       throw new InputError(`${slice.path}: decodes to ${stored.length} values; expected ${columns} x ${rows}`);
     }
+    values ??= new Float32Array(stored.length * slices.length); // as large as the first slice really is
     const { slope, intercept } = slice.rescale ?? { slope: 1, intercept: 0 };
     const first = index * stored.length;
     for (let i = 0; i < stored.length; i++) {
       values[first + i] = Number(stored[i]) * slope + intercept;
     }
   }
-  return values;
+  return values!;
 }
 
 /**
@@ -222,5 +223,5 @@ export async function readStack(
     );
   }
   const values = await sliceValues(series, reader, file, mostBytes);
-  return createNifti([slices[0]!.columns, slices[0]!.rows, slices.length], affineOf(slices), values);
+  return createNifti([slices[0]!.columns, slices[0]!.rows, slices.length], affineOf(slices), values, file);
 }

@@ -1,9 +1,9 @@
-/** gzip files: one member or several, and zeros after the last one (RFC 1952, section 2.2), on top of pako. */
+/** gzip files: one member or several, and zeros after the last one (RFC 1952, section 2.2); and zlib streams. On top of pako. */
 import { Inflate } from 'pako';
 import { InputError } from '../runtime/errors.ts';
 
 /** Deflate makes at most so many bytes of one. */
-const mostBytesOfOne = 1032;
+export const mostBytesOfOne = 1032;
 
 /** What may follow the bytes that a header asks for. */
 const mostSurplusBytes = 2 ** 26;
@@ -48,7 +48,7 @@ export function gunzip(
   const hasTail = stream.msg === 'incorrect header check' && count >= (unpacked ?? bytes).length;
   if (!isWhole && !hasTail) {
     throw new InputError(
-      `${file}: the gzip stream is broken or cut short (${stream.msg || 'it ends early'}, after ${count} bytes)`,
+      `${file}: its compressed data is broken or cut short (${stream.msg || 'it ends early'}, after ${count} bytes)`,
     );
   }
   return (unpacked ?? new Uint8Array(0)).subarray(0, count);

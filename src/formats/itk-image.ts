@@ -25,6 +25,7 @@ export function fromItk({ imageType, size, direction, spacing, origin, data }: I
     dims,
     affine,
     data instanceof Float32Array ? data : Float32Array.from(data as ArrayLike<number | bigint>, Number),
+    file,
   );
 }
 
@@ -32,7 +33,7 @@ export function fromItk({ imageType, size, direction, spacing, origin, data }: I
 export function fromItkFile(image: Image, header: TextHeader, file: string): NiftiImage {
   const read = fromItk(image, file);
   const geometry = header.format === 'NRRD' ? nrrdGeometry(header, file) : undefined;
-  return geometry ? { ...createNifti(read.dims, geometry.affine, read.values), notes: geometry.notes } : read;
+  return geometry ? { ...createNifti(read.dims, geometry.affine, read.values, file), notes: geometry.notes } : read;
 }
 
 /** Values on an image's grid as ITK has them. */

@@ -262,8 +262,20 @@ function imageOf(
  * A NIfTI-1 image of its own, in millimetres.
  * @param affine voxel indices to millimetres in RAS
  * @param values i fastest
+ * @param file its name, for messages
+ * @throws InputError where the affine cannot be inverted
  */
-export function createNifti(dims: NiftiImage['dims'], affine: Affine, values: Float32Array): NiftiImage {
+export function createNifti(
+  dims: NiftiImage['dims'],
+  affine: Affine,
+  values: Float32Array,
+  file = 'image',
+): NiftiImage {
+  if (!isInvertible(affine)) {
+    throw new InputError(
+      `${file}: its axes span no volume (${spacingOf(affine).join(' x ')} mm); expected three that differ in direction`,
+    );
+  }
   const layout = layouts[1];
   const bytes = new Uint8Array(layout.headerBytes);
   const view = new DataView(bytes.buffer);

@@ -2,6 +2,7 @@
 import { InputError } from '../runtime/errors.ts';
 import type { Affine } from './affine.ts';
 import { foreignKind } from './foreign-file.ts';
+import { gunzip, mostBytesOfOne } from './gzip.ts';
 
 export interface TextHeader {
   readonly format: 'NRRD' | 'MetaImage';
@@ -12,8 +13,10 @@ export interface TextHeader {
   readonly dataFiles: readonly string[];
   /** Of the header, where the voxels follow it. */
   readonly headerBytes: number;
-  /** Of the voxels; undefined where they are compressed or in text. */
-  readonly dataBytes: number | undefined;
+  /** Of the voxels as they are in memory. */
+  readonly dataBytes: number;
+  /** How the file has them: as they are, compressed, or so that they cannot be checked before they are read. */
+  readonly coding: 'raw' | 'packed' | 'other';
 }
 
 /** Headers are a few lines; what has not ended by then is none. */
@@ -149,7 +152,8 @@ function parseNrrdHeader(head: Uint8Array, file: string): TextHeader {
     dims,
     dataFiles: named === undefined ? [] : [named],
     headerBytes: found.bytes,
-    dataBytes: encoding === 'raw' && !skipsBytes ? values : undefined,
+    dataBytes: values,
+    coding: skipsBytes ? 'other' : encoding === 'raw' ? 'raw' : /^gz(ip)?$/.test(encoding) ? 'packed' : 'other',
   };
 }
 
@@ -172,14 +176,18 @@ function parseMetaHeader(head: Uint8Array, file: string): TextHeader {
   }
   const channels = Number(fields.get('elementnumberofchannels') ?? 1);
   const values = product(dims) * channels * typeBytes(metaTypeBytes, fields.get('elementtype'), file);
-  const isRaw = !/^true$/i.test(fields.get('compresseddata') ?? '') && !/^list\b/i.test(named);
+  const isPacked = /^true$/i.test(fields.get('compresseddata') ?? '');
+  if (isPacked && fields.get('compresseddatasize') === undefined) {
+    throw new InputError(`${file}: is compressed and has no CompressedDataSize; expected it, as ITK writes it`);
+  }
   return {
     format: 'MetaImage',
     fields,
     dims,
     dataFiles: dataFilesOf(named, head, found.bytes),
     headerBytes: found.bytes,
-    dataBytes: isRaw ? values : undefined,
+    dataBytes: values,
+    coding: /^list\b/i.test(named) ? 'other' : isPacked ? 'packed' : 'raw',
   };
 }
 
@@ -211,10 +219,24 @@ export function parseTextHeader(head: Uint8Array, file: string): TextHeader {
 }
 
 /** @param foundBytes of the file that holds the voxels, after its header @throws InputError where it is cut short */
-export function checkWhole({ dims, dataBytes }: TextHeader, foundBytes: number, file: string): void {
-  if (dataBytes !== undefined && foundBytes < dataBytes) {
+export function checkWhole({ dims, dataBytes, coding }: TextHeader, foundBytes: number, file: string): void {
+  if (foundBytes < (coding === 'raw' ? dataBytes : dataBytes / mostBytesOfOne)) {
     throw new InputError(
       `${file}: cut short: ${dims.join(' x ')} voxels need ${dataBytes} bytes, the file has ${Math.max(0, foundBytes)}`,
+    );
+  }
+}
+
+/**
+ * ITK verifies no checksum and fills with zeros what is missing.
+ * @param packed the compressed voxels
+ * @throws InputError where they are broken or cut short
+ */
+export function checkPacked({ dims, dataBytes }: TextHeader, packed: Uint8Array, file: string): void {
+  const { length } = gunzip(packed, file, () => dataBytes);
+  if (length < dataBytes) {
+    throw new InputError(
+      `${file}: cut short: ${dims.join(' x ')} voxels need ${dataBytes} bytes, ${length} were unpacked`,
     );
   }
 }

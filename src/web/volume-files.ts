@@ -4,7 +4,7 @@ import { checkedSeries, readStack, tiltWarning } from '../formats/dicom-series.t
 import { isDicom } from '../formats/dicom.ts';
 import { fromItkFile } from '../formats/itk-image.ts';
 import { parseNifti, parseNiftiPair, unpackedNifti, type NiftiImage } from '../formats/nifti.ts';
-import { checkWhole, mostHeaderBytes, parseTextHeader } from '../formats/text-header.ts';
+import { checkPacked, checkWhole, mostHeaderBytes, parseTextHeader } from '../formats/text-header.ts';
 import { outsideNotes } from '../volume/outside.ts';
 import { formatNifti } from '../formats/nifti-output.ts';
 import { InputError } from '../runtime/errors.ts';
@@ -89,6 +89,9 @@ async function readByItk(file: File): Promise<DroppedVolume> {
     );
   }
   checkWhole(header, file.size - header.headerBytes, name);
+  if (header.coding === 'packed') {
+    checkPacked(header, await bytesOf(file.slice(header.headerBytes)), name);
+  }
   const image = await byItk(name, async () => {
     const { readNrrd, readMeta } = await itk();
     return header.format === 'NRRD' ? readNrrd(file) : readMeta(file);

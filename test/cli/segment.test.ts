@@ -115,7 +115,7 @@ test('what is wrong with a command is said in one line, and nothing is written',
   writeFileSync(at('cut.nii.gz'), readFileSync(demo.imagePath).subarray(0, 50000));
   const cases: [string[], RegExp][] = [
     [replaced('--image', at('missing.nii')), /^volsam: .*missing.nii: cannot be read \(ENOENT\)$/m],
-    [replaced('--image', at('cut.nii.gz')), /cut.nii.gz: (the gzip stream is broken or cut short|cut short)/],
+    [replaced('--image', at('cut.nii.gz')), /cut.nii.gz: (its compressed data is broken or cut short|cut short)/],
     [replaced('--image', demo.weightsPath), /demo_phantom.safetensors: no volume; expected NIfTI/],
     [
       replaced('--click', '500,0,0'),

@@ -125,7 +125,7 @@ test('a file that is no single scalar volume is refused by its name', () => {
   const cases: [Uint8Array, RegExp][] = [
     [new Uint8Array(400), /ct: no NIfTI file; expected .nii and .nii.gz/],
     [whole.subarray(0, 356), /ct: cut short: 2 x 2 x 2 voxels need 360 bytes, the file has 356/],
-    [gzipSync(whole).subarray(0, 60), /ct: the gzip stream is broken or cut short/],
+    [gzipSync(whole).subarray(0, 60), /ct: its compressed data is broken or cut short/],
     [
       smallFile((view) => view.setInt16(70, 128, true)),
       /ct: data type RGB; expected integers and floats of one channel/,
@@ -229,7 +229,9 @@ describe('gzip', () => {
   test('a broken checksum is an error: deflate alone would not find it', () => {
     const bytes = members();
     bytes[bytes.length - 8]! ^= 1;
-    expect(() => parseNifti(bytes, 'ct')).toThrow(/ct: the gzip stream is broken or cut short \(incorrect data check/);
+    expect(() => parseNifti(bytes, 'ct')).toThrow(
+      /ct: its compressed data is broken or cut short \(incorrect data check/,
+    );
   });
 
   test('a small file that claims much memory, or unpacks to it, is refused before it is taken', () => {

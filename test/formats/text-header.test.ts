@@ -1,6 +1,7 @@
 /** Headers of NRRD and MetaImage, by the formats' own definitions. */
+import { deflateSync } from 'node:zlib';
 import { expect, test } from 'vitest';
-import { checkWhole, nrrdGeometry, parseTextHeader } from '../../src/formats/text-header.ts';
+import { checkPacked, checkWhole, nrrdGeometry, parseTextHeader } from '../../src/formats/text-header.ts';
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 
@@ -47,7 +48,13 @@ const meta = (...fields: string[]) =>
 
 test('where the voxels lie, and how many bytes they need', () => {
   const inside = parseTextHeader(nrrd(), 'a.nrrd');
-  expect(inside).toMatchObject({ dims: [4, 5, 6], dataFiles: [], headerBytes: nrrd().length, dataBytes: 240 });
+  expect(inside).toMatchObject({
+    dims: [4, 5, 6],
+    dataFiles: [],
+    headerBytes: nrrd().length,
+    dataBytes: 240,
+    coding: 'raw',
+  });
   expect(() => checkWhole(inside, 239, 'a.nrrd')).toThrow(
     'a.nrrd: cut short: 4 x 5 x 6 voxels need 240 bytes, the file has 239',
   );
@@ -59,7 +66,21 @@ test('where the voxels lie, and how many bytes they need', () => {
     'a.raw',
     'b.raw',
   ]);
-  expect(parseTextHeader(meta('CompressedData = True', 'ElementDataFile = LOCAL'), 'a.mha').dataBytes).toBeUndefined();
+  const packed = parseTextHeader(
+    meta('CompressedData = True', 'CompressedDataSize = 9', 'ElementDataFile = LOCAL'),
+    'a.mha',
+  );
+  expect(packed.coding).toBe('packed');
+  const whole = deflateSync(Buffer.alloc(240, 7));
+  checkPacked(packed, whole, 'a.mha');
+  expect(() => checkPacked(packed, whole.subarray(0, -6), 'a.mha')).toThrow(
+    /a\.mha: its compressed data is broken or cut short/,
+  );
+  whole[whole.length - 1]! ^= 1;
+  expect(() => checkPacked(packed, whole, 'a.mha')).toThrow(/a\.mha: its compressed data is broken/);
+  expect(() => checkPacked(packed, deflateSync(Buffer.alloc(239)), 'a.mha')).toThrow(
+    /need 240 bytes, 239 were unpacked/,
+  );
 });
 
 test.each([
@@ -89,4 +110,10 @@ test.each([
   ],
 ])('%s is refused in one line (%#)', (file, head, message) => {
   expect(() => parseTextHeader(head, file)).toThrow(message);
+});
+
+test('a compressed MetaImage without its size, of which ITK would read zeros, is refused', () => {
+  expect(() => parseTextHeader(meta('CompressedData = True', 'ElementDataFile = LOCAL'), 'a.mha')).toThrow(
+    'a.mha: is compressed and has no CompressedDataSize; expected it, as ITK writes it',
+  );
 });

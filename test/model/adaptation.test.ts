@@ -60,7 +60,9 @@ function handingOn(name: string, size: number): Float32Array | undefined {
       : undefined;
 }
 
-test('bottleneck adapters are spatial ones whose convolution hands its input on: logits and gradients', async () => {
+test('bottleneck adapters are spatial ones whose convolution hands its input on: logits and gradients', {
+  tags: ['thorough'],
+}, async () => {
   const [plain, through] = [weightsOf('bottleneck'), weightsOf('spatial', handingOn)];
   expect(distance(await logitsOf(plain), await logitsOf(through))).toBeLessThan(2e-6);
   const [found, expected] = [await gradientsOf(plain), await gradientsOf(through)];

@@ -7,8 +7,8 @@ import { createTapedRecorder } from '../../src/runtime/tape.ts';
 import { destroyTensor, readTensor, uploadTensor, type Tensor } from '../../src/runtime/tensor.ts';
 import { sharedGpu } from '../setup/device.ts';
 import { drawFor, type Draw, type Input } from './draw.ts';
-import { isLargestTile, isThorough, type OpCase } from './harness.ts';
-import { waysOf, withForm } from './ways.ts';
+import { isThorough, type OpCase } from './harness.ts';
+import { waysOf, withForm, type Way } from './ways.ts';
 
 /** An input as mathematics has it, and how it lies on the device. */
 export interface GradientInput {
@@ -204,6 +204,11 @@ async function check<Names extends string>(
   }
 }
 
+/** Forms that take a software driver a quarter of a minute or longer to compile. */
+function isLong({ name }: Way): boolean {
+  return name.endsWith('128x128') || name.endsWith('.backward.query.subgroup');
+}
+
 /** A suite of gradient checks, by case and way. @param make a case's inputs @param kernels forms of the op's kernels */
 export function gradientSuite<Case extends OpCase, Names extends string>(
   op: string,
@@ -228,7 +233,7 @@ export function gradientSuite<Case extends OpCase, Names extends string>(
     )) {
       for (const size of cases) {
         test(`${size.name}: ${way.name}`, {
-          tags: isThorough(way, size, cases) || isLargestTile(way.name) ? ['thorough'] : [],
+          tags: isThorough(way, ways, size, cases) || isLong(way) ? ['thorough'] : [],
         }, async (context) => {
           const gpu = withForm(await sharedGpu(), way, kernels);
           if (!gpu) {

@@ -22,11 +22,15 @@ export function openByteSource(path: string): FileSource {
     descriptor,
     length: fstatSync(descriptor).size,
     subarray(first, end) {
+      const { size } = fstatSync(descriptor);
+      if (end > size) {
+        throw new InputError(`${path}: cut short: has ${size} bytes, expected at least ${end}`);
+      }
       const part = new Uint8Array(end - first);
       for (let done = 0; done < part.length; ) {
         const read = readSync(descriptor, part, done, Math.min(partBytes, part.length - done), first + done);
         if (read === 0) {
-          throw new InputError(`${path}: cut short: ends at byte ${first + done}, expected ${end}`);
+          throw new InputError(`${path}: cut short while it was read, at byte ${first + done}`);
         }
         done += read;
       }

@@ -7,7 +7,13 @@ import { foreignKind } from '../../formats/foreign-file.ts';
 import { fromItkFile, toItk } from '../../formats/itk-image.ts';
 import { checkImageBytes } from '../../formats/image-size.ts';
 import { parseNifti, parseNiftiPair, type NiftiImage } from '../../formats/nifti.ts';
-import { checkWhole, mostHeaderBytes, parseTextHeader, type TextHeader } from '../../formats/text-header.ts';
+import {
+  checkPacked,
+  checkWhole,
+  mostHeaderBytes,
+  parseTextHeader,
+  type TextHeader,
+} from '../../formats/text-header.ts';
 import { outsideNotes } from '../../volume/outside.ts';
 import { formatNifti } from '../../formats/nifti-output.ts';
 import { InputError } from '../../runtime/errors.ts';
@@ -90,7 +96,11 @@ async function textHeaderOf(path: string, mostBytes: number): Promise<{ header: 
   }
   const { size } = await stat(files[0] ?? path);
   if (files.length < 2) {
-    checkWhole(header, files.length > 0 ? size : size - header.headerBytes, files[0] ?? path);
+    const dataAt = files.length > 0 ? 0 : header.headerBytes;
+    checkWhole(header, size - dataAt, files[0] ?? path);
+    if (header.coding === 'packed') {
+      checkPacked(header, (await readBytes(files[0] ?? path)).subarray(dataAt), files[0] ?? path);
+    }
   }
   return { header, files: [path, ...files] };
 }
@@ -148,8 +158,8 @@ async function readDicom(
 }
 
 /**
- * Reads a volume. Its axes are those of the file; a DICOM series' slices go by position, towards the head, the left or
- * the back.
+ * Reads a volume. Its axes are those of the file; a DICOM series' slices go by position: axial ones towards the head,
+ * coronal ones to the back, sagittal ones to the right.
  * @throws InputError where it cannot be read, is of no format that volsam reads, or holds no single scalar volume;
  * ImageTooLargeError
  */

@@ -1,9 +1,10 @@
 /** Checkpoints: what training has changed, and where it was, in one safetensors file that is written whole or not at all. */
-import { formatSafetensors, parseSafetensors, type TensorFile } from '../../formats/safetensors.ts';
+import { formatSafetensors, type TensorFile } from '../../formats/safetensors.ts';
 import { configNamed, parameterShapes, type Config } from '../../model/config.ts';
 import { InputError } from '../../runtime/errors.ts';
 import type { TrainerState } from '../../engine/trainer.ts';
-import { readBytes, writeWhole } from '../files/disk.ts';
+import { writeWhole } from '../files/disk.ts';
+import { readSafetensors } from '../files/weights-file.ts';
 
 /** Where a run stands. Random numbers are functions of the seed and these, so that there is nothing else to save. */
 export interface Progress {
@@ -55,7 +56,7 @@ export async function writeCheckpoint(
 
 /** @throws InputError where the file is no checkpoint of a training run */
 export async function readCheckpoint(path: string): Promise<Checkpoint> {
-  const file = parseSafetensors(await readBytes(path), path);
+  const file = await readSafetensors(path);
   const { config, preset, schedule, progress } = file.metadata;
   if (!config || !preset || !schedule || !progress || !file.shapes.has(stateName)) {
     throw new InputError(
