@@ -4,6 +4,8 @@
  * alike, and weighs as much as the area of the surface through that corner.
  */
 
+import { crossProduct } from '../formats/affine.ts';
+
 export interface SurfaceScores {
   /** Share of both surfaces that lies within the tolerance of the other one; 1 where both are empty, 0 where one is. */
   readonly surfaceDice: number;
@@ -65,28 +67,50 @@ function loopsOf(code: number): number[][] {
   return loops;
 }
 
-/** Area of the surface in a cell for each of its 256 codes, in mm^2: a fan of triangles about each loop's middle. */
+type Point = readonly number[];
+
+/** In a cell of the given sides. */
+function middleOf(edge: number, sides: Triple): Point {
+  const [a, b] = edges[edge]!;
+  return [0, 1, 2].map((axis) => ((((a >> axis) & 1) + ((b >> axis) & 1)) / 2) * sides[axis]!);
+}
+
+function triangleArea(a: Point, b: Point, c: Point): number {
+  const along = (to: Point) => to.map((value, axis) => value - a[axis]!);
+  return Math.hypot(...crossProduct(along(b), along(c))) / 2;
+}
+
+/** A loop's edges as triangles that meet in one of them. */
+function fanFrom(loop: readonly number[], first: number): [number, number, number][] {
+  const at = (n: number) => loop[(first + n) % loop.length]!;
+  return Array.from({ length: loop.length - 2 }, (_, n) => [at(0), at(n + 1), at(n + 2)]);
+}
+
+function fanArea(fan: readonly (readonly [number, number, number])[], sides: Triple): number {
+  return fan.reduce((area, corners) => {
+    const [a, b, c] = corners.map((edge) => middleOf(edge, sides)) as [Point, Point, Point];
+    return area + triangleArea(a, b, c);
+  }, 0);
+}
+
+/**
+ * The triangles in a cell by marching cubes: each loop as the fan that is largest in a cell of unit sides. The surface round
+ * more than four corners is that round the others.
+ */
+function trianglesOf(code: number): [number, number, number][] {
+  const corners = [0, 1, 2, 3, 4, 5, 6, 7].filter((corner) => (code >> corner) & 1).length;
+  return loopsOf(corners > 4 ? 255 - code : code).flatMap((loop) => {
+    const fans = loop.map((_, first) => fanFrom(loop, first));
+    const areas = fans.map((fan) => fanArea(fan, [1, 1, 1]));
+    return fans[areas.indexOf(Math.max(...areas))]!;
+  });
+}
+
+const triangles = Array.from({ length: 256 }, (_, code) => trianglesOf(code));
+
+/** Area of the surface in a cell for each of its 256 codes, in mm^2. */
 export function surfaceAreas(spacing: Triple): Float64Array {
-  const middle = ([a, b]: readonly [number, number]) =>
-    [0, 1, 2].map((axis) => ((((a >> axis) & 1) + ((b >> axis) & 1)) / 2) * spacing[axis]!);
-  return Float64Array.from({ length: 256 }, (_, code) =>
-    loopsOf(code).reduce((area, loop) => {
-      const points = loop.map((edge) => middle(edges[edge]!));
-      const centre = [0, 1, 2].map((axis) => points.reduce((sum, point) => sum + point[axis]!, 0) / points.length);
-      return (
-        area +
-        points.reduce((sum, point, i) => {
-          const [p, q] = [point, points[(i + 1) % points.length]!].map((at) =>
-            at.map((value, axis) => value - centre[axis]!),
-          ) as [number[], number[]];
-          return (
-            sum +
-            Math.hypot(p[1]! * q[2]! - p[2]! * q[1]!, p[2]! * q[0]! - p[0]! * q[2]!, p[0]! * q[1]! - p[1]! * q[0]!) / 2
-          );
-        }, 0)
-      );
-    }, 0),
-  );
+  return Float64Array.from(triangles, (ofCode) => fanArea(ofCode, spacing));
 }
 
 /** The first and last voxel of either mask along each axis. */

@@ -1,4 +1,5 @@
 /** Surface measures against values worked out by hand on boxes and spheres, and against a second implementation. */
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { surfaceAreas, surfaceScores } from '../../src/scoring/surface.ts';
 import { randomFor } from '../setup/seed.ts';
@@ -134,4 +135,51 @@ test('a second implementation on 20 random masks', () => {
       expect(found.hd95).toBeCloseTo(expected.hd95, 9);
     }
   }
+});
+
+describe("DeepMind's surface-distance", () => {
+  const read = (file: string): unknown =>
+    JSON.parse(readFileSync(new URL(`surface-distance/${file}`, import.meta.url), 'utf8'));
+
+  test('the area of each of the 256 codes at three spacings', () => {
+    const { kernel, areas } = read('areas.json') as { kernel: number[][][]; areas: Record<string, number[]> };
+    for (const [spacing, expected] of Object.entries(areas)) {
+      const found = surfaceAreas(spacing.split(',').map(Number) as unknown as Triple);
+      for (let code = 0; code < 256; code++) {
+        const theirs = [0, 1, 2, 3, 4, 5, 6, 7]
+          .filter((bit) => (code >> bit) & 1)
+          .reduce((sum, bit) => sum + kernel[bit & 1]![(bit >> 1) & 1]![bit >> 2]!, 0);
+        expect(found[code], `${spacing}: ${code}`).toBeCloseTo(expected[theirs]!, 6);
+      }
+    }
+  });
+
+  interface Pair {
+    readonly shape: Triple;
+    readonly spacing: Triple;
+    readonly truth: string;
+    readonly prediction: string;
+    readonly surfaceDice?: Record<string, number>;
+    readonly hd95?: number;
+  }
+
+  test.each((read('masks.json') as Pair[]).map((pair, n) => [n, pair] as const))('masks %i', (_, pair) => {
+    // Their axis 0 is the slowest: our k.
+    const dims = [...pair.shape].reverse() as unknown as Triple;
+    const spacing = [...pair.spacing].reverse() as unknown as Triple;
+    const [truth, prediction] = [pair.truth, pair.prediction].map((bits) => Uint8Array.from(bits, Number)) as [
+      Uint8Array,
+      Uint8Array,
+    ];
+    const scores = (tolerance: number) => surfaceScores(prediction, truth, dims, spacing, tolerance);
+    if (pair.surfaceDice === undefined) {
+      const areEmpty = !truth.includes(1) && !prediction.includes(1);
+      expect(scores(1)).toEqual(areEmpty ? { surfaceDice: 1, hd95: 0 } : { surfaceDice: 0, hd95: null });
+      return;
+    }
+    for (const [tolerance, expected] of Object.entries(pair.surfaceDice)) {
+      expect(scores(Number(tolerance)).surfaceDice).toBeCloseTo(expected, 7);
+    }
+    expect(scores(1).hd95).toBeCloseTo(pair.hd95!, 7);
+  });
 });
