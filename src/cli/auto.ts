@@ -13,6 +13,7 @@ import { segmentAutomatically } from '../lesions/automatic.ts';
 import { statisticsOf } from '../lesions/lesion-measures.ts';
 import { Sam3D } from '../engine/sam3d.ts';
 import { addImage, addMemory, addModel, addResults, addTuning, type ImageOptions } from './options.ts';
+import { warnOfPreset } from './preset-warning.ts';
 import { progressBar } from './progress.ts';
 
 interface AutoOptions extends Outputs, ImageOptions {
@@ -34,6 +35,7 @@ async function auto(given: AutoOptions): Promise<void> {
     withConfig(await readWeights(given.weights), given.config),
     await presetNamed(given.preset),
   ];
+  warnOfPreset(weights, preset);
   await checkDistinct(outputPaths(given), volume.files);
   await checkResults(given, volume);
   configOf(weights); // bad weights are refused before a GPU is opened

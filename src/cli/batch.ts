@@ -3,6 +3,8 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InvalidArgumentError, type Command } from 'commander';
 import { presetNamed } from './parsers.ts';
+import { warnOfPreset } from './preset-warning.ts';
+
 import { openTuned } from './open-tuned.ts';
 import type { Precision } from '../kernels/kernel.ts';
 import { configOf } from '../model/config.ts';
@@ -46,6 +48,7 @@ async function batch(given: BatchArguments): Promise<void> {
   ];
   const weights = withConfig(file.weights, given.config);
   configOf(weights);
+  warnOfPreset(weights, preset);
   await checkBatchOutputs(given, cohort);
   const cases = shardOf(cohort, given.shard.index, given.shard.count);
   const gpu = await openTuned(given);

@@ -3,6 +3,8 @@ import { mkdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { InvalidArgumentError, type Command } from 'commander';
 import { openTuned } from './open-tuned.ts';
+import { warnOfPreset } from './preset-warning.ts';
+
 import { numberFrom, parsePrecision, presetNamed } from './parsers.ts';
 import type { Precision } from '../kernels/kernel.ts';
 import { readDataset, splits, type DatasetCase, type Split } from '../node/data/dataset.ts';
@@ -15,13 +17,19 @@ import {
   metricNames,
   describeSummary,
 } from '../node/reports/evaluation-report.ts';
-import { filePredictor, modelPredictor, runEvaluation, type EvaluatedCase } from '../node/runs/evaluation-run.ts';
+import {
+  filePredictor,
+  modelPredictor,
+  runEvaluation,
+  type EvaluatedCase,
+  type EvaluationEvents,
+} from '../node/runs/evaluation-run.ts';
 import { readBytes, writeWhole } from '../node/files/disk.ts';
 import { checkOutputPaths } from '../node/files/output-paths.ts';
 import { readLabelledCase } from '../node/data/labelled-case.ts';
 import { readWeights } from '../node/files/weights-file.ts';
 import { InputError } from '../runtime/errors.ts';
-import { compare, metrics, summariesOf, type Evaluation } from '../scoring/evaluation.ts';
+import { compare, metrics, summariesOf, type Evaluation, type FailedCase } from '../scoring/evaluation.ts';
 import type { Preset } from '../volume/preset.ts';
 import { clickSpread, type Spread } from '../scoring/robustness.ts';
 import { Sam3D } from '../engine/sam3d.ts';
@@ -33,6 +41,7 @@ interface EvaluateArguments {
   readonly weights?: string;
   readonly predictions?: string;
   readonly predictionLabel: number;
+  readonly strict?: boolean;
   readonly preset: string;
   readonly clicks: number;
   readonly tolerance: number;
@@ -44,15 +53,19 @@ interface EvaluateArguments {
 }
 
 /** Prints a case when it is done. */
-function report(total: number): Parameters<typeof runEvaluation>[4] {
-  return (done, scores, warnings) => {
-    console.error(`${done} of ${total}  ${scores.case}: Dice ${scores.dice.toFixed(4)}`);
-    warnings.forEach((warning) => console.error(`  ${warning}`));
+function report(total: number): EvaluationEvents {
+  return {
+    evaluated(done, scores, warnings) {
+      console.error(`${done} of ${total}  ${scores.case}: Dice ${scores.dice.toFixed(4)}`);
+      warnings.forEach((warning) => console.error(`  ${warning}`));
+    },
+    failed: (name, reason) => console.error(`${name}: failed (${reason})`),
   };
 }
 
 interface Scored {
   readonly evaluated: EvaluatedCase[];
+  readonly failures: readonly FailedCase[];
   readonly spreads: readonly Spread[];
 }
 
@@ -80,28 +93,33 @@ async function spreadsOf(
 async function scored(cases: readonly DatasetCase[], preset: Preset, given: EvaluateArguments): Promise<Scored> {
   if (given.predictions !== undefined) {
     return {
-      evaluated: await runEvaluation(
+      ...(await runEvaluation(
         cases,
         preset,
         given.tolerance,
-        filePredictor(given.predictions, given.predictionLabel),
+        filePredictor(given.predictions, {
+          label: given.predictionLabel,
+          strict: given.strict ?? false,
+          warn: (sentence) => console.error(sentence),
+        }),
         report(cases.length),
-      ),
+      )),
       spreads: [],
     };
   }
   const weights = await readWeights(given.weights!);
+  warnOfPreset(weights, preset);
   const gpu = await openTuned(given);
   try {
     const model = await Sam3D.create(gpu, weights, { precision: given.precision });
-    const evaluated = await runEvaluation(
+    const run = await runEvaluation(
       cases,
       preset,
       given.tolerance,
       modelPredictor(model, preset, given.clicks),
       report(cases.length),
     );
-    return { evaluated, spreads: await spreadsOf(model, cases, preset, given) };
+    return { ...run, spreads: await spreadsOf(model, cases, preset, given) };
   } finally {
     gpu.close();
   }
@@ -125,7 +143,7 @@ async function evaluate(given: EvaluateArguments): Promise<void> {
     ['cases.csv', 'evaluation.json', 'report.html', 'robustness.csv'].map((name) => join(out, name)),
     [data, weights, given.preset, ...cases.flatMap(({ image, label }) => [image, label])],
   );
-  const { evaluated, spreads } = await scored(cases, preset, given);
+  const { evaluated, failures, spreads } = await scored(cases, preset, given);
   const scores = evaluated.map((one) => one.scores);
   const evaluation: Evaluation = {
     model: basename((weights ?? predictions)!),
@@ -134,22 +152,33 @@ async function evaluate(given: EvaluateArguments): Promise<void> {
     clicks: predictions === undefined ? clicks : 0,
     toleranceMm: tolerance,
     cases: scores,
+    failures,
     summary: summariesOf(scores),
   };
   const write = (name: string, text: string) => writeWhole(join(out, name), new TextEncoder().encode(text));
-  await write('cases.csv', formatScores(scores));
+  await write('cases.csv', formatScores(scores, failures));
   await write('evaluation.json', `${JSON.stringify(evaluation, undefined, 2)}\n`);
   await write('report.html', await formatEvaluationPage(evaluation, evaluated, spreads));
   if (spreads.length > 0) {
     await write('robustness.csv', formatSpreads(spreads));
   }
   metrics.forEach((metric) =>
-    console.log(`${metricNames[metric].padEnd(18)} ${describeSummary(evaluation.summary[metric])}`),
+    console.log(
+      `${metricNames[metric].padEnd(18)} ${describeSummary(evaluation.summary[metric])}${ofCases(evaluation.summary[metric].cases, scores.length)}`,
+    ),
   );
   if (spreads.length > 0) {
     console.log(describeSpreads(spreads));
   }
-  console.log(`${scores.length} cases; ${join(out, 'report.html')}`);
+  console.log(
+    `${scores.length} cases${failures.length > 0 ? `, ${failures.length} failed` : ''}; ${join(out, 'report.html')}`,
+  );
+  process.exitCode = failures.length > 0 ? 2 : 0;
+}
+
+/** Where a score has no value in some cases. */
+function ofCases(found: number, total: number): string {
+  return found === total ? '' : `, ${found} of ${total} cases`;
 }
 
 async function readEvaluation(path: string): Promise<Evaluation> {
@@ -166,15 +195,19 @@ async function readEvaluation(path: string): Promise<Evaluation> {
   throw new InputError(`${path}: no evaluation; expected an evaluation.json of volsam evaluate`);
 }
 
-async function compareFiles(a: string, b: string, { output }: { output: string }): Promise<void> {
+async function compareFiles(
+  a: string,
+  b: string,
+  { output, common = false }: { output: string; common?: boolean },
+): Promise<void> {
   await checkOutputPaths([output], [a, b]);
   const [first, second] = [await readEvaluation(a), await readEvaluation(b)];
-  const comparisons = metrics.map((metric) => compare(first, second, metric));
+  const comparisons = compare(first, second, common);
   const names = first.model === second.model ? ([a, b] as const) : ([first.model, second.model] as const);
   await writeWhole(output, new TextEncoder().encode(await formatComparisonPage(...names, comparisons)));
-  comparisons.forEach(({ metric, differences, mean, p }) =>
+  comparisons.forEach(({ metric, differences, mean, p, adjustedP }) =>
     console.log(
-      `${metricNames[metric].padEnd(18)} ${describeSummary(mean)} over ${differences.length} cases, p = ${p.toPrecision(3)}`,
+      `${metricNames[metric].padEnd(18)} ${describeSummary(mean)} over ${differences.length} cases, p = ${p.toPrecision(3)}, by Holm ${adjustedP.toPrecision(3)}`,
     ),
   );
   console.log(`${names[1]} less ${names[0]}; ${output}`);
@@ -195,6 +228,7 @@ export function addEvaluate(program: Command): void {
     .option('--weights <file>', 'safetensors: the model to score')
     .option('--predictions <folder>', "instead: masks of any other tool, under the images' names")
     .option('--prediction-label <n>', "the lesion's value in those masks", numberFrom(1, true), 1)
+    .option('--strict', 'refuse masks on another grid than their image, instead of resampling them')
     .requiredOption('--preset <name or file>', 'how images are prepared, and which label is the lesion')
     .option('--clicks <n>', 'clicks a case, drawn in its lesion by its name', numberFrom(1, true), 1)
     .option('--tolerance <mm>', 'of the surface Dice', numberFrom(0, false), 5)
@@ -213,6 +247,7 @@ export function addEvaluate(program: Command): void {
     .description('paired differences of two evaluations, with a Wilcoxon signed-rank test')
     .argument('<first>', 'evaluation.json')
     .argument('<second>', 'evaluation.json')
+    .option('--common', 'go on with the cases that both have')
     .requiredOption('-o, --output <file>', 'the page, .html')
     .action(compareFiles);
 }

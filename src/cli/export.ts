@@ -6,7 +6,8 @@ import { parameterShapes } from '../model/config.ts';
 import { completedWeights } from '../model/initial-weights.ts';
 import { readCheckpoint, type Checkpoint } from '../node/runs/checkpoint.ts';
 import { writeTorch } from '../node/files/torch-conversion.ts';
-import { writeWhole } from '../node/files/disk.ts';
+import { fileHash, writeWhole } from '../node/files/disk.ts';
+import { checkSameBase } from '../node/runs/run-identity.ts';
 import { checkOutputPaths } from '../node/files/output-paths.ts';
 import { readWeights } from '../node/files/weights-file.ts';
 
@@ -17,6 +18,15 @@ interface ExportArguments {
   readonly randomEncoder?: boolean;
   readonly output: string;
   readonly precision: FloatType;
+}
+
+/** @throws InputError where training began with another base than is given */
+async function checkBase({ identity }: Checkpoint, path: string, weights: string | undefined): Promise<void> {
+  if (identity) {
+    checkSameBase(identity, weights === undefined ? null : await fileHash(weights), path);
+  } else {
+    console.error(`${path}: does not say what it was trained from, so that the base cannot be checked`);
+  }
 }
 
 /** The whole model's tensors: trained ones from the checkpoint, frozen ones from the file that training began with. */
@@ -35,6 +45,9 @@ async function merged(
 /** A whole model as the published code's checkpoint: a run's, or that of a weights file. */
 async function exportTorch({ checkpoint: path, weights, output }: ExportArguments): Promise<void> {
   const checkpoint = path === undefined ? undefined : await readCheckpoint(path);
+  if (checkpoint) {
+    await checkBase(checkpoint, path!, weights);
+  }
   const file = checkpoint ? tensorFileOf(checkpoint, await merged(checkpoint, weights)) : await readWeights(weights!);
   console.log(`${output}: ${await writeTorch(file, output)} tensors, as the published code loads them`);
 }
@@ -58,6 +71,9 @@ async function exportWeights(given: ExportArguments): Promise<void> {
   }
   const checkpoint = await readCheckpoint(path);
   const whole = weights !== undefined || randomEncoder === true;
+  if (whole) {
+    await checkBase(checkpoint, path, weights);
+  }
   const values = whole ? await merged(checkpoint, weights) : checkpoint.state.weights;
   const shapes = parameterShapes(checkpoint.config);
   const tensors = new Map([...values].map(([name, data]) => [name, { shape: shapes.get(name)!, values: data }]));

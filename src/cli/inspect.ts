@@ -26,7 +26,8 @@ async function inspection(path: string): Promise<Inspection> {
   const config = partialConfigOf(file);
   const expected = parameterShapes(config);
   const count = (names: readonly string[]) => names.reduce((sum, name) => sum + sizeOf(file.shapes.get(name)!), 0);
-  const names = [...file.shapes.keys()];
+  // A checkpoint of a run holds the optimizer's moments, too, which are no parameters.
+  const names = [...file.shapes.keys()].filter((name) => !name.startsWith('optimizer.'));
   return {
     config,
     tensors: names.length,

@@ -3,6 +3,8 @@ import { createInterface } from 'node:readline';
 import type { Command } from 'commander';
 import type { Click } from '../volume/clicks.ts';
 import { presetNamed } from './parsers.ts';
+import { warnOfPreset } from './preset-warning.ts';
+
 import { openTuned } from './open-tuned.ts';
 import type { Precision } from '../kernels/kernel.ts';
 import { readVolume, writeVolume, type VolumeFile } from '../node/files/volume-file.ts';
@@ -102,6 +104,7 @@ async function repl(given: ReplOptions): Promise<void> {
     withConfig(await readWeights(given.weights), given.config),
     await presetNamed(given.preset),
   ];
+  warnOfPreset(weights, preset);
   const session = createSession({ open: () => openTuned(given), weights, precision: given.precision });
   session.load(volume.image, preset);
   const answer = createDialogue(session, volume);

@@ -17,6 +17,7 @@ import { drawOverlay } from '../lesions/overlay.ts';
 import type { FoundLesion } from '../lesions/segment.ts';
 import { inMillimetres, inVoxels, type Clicks } from '../volume/clicks.ts';
 import { addImage, addMemory, addModel, addResults, addTuning, type ImageOptions } from './options.ts';
+import { warnOfPreset } from './preset-warning.ts';
 import { runSegment } from './segment-run.ts';
 
 interface SegmentOptions extends Outputs, ImageOptions {
@@ -83,6 +84,7 @@ export async function segment(given: SegmentOptions): Promise<Summary> {
     await clicksOf(given),
   ];
   const weights = withConfig(file.weights, given.config);
+  warnOfPreset(weights, preset);
   await checkDistinct(outputs, volume.files);
   await checkResults(given, volume);
   if (!given.json) {

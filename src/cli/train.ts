@@ -1,4 +1,6 @@
 /** `volsam train`: adapter-only fine-tuning on a dataset. */
+import { existsSync } from 'node:fs';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SingleBar } from 'cli-progress';
 import { InvalidArgumentError, type Command } from 'commander';
@@ -9,7 +11,9 @@ import { adaptations, type Adaptation } from '../model/adaptation.ts';
 import { configNamed, partialConfigOf } from '../model/config.ts';
 import { completedWeights } from '../model/initial-weights.ts';
 import { readDataset } from '../node/data/dataset.ts';
-import { readBytes } from '../node/files/disk.ts';
+import { readBytes, writeJson } from '../node/files/disk.ts';
+import { versions } from '../node/runs/mask-record.ts';
+import { runIdentity } from '../node/runs/run-identity.ts';
 import { readWeights } from '../node/files/weights-file.ts';
 import { runTraining, type TrainingEvents, type TrainingOptions } from '../node/runs/training-run.ts';
 import { InputError } from '../runtime/errors.ts';
@@ -36,6 +40,7 @@ interface TrainArguments {
   readonly seed: string;
   readonly validateEvery: number;
   readonly resume?: boolean;
+  readonly overwrite?: boolean;
   readonly tune: boolean;
 }
 
@@ -44,6 +49,22 @@ function recipeOf({ clicks, promptRecipe }: TrainArguments): ClickRecipe {
     return paperRecipe;
   }
   return clicks === undefined ? defaultRecipe : { foreground: [clicks], arbitrary: 0 };
+}
+
+/** Files by which a folder is known to hold a run. */
+const runFiles = ['last.safetensors', 'best.safetensors', 'log.jsonl', 'report.html', 'run.json'];
+
+/** Log and checkpoints of a folder are of one run. @throws InputError where the folder holds another one */
+async function checkRunFolder({ out, resume, overwrite }: TrainArguments): Promise<void> {
+  const found = runFiles.filter((name) => existsSync(join(out, name)));
+  if (found.length > 0 && !resume && !overwrite) {
+    throw new InputError(
+      `${out}: holds a run already (${found.join(', ')}); expected another folder, --resume to go on with it, or --overwrite`,
+    );
+  }
+  if (overwrite && !resume) {
+    await Promise.all(found.map((name) => rm(join(out, name))));
+  }
 }
 
 async function optionsOf(given: TrainArguments): Promise<TrainingOptions> {
@@ -59,9 +80,11 @@ async function optionsOf(given: TrainArguments): Promise<TrainingOptions> {
       ? partialConfigOf(file)
       : configNamed(config!.endsWith('.json') ? new TextDecoder().decode(await readBytes(config!)) : config!);
   const { adaptation = sizes.adaptation, loraRank = sizes.loraRank } = given;
+  const dataset = await readDataset(data, seed);
   return {
     ...given,
-    dataset: await readDataset(data, seed),
+    dataset,
+    identity: await runIdentity(dataset, weights),
     weights: completedWeights(file, { ...sizes, adaptation, loraRank }, seed),
     preset: await presetNamed(preset),
     cache: given.cache ?? join(out, 'cache'),
@@ -118,19 +141,45 @@ function showProgress(gpu: Gpu, stopping: () => boolean): { events: TrainingEven
   return { events, end: () => bar?.stop() };
 }
 
+/** `run.json`: what a run was made with, for a person to read. */
+async function writeRunRecord(
+  given: TrainArguments,
+  { identity, preset, out }: TrainingOptions,
+  device: string,
+  started: Date,
+  ended?: Date,
+): Promise<void> {
+  await mkdir(out, { recursive: true });
+  await writeJson(join(out, 'run.json'), {
+    versions,
+    device,
+    started: started.toISOString(),
+    ...(ended && { ended: ended.toISOString() }),
+    options: given,
+    preset,
+    identity,
+  });
+}
+
 async function train(given: TrainArguments): Promise<void> {
+  await checkRunFolder(given);
   const options = await optionsOf(given);
   const gpu = await openTuned(given);
-  let interrupted = false;
-  const interrupt = () => {
-    interrupted = true;
-    console.error('\nstopping after this step; a second Ctrl-C stops at once, with the last checkpoint');
+  let stopCode = 0;
+  const interrupt = (code: number) => () => {
+    stopCode = code;
+    console.error('\nstopping after this step; a second time stops at once, with the last checkpoint');
   };
-  process.once('SIGINT', interrupt);
-  const { events, end } = showProgress(gpu, () => interrupted);
+  const handlers = { SIGINT: interrupt(130), SIGTERM: interrupt(143) };
+  Object.entries(handlers).forEach(([signal, handler]) => process.once(signal, handler));
+  const { events, end } = showProgress(gpu, () => stopCode !== 0);
   try {
+    const started = new Date();
+    await writeRunRecord(given, options, gpu.adapter.name, started);
     const { progress, finished } = await runTraining(gpu, options, events);
+    await writeRunRecord(given, options, gpu.adapter.name, started, new Date());
     end();
+    process.exitCode = finished ? 0 : stopCode;
     const best = progress.bestDice < 0 ? 'no validation' : `best validation Dice ${progress.bestDice.toFixed(4)}`;
     console.log(
       finished
@@ -139,7 +188,7 @@ async function train(given: TrainArguments): Promise<void> {
     );
   } finally {
     end();
-    process.removeListener('SIGINT', interrupt);
+    Object.entries(handlers).forEach(([signal, handler]) => process.removeListener(signal, handler));
     gpu.close();
   }
 }
@@ -182,6 +231,7 @@ export function addTrain(program: Command): void {
     .option('--precision <type>', 'f32, or f16 for mixed precision', parsePrecision, 'f32')
     .option('--seed <text>', 'fixes initial weights, crops, clicks and order', '0')
     .option('--validate-every <n>', 'epochs from one validation to the next', numberFrom(1, true), 1)
-    .option('--resume', "go on from the last checkpoint in the run's folder")
+    .option('--resume', "go on from the last checkpoint in the run's folder; with more --epochs, beyond its end")
+    .option('--overwrite', 'begin anew in a folder that holds a run')
     .action(train);
 }

@@ -27,6 +27,11 @@ export function determinantOf(affine: Affine): number {
   return dotProduct(a, crossProduct(b, c));
 }
 
+/** The largest difference between two affines' numbers, in millimetres. */
+export function affineDistance(a: Affine, b: Affine): number {
+  return Math.max(...a.flatMap((row, i) => row.map((value, j) => Math.abs(value - b[i]![j]!))));
+}
+
 export function isInvertible(affine: Affine): boolean {
   const determinant = determinantOf(affine);
   return affine.flat().every(Number.isFinite) && Math.abs(determinant) >= 1e-12;

@@ -10,9 +10,9 @@ function cell(value: Cell): string {
 }
 
 /** @param columns fields, in order */
-export function formatCsv<Row extends { readonly [Column in keyof Row]: Cell }>(
-  columns: readonly (keyof Row & string)[],
-  rows: readonly Row[],
+export function formatCsv<Column extends string>(
+  columns: readonly Column[],
+  rows: readonly Readonly<Record<Column, Cell>>[],
 ): string {
   const lines = [columns.join(','), ...rows.map((row) => columns.map((column) => cell(row[column])).join(','))];
   return `${lines.join('\n')}\n`;

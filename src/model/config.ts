@@ -293,6 +293,11 @@ export function partialConfigOf(file: TensorFile): Config {
 
 /** As `partialConfigOf`, of a whole model. @throws InputError where a tensor is missing, unknown or of another shape too */
 export function configOf(file: TensorFile): Config {
+  if ([...file.shapes.keys()].some((name) => name.startsWith('optimizer.'))) {
+    throw new InputError(
+      'weights: this is a checkpoint of a training run, which holds what was trained and not the whole model; volsam export --checkpoint FILE --weights BASE -o model.safetensors makes one',
+    );
+  }
   const config = partialConfigOf(file);
   const expected = parameterShapes(config);
   const list = (names: string[]) =>

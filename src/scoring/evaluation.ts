@@ -1,11 +1,11 @@
 /** Scores of one case, their means with bootstrap intervals, and paired comparisons of two evaluations. */
-import wilcoxon from '@stdlib/stats-wilcoxon';
 import { randomOf } from '../model/random.ts';
 import type { NiftiImage } from '../formats/nifti.ts';
 import { InputError } from '../runtime/errors.ts';
 import { voxelMillilitres } from '../volume/orientation.ts';
 import { overlapOf } from './overlap.ts';
 import { surfaceScores } from './surface.ts';
+import { holm, wilcoxonP } from './wilcoxon.ts';
 
 export interface CaseScores {
   readonly case: string;
@@ -17,16 +17,25 @@ export interface CaseScores {
   readonly trueMl: number;
   /** Predicted less true. */
   readonly volumeErrorMl: number;
+  /** Of the image's grid, in millimetres. */
+  readonly spacing?: readonly number[];
+}
+
+/** A case that could not be scored. */
+export interface FailedCase {
+  readonly case: string;
+  readonly reason: string;
 }
 
 export const metrics = ['dice', 'surfaceDice', 'hd95', 'volumeErrorMl'] as const;
 export type Metric = (typeof metrics)[number];
 
 export interface Summary {
-  readonly mean: number;
+  /** Null where no case has the score. */
+  readonly mean: number | null;
   /** Bootstrap 95 % interval of the mean. */
-  readonly low: number;
-  readonly high: number;
+  readonly low: number | null;
+  readonly high: number | null;
   /** Cases that have the score. */
   readonly cases: number;
 }
@@ -39,6 +48,8 @@ export interface Evaluation {
   readonly clicks: number;
   readonly toleranceMm: number;
   readonly cases: readonly CaseScores[];
+  /** Cases without scores; undefined of an evaluation that an older volsam wrote. */
+  readonly failures?: readonly FailedCase[];
   readonly summary: Readonly<Record<Metric, Summary>>;
 }
 
@@ -59,6 +70,7 @@ export function scoresOf(
     predictedMl: predictedVoxels * millilitres,
     trueMl: trueVoxels * millilitres,
     volumeErrorMl: (predictedVoxels - trueVoxels) * millilitres,
+    spacing: image.spacing,
   };
 }
 
@@ -68,6 +80,9 @@ const meanOf = (values: readonly number[]) => values.reduce((sum, value) => sum 
 
 /** The mean, and between which values 95 % of the means of resampled cases lie. */
 export function summarise(values: readonly number[]): Summary {
+  if (values.length === 0) {
+    return { mean: null, low: null, high: null, cases: 0 };
+  }
   const random = randomOf('bootstrap');
   const means = Float64Array.from({ length: bootstrapDraws }, () =>
     meanOf(values.map(() => values[random.below(values.length)]!)),
@@ -99,17 +114,53 @@ export interface Comparison {
     readonly difference: number;
   }[];
   readonly mean: Summary;
-  /** Two-sided, of the Wilcoxon signed-rank test; 1 where all differences are zero. */
+  /** Of the Wilcoxon signed-rank test: see `wilcoxonP`. */
   readonly p: number;
+  /** Adjusted by Holm for the measures that are compared together. */
+  readonly adjustedP: number;
 }
 
-/** @throws InputError where the two have no case in common, or met other clicks */
-export function compare(first: Evaluation, second: Evaluation, metric: Metric): Comparison {
+const listed = (names: readonly string[]) =>
+  `${names.slice(0, 4).join(', ')}${names.length > 4 ? ` and ${names.length - 4} more` : ''}`;
+
+/**
+ * Whether two evaluations may be compared case by case.
+ * @returns the cases that only one of the two has
+ * @throws InputError where they measured otherwise, or have no case in common
+ */
+export function checkComparable(first: Evaluation, second: Evaluation): string[] {
   if (first.clicks !== second.clicks && first.clicks > 0 && second.clicks > 0) {
     throw new InputError(
       `compare: ${first.clicks} clicks against ${second.clicks}; expected evaluations with the same clicks`,
     );
   }
+  if (first.toleranceMm !== second.toleranceMm) {
+    throw new InputError(
+      `compare: surface Dice at ${first.toleranceMm} mm against ${second.toleranceMm} mm; expected evaluations with the same --tolerance`,
+    );
+  }
+  const others = new Map(second.cases.map((scores) => [scores.case, scores]));
+  const names = new Set(first.cases.map((scores) => scores.case));
+  const common = first.cases.filter((scores) => others.has(scores.case));
+  if (common.length === 0) {
+    throw new InputError('compare: the two evaluations have no case in common');
+  }
+  const regridded = common.find(({ case: name, spacing }) => {
+    const other = others.get(name)!.spacing;
+    return spacing && other && spacing.some((side, axis) => Math.abs(side - other[axis]!) > 1e-3);
+  });
+  if (regridded) {
+    throw new InputError(
+      `compare: case ${regridded.case} has voxels of ${regridded.spacing!.join(' x ')} mm against ${others.get(regridded.case)!.spacing!.join(' x ')} mm; expected the same images`,
+    );
+  }
+  return [
+    ...first.cases.map((scores) => scores.case).filter((name) => !others.has(name)),
+    ...second.cases.map((scores) => scores.case).filter((name) => !names.has(name)),
+  ];
+}
+
+function compareMetric(first: Evaluation, second: Evaluation, metric: Metric): Omit<Comparison, 'adjustedP'> {
   const others = new Map(second.cases.map((scores) => [scores.case, scores]));
   const differences = first.cases.flatMap((scores) => {
     const [a, b] = [scores[metric], others.get(scores.case)?.[metric]];
@@ -117,14 +168,23 @@ export function compare(first: Evaluation, second: Evaluation, metric: Metric): 
       ? []
       : [{ case: scores.case, first: a, second: b, difference: b - a }];
   });
-  if (differences.length === 0) {
-    throw new InputError('compare: the two evaluations have no case in common');
-  }
   const values = differences.map(({ difference }) => difference);
-  return {
-    metric,
-    differences,
-    mean: summarise(values),
-    p: values.every((value) => value === 0) ? 1 : wilcoxon(values).pValue,
-  };
+  return { metric, differences, mean: summarise(values), p: wilcoxonP(values) };
+}
+
+/**
+ * Paired comparisons of all measures, on the cases of both.
+ * @param common goes on without the cases that only one has
+ * @throws InputError as `checkComparable`, and by the cases that only one has
+ */
+export function compare(first: Evaluation, second: Evaluation, common: boolean): Comparison[] {
+  const lonely = checkComparable(first, second);
+  if (lonely.length > 0 && !common) {
+    throw new InputError(
+      `compare: only one of the two has ${listed(lonely)}; expected the same cases, or --common to go on with those of both`,
+    );
+  }
+  const comparisons = metrics.map((metric) => compareMetric(first, second, metric));
+  const adjusted = holm(comparisons.map(({ p }) => p));
+  return comparisons.map((comparison, i) => ({ ...comparison, adjustedP: adjusted[i]! }));
 }

@@ -1,5 +1,6 @@
 /** What would go wrong with a case in training, found before any training. */
 import { resampleCase } from '../volume/resampling.ts';
+import { affineDistance } from '../formats/affine.ts';
 import type { NiftiImage } from '../formats/nifti.ts';
 import { orientationOf } from '../volume/orientation.ts';
 import type { Preset } from '../volume/preset.ts';
@@ -10,9 +11,7 @@ export function caseProblems(image: NiftiImage, label: NiftiImage, preset: Prese
     return [`the label has ${label.dims.join(' x ')} voxels, the image ${image.dims.join(' x ')}`];
   }
   const problems: string[] = [];
-  const apart = Math.max(
-    ...image.affine.flatMap((row, i) => row.map((value, j) => Math.abs(value - label.affine[i]![j]!))),
-  );
+  const apart = affineDistance(image.affine, label.affine);
   if (apart > 1e-3) {
     problems.push(`the label's affine differs from the image's by up to ${apart.toPrecision(3)} mm`);
   }

@@ -1,16 +1,18 @@
 /** Training, export, evaluation and comparison by running the built `volsam` on small phantoms. */
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { beforeAll, expect, test } from 'vitest';
 import { testFolder } from '../setup/folder.ts';
 import { volsam, type Ended } from '../setup/volsam.ts';
 import { randomOf } from '../../src/model/random.ts';
 import { createNifti, parseNifti } from '../../src/formats/nifti.ts';
 import { formatNifti } from '../../src/formats/nifti-output.ts';
-import { parseSafetensors } from '../../src/formats/safetensors.ts';
+import { formatSafetensors, parseSafetensors } from '../../src/formats/safetensors.ts';
 import { configs, parameterShapes } from '../../src/model/config.ts';
 import { isTrainable } from '../../src/model/adaptation.ts';
 import { readCheckpoint } from '../../src/node/runs/checkpoint.ts';
+import type { RunIdentity } from '../../src/node/runs/run-identity.ts';
 import type { Evaluation } from '../../src/scoring/evaluation.ts';
 
 const at = testFolder('train');
@@ -105,9 +107,34 @@ function logOf(out: string): Record<string, unknown>[] {
 test('a run makes log, report and checkpoints', async () => {
   const { status, stderr } = await wholeRun();
   expect(status, stderr).toBe(0);
-  expect(readdirSync(at('whole')).sort()).toEqual(['best.safetensors', 'last.safetensors', 'log.jsonl', 'report.html']);
+  expect(readdirSync(at('whole')).sort()).toEqual([
+    'best.safetensors',
+    'last.safetensors',
+    'log.jsonl',
+    'report.html',
+    'run.json',
+  ]);
   const epoch = [...new Array<string>(3).fill('step'), 'validation'];
-  expect(logOf('whole').map(({ kind }) => kind)).toEqual([...epoch, ...epoch]);
+  expect(logOf('whole').map(({ kind }) => kind)).toEqual(['validation', ...epoch, ...epoch]);
+  expect(logOf('whole')[0]).toMatchObject({ epoch: 0 });
+  const record = JSON.parse(readFileSync(at('whole', 'run.json'), 'utf8')) as {
+    identity: RunIdentity;
+    ended: string;
+    options: { epochs: number };
+  };
+  const sha256 = (file: string) =>
+    createHash('sha256')
+      .update(readFileSync(at(file)))
+      .digest('hex');
+  expect(record.identity.weights).toBeNull();
+  expect(record.identity.validation).toEqual([
+    { name: 'val0', image: sha256('val0.nii.gz'), label: sha256('val0-label.nii.gz') },
+  ]);
+  expect([record.options.epochs, record.ended > '2026']).toEqual([2, true]);
+  const again = await volsam(...training('whole'));
+  expect(again.stderr).toMatch(
+    /whole: holds a run already \(last.safetensors, .*\); expected another folder, --resume .*, or --overwrite/,
+  );
   const page = readFileSync(at('whole', 'report.html'), 'utf8');
   expect(page).toMatch(/new Chart\(/);
   expect(page).toMatch(/src="data:image\/png;base64,/);
@@ -128,7 +155,7 @@ test('a run that is interrupted and resumed has the losses of a whole one', { ta
   });
   const printed: string[] = [];
   child.stdout.on('data', (text: Buffer) => printed.push(text.toString()));
-  expect(await new Promise((resolve) => child.on('close', resolve))).toBe(0);
+  expect(await new Promise((resolve) => child.on('close', resolve))).toBe(130);
   expect(printed.join('')).toMatch(/stopped in epoch 1 after step \d+, no validation; --resume goes on/);
   expect(logOf('parts').length).toBeLessThan(9);
   const rest = await volsam(...training('parts', ...long, '--resume'));
@@ -183,10 +210,15 @@ test('export: the trained tensors alone, or everything merged; evaluate and comp
     expect(evaluated.status, evaluated.stderr).toBe(0);
     expect(evaluated.stdout).toMatch(/^Dice +\d\.\d{4} \(\d\.\d{4} to \d\.\d{4}\)$/m);
   }
+  const colon = await volsam(
+    ...['evaluate', '--data', at('dataset.json'), '--weights', at('f32.safetensors'), '--preset', 'colon'],
+    ...['--out', at('colon'), '--no-tune'],
+  );
+  expect(colon.stderr).toMatch(/^the model was trained with the preset kits, and images are prepared by colon$/m);
   const { cases } = JSON.parse(readFileSync(at('scores-f32', 'evaluation.json'), 'utf8')) as Evaluation;
   expect(cases.map((scores) => scores.case)).toEqual(['test0', 'test1']);
   expect(readFileSync(at('scores-f32', 'cases.csv'), 'utf8').split('\n')[0]).toBe(
-    'case,dice,surfaceDice,hd95,predictedMl,trueMl,volumeErrorMl',
+    'case,dice,surfaceDice,hd95,predictedMl,trueMl,volumeErrorMl,failure',
   );
   const compared = await volsam(
     'compare',
@@ -218,16 +250,89 @@ test('evaluate scores masks of another tool, and says what is wrong with them', 
     at('perfect'),
   ];
   expect((await volsam(...args)).stderr).toMatch(
-    /test0.nii.gz: holds 2 and no 1; --prediction-label says which value is the lesion/,
+    /test0: failed \(.*test0.nii.gz: holds 2 and no 1; --prediction-label says which value is the lesion/,
   );
   const perfect = await volsam(...args, '--prediction-label', '2');
   expect(perfect.status, perfect.stderr).toBe(0);
   expect(perfect.stdout).toMatch(/^Dice +1\.0000/m);
+  // The same mask, stored from right to left: another grid, the same places.
+  const label = parseNifti(readFileSync(at('test0-label.nii.gz')));
+  const [ni] = label.dims;
+  const turned = createNifti(
+    label.dims,
+    [[-1, 0, 0, ni - 1], ...label.affine.slice(1)],
+    label.values.map((_, v) => label.values[v - (v % ni) + ni - 1 - (v % ni)]!),
+  );
+  writeFileSync(at('masks', 'test0.nii.gz'), formatNifti(turned, Uint8Array.from(turned.values), true));
+  const regridded = await volsam(...args, '--prediction-label', '2');
+  expect(regridded.stdout).toMatch(/^Dice +1\.0000/m);
+  expect(regridded.stderr).toMatch(
+    /test0.nii.gz: lies on another grid than its image .*: resampled to the nearest voxel/,
+  );
+  expect((await volsam(...args, '--prediction-label', '2', '--strict')).stderr).toMatch(
+    /test0: failed \(.*lies on another grid than its image .*; expected the image's own\)/,
+  );
   rmSync(at('masks', 'test1.nii.gz'));
-  expect((await volsam(...args, '--prediction-label', '2')).stderr).toMatch(/test1.nii.gz: there is no such mask/);
+  const partial = await volsam(...args, '--prediction-label', '2');
+  expect(partial.status).toBe(2);
+  expect(partial.stderr).toMatch(/test1: failed \(.*test1.nii.gz: there is no such mask/);
+  expect(partial.stdout).toMatch(/^1 cases, 1 failed; /m);
+  expect(readFileSync(at('perfect', 'cases.csv'), 'utf8')).toMatch(/^test1,,,,,,,.*there is no such mask/m);
   expect(
     (await volsam('evaluate', '--data', at('dataset.json'), '--preset', 'kits', '--out', at('none'))).stderr,
   ).toMatch(/expected --weights or --predictions/);
+});
+
+test('a run goes on with its own weights and data only, and an export is merged into its own base', async () => {
+  await wholeRun();
+  copyFileSync(at('dataset.json'), at('other.json'));
+  const dataset = JSON.parse(readFileSync(at('dataset.json'), 'utf8')) as { training: object[]; validation: object[] };
+  const resume = async (change: (given: typeof dataset) => object) => {
+    writeFileSync(at('other.json'), JSON.stringify(change(structuredClone(dataset))));
+    return (await volsam(...training('whole', '--resume', '--data', at('other.json')))).stderr;
+  };
+  expect(await resume((given) => ({ ...given, training: given.training.slice(1) }))).toMatch(
+    /--resume: .*last.safetensors had other training cases: now without train0; a run goes on with its own data only/,
+  );
+  const { label } = dataset.training[0] as { label: string };
+  copyFileSync(at('train1-label.nii.gz'), at('swapped.nii.gz'));
+  expect(
+    await resume((given) => {
+      Object.assign(given.training[0]!, { label: 'swapped.nii.gz' });
+      return given;
+    }),
+  ).toMatch(/had other training cases: now train0's label has another content/);
+  expect(label).toBe('train0-label.nii.gz');
+  writeFileSync(
+    at('base.safetensors'),
+    formatSafetensors(new Map([['x', { shape: [1], values: Float32Array.of(1) }]])),
+  );
+  const exported = await volsam(
+    ...['export', '--checkpoint', at('whole', 'best.safetensors'), '--weights', at('base.safetensors')],
+    ...['-o', at('merged.safetensors')],
+  );
+  expect(exported.stderr).toMatch(
+    /best.safetensors was trained from a random encoder, and would be merged into sha256 [0-9a-f]{12}…; expected the weights that training began with/,
+  );
+  const scored = await volsam(
+    ...['evaluate', '--data', at('dataset.json'), '--weights', at('whole', 'best.safetensors'), '--preset', 'kits'],
+    ...['--out', at('unexported'), '--no-tune'],
+  );
+  expect(scored.stderr).toMatch(/this is a checkpoint of a training run, .*; volsam export --checkpoint/);
+});
+
+test('--resume with more epochs extends a run, and with none begun begins one', { tags: ['thorough'] }, async () => {
+  const status = async (...args: string[]) => (await volsam(...training('extended', ...args))).status;
+  expect(await status('--resume', '--epochs', '1')).toBe(0);
+  expect(await status('--resume', '--epochs', '3')).toBe(0);
+  expect(
+    logOf('extended')
+      .filter(({ kind }) => kind === 'validation')
+      .map(({ epoch }) => epoch),
+  ).toEqual([0, 1, 2, 3]);
+  expect((await volsam(...training('extended', '--resume', '--epochs', '2'))).stderr).toMatch(
+    /is of a run of 3 epochs; expected --epochs of at least so many/,
+  );
 });
 
 test('a run that is killed at any moment leaves its last checkpoint whole', { tags: ['thorough'] }, async () => {
@@ -278,7 +383,7 @@ test('what is wrong with the options is said in one line', async () => {
     [['train', '--data', at('dataset.json'), '--preset', 'kits', '--out', at('x')], /--weights is missing: expected/],
     [training('x', '--epochs', '0'), /expected a whole number from 1 on/],
     [training('x', '--prompt-recipe', 'mine'), /expected paper/],
-    [training('x', '--preset', 'colon'), /no voxel has the preset's label 1; a case to train on needs a lesion/],
+    [training('x', '--preset', 'colon'), /no voxel has the preset's label 1; a case to validate on needs a lesion/],
     [
       ['export', '--checkpoint', at('trained.safetensors'), '-o', at('y')],
       /trained.safetensors: no checkpoint of a training run/,

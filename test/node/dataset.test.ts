@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { readDataset } from '../../src/node/data/dataset.ts';
+import { caseNames, readDataset } from '../../src/node/data/dataset.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'volsam-dataset-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -66,4 +66,26 @@ test('what is wrong with a dataset is said by name', async () => {
     await expect(readDataset(written(name, text))).rejects.toThrow(message);
   }
   await expect(readDataset(join(folder, 'none.json'))).rejects.toThrow(/none.json: cannot be read \(ENOENT\)/);
+});
+
+test('cases whose files share a name are told apart by their folders, and by their endings', () => {
+  const names = (...paths: string[]) => [...caseNames(paths).values()];
+  expect(names('/d/case_00000/imaging.nii.gz', '/d/case_00001/imaging.nii.gz', '/d/other.nii')).toEqual([
+    'case_00000-imaging',
+    'case_00001-imaging',
+    'other',
+  ]);
+  expect(names('/a/x/1/ct.nii', '/b/x/1/ct.nii', '/b/x/2/ct.nii')).toEqual(['a-x-1-ct', 'b-x-1-ct', '2-ct']);
+  expect(names('/d/ct.nii', '/d/ct.nii.gz')).toEqual(['ct.nii', 'ct.nii.gz']);
+  expect(names('/d/ct.nii', '/d/ct.nii')).toEqual(['ct']);
+});
+
+test("nnU-Net's dataset.json, and one without a list, are named as that", async () => {
+  const nnunet = written('nnunet.json', '{"channel_names": {"0": "CT"}, "labels": {}, "file_ending": ".nii.gz"}');
+  await expect(readDataset(nnunet)).rejects.toThrow(
+    /nnunet.json: nnU-Net's dataset.json, which lists no cases: they are the files in imagesTr and labelsTr; expected lists/,
+  );
+  await expect(readDataset(written('nothing.json', '{"name": "x"}'))).rejects.toThrow(
+    /nothing.json: holds name and no list of cases/,
+  );
 });

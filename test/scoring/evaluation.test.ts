@@ -1,6 +1,14 @@
 import { expect, test } from 'vitest';
 import { createNifti } from '../../src/formats/nifti.ts';
-import { compare, scoresOf, summariesOf, summarise, type Evaluation } from '../../src/scoring/evaluation.ts';
+import {
+  compare,
+  scoresOf,
+  summariesOf,
+  summarise,
+  type Comparison,
+  type Evaluation,
+  type Summary,
+} from '../../src/scoring/evaluation.ts';
 import { drawTestClicks } from '../../src/scoring/test-clicks.ts';
 import { presets } from '../../src/volume/preset.ts';
 
@@ -46,22 +54,40 @@ test('a bootstrap interval lies round the mean and narrows with the cases', () =
   ];
   for (const { mean, low, high } of [few, many]) {
     expect(mean).toBeCloseTo(0.7, 9);
-    expect(low).toBeLessThan(mean);
-    expect(high).toBeGreaterThan(mean);
+    expect(low).toBeLessThan(mean!);
+    expect(high).toBeGreaterThan(mean!);
   }
-  expect(many.high - many.low).toBeLessThan((few.high - few.low) / 4);
+  const width = ({ low, high }: Summary) => high! - low!;
+  expect(width(many)).toBeLessThan(width(few) / 4);
   expect(summarise([0.5, 0.7, 0.9])).toEqual(few);
 });
 
 test("paired differences, with the Wilcoxon test's exact p", () => {
   const first = evaluation([0.1, 0.2, 0.3, 0.4, 0.5, 0.6]);
   const second = evaluation([0.11, 0.22, 0.33, 0.44, 0.55, 0.66]);
-  const { mean, p, differences } = compare(first, second, 'dice');
+  const [{ mean, p, differences, adjustedP }] = compare(first, second, false) as [Comparison];
   expect(differences.length).toBe(6);
   expect(mean.mean).toBeCloseTo(0.035, 9);
   expect(p).toBeCloseTo(2 / 2 ** 6, 6); // all six of one sign
-  expect(compare(first, first, 'dice').p).toBe(1);
-  expect(() => compare(first, { ...second, clicks: 3 }, 'dice')).toThrow('compare: 1 clicks against 3');
+  expect(adjustedP).toBeCloseTo(8 / 2 ** 6, 6); // the smallest of four
+  compare(first, first, false).forEach(({ p: own, mean: none, differences: zeros }) => {
+    expect(own).toBe(1);
+    expect(none.mean).toBe(0);
+    expect(zeros.every(({ difference }) => difference === 0)).toBe(true);
+  });
+  expect(() => compare(first, { ...second, clicks: 3 }, false)).toThrow('compare: 1 clicks against 3');
+  expect(() => compare(first, { ...second, toleranceMm: 2 }, false)).toThrow(
+    'compare: surface Dice at 5 mm against 2 mm; expected evaluations with the same --tolerance',
+  );
+  const fewer = { ...second, cases: second.cases.slice(1) };
+  expect(() => compare(first, fewer, false)).toThrow(
+    'compare: only one of the two has case 0; expected the same cases, or --common to go on with those of both',
+  );
+  expect(compare(first, fewer, true)[0]!.differences.length).toBe(5);
+  const other = { ...second, cases: second.cases.map((scores) => ({ ...scores, spacing: [1, 2, 2.5] })) };
+  expect(() => compare(first, other, false)).toThrow(
+    'compare: case case 0 has voxels of 2 x 2 x 2.5 mm against 1 x 2 x 2.5 mm; expected the same images',
+  );
 });
 
 test("test clicks lie in the lesion, within one crop, and depend on the case's name alone", () => {
@@ -74,4 +100,14 @@ test("test clicks lie in the lesion, within one crop, and depend on the case's n
   const near = drawTestClicks(image, lesion, 'case', 3, presets.kits!, 8);
   expect(Math.max(...near.map(([i]) => i)) - Math.min(...near.map(([i]) => i))).toBeLessThanOrEqual(4);
   expect(drawTestClicks(image, slab(0, 0), 'case', 1, presets.kits!, 64)).toEqual([]);
+});
+
+test('a score that no case has is none, and one that some have is their own mean', () => {
+  const cases = [
+    scoresOf('missed', image, slab(0, 0), slab(2, 4), 5),
+    scoresOf('both empty', image, slab(0, 0), slab(0, 0), 5),
+    scoresOf('found', image, slab(2, 4), slab(2, 5), 5),
+  ];
+  expect(summariesOf(cases).hd95).toMatchObject({ mean: 1.25, cases: 2 });
+  expect(summariesOf(cases.slice(0, 1)).hd95).toEqual({ mean: null, low: null, high: null, cases: 0 });
 });

@@ -4,11 +4,11 @@ import { dirname, join } from 'node:path';
 import { parse } from 'csv-parse/sync';
 import type { ClicksFile } from '../../formats/clicks.ts';
 import { InputError } from '../../runtime/errors.ts';
-import { caseName, under } from './dataset.ts';
+import { caseNames, under } from './dataset.ts';
 import { readBytes } from '../files/disk.ts';
 
 export interface CohortCase {
-  /** The image's file name without its ending. */
+  /** The image's file name without its ending, and with folders where names repeat. */
   readonly name: string;
   readonly image: string;
   /** Undefined where the table of clicks has none for it. */
@@ -104,7 +104,7 @@ function clicksByCase(csv: string, file: string): Map<string, ClicksFile> {
 /**
  * @param data a folder of volumes, or a dataset.json
  * @param clicksFile the table of clicks
- * @throws InputError where either cannot be read, the table names a case that is not there, or two images have one name
+ * @throws InputError where either cannot be read, or the table names a case that is not there
  */
 export async function readCohort(data: string, clicksFile: string): Promise<CohortCase[]> {
   const found = await stat(data).catch(() => {
@@ -112,17 +112,13 @@ export async function readCohort(data: string, clicksFile: string): Promise<Coho
   });
   const images = found.isDirectory() ? await imagesIn(data) : imagesOf(await text(data), data);
   const clicks = clicksByCase(await text(clicksFile), clicksFile);
-  const cases = images.map((image) => ({ name: caseName(image), image, clicks: clicks.get(caseName(image)) }));
+  const named = caseNames(images);
+  const cases = images.map((image) => ({ name: named.get(image)!, image, clicks: clicks.get(named.get(image)!) }));
   const names = new Set(cases.map(({ name }) => name));
   const unknown = [...clicks.keys()].find((name) => !names.has(name));
   if (unknown !== undefined) {
     throw new InputError(
       `${clicksFile}: names case ${unknown}; the ${cases.length} cases of ${data} are ${[...names].slice(0, 3).join(', ')}…`,
-    );
-  }
-  if (names.size < cases.length) {
-    throw new InputError(
-      `${data}: two images have one name, ${cases.find(({ name }, i) => cases.findIndex((other) => other.name === name) !== i)!.name}; expected names that differ`,
     );
   }
   return cases;

@@ -7,7 +7,7 @@ import { readBytes } from '../files/disk.ts';
 
 /** An image and its label, by their files. */
 export interface DatasetCase {
-  /** The image file's name without its ending. */
+  /** The image file's name without its ending, and with folders where names repeat. */
   readonly name: string;
   readonly image: string;
   readonly label: string;
@@ -34,13 +34,45 @@ export function caseName(path: string): string {
   return basename(path).replace(/\.(nii(\.gz)?|hdr|img|nrrd|nhdr|mha|mhd)$/, '');
 }
 
+/**
+ * Names that tell volumes apart: files' own, and where these repeat (KiTS keeps every case as imaging.nii.gz in a folder of
+ * its own) with as many of their folders as it takes.
+ */
+export function caseNames(paths: readonly string[]): Map<string, string> {
+  const distinct = [...new Set(paths)];
+  const foldersOf = (path: string) => dirname(path).split(/[\\/]/).filter(Boolean);
+  const nameOf = (path: string, folders: number) =>
+    [...(folders > 0 ? foldersOf(path).slice(-folders) : []), caseName(path)].join('-');
+  const deepest = Math.max(0, ...distinct.map((path) => foldersOf(path).length));
+  const names = new Map<string, string>();
+  let rest = distinct;
+  for (let folders = 0; rest.length > 0 && folders <= deepest; folders++) {
+    const candidates = rest.map((path) => nameOf(path, folders));
+    rest.forEach((path, i) => names.set(path, candidates[i]!));
+    rest = rest.filter((_, i) => candidates.indexOf(candidates[i]!) !== candidates.lastIndexOf(candidates[i]!));
+  }
+  rest.forEach((path) => names.set(path, basename(path))); // one name and two endings in one folder
+  return names;
+}
+
 /** A path that a dataset's file names, from that file's folder on. */
 export function under(folder: string, path: string): string {
   return isAbsolute(path) ? path : join(folder, path);
 }
 
-function caseOf(folder: string, { image, label }: Entry): DatasetCase {
-  return { name: caseName(image), image: under(folder, image), label: under(folder, label) };
+function pathsOf(folder: string, { image, label }: Entry): Entry {
+  return { image: under(folder, image), label: under(folder, label) };
+}
+
+/** With names that tell the cases of all splits apart. */
+function named(splitsOfEntries: Readonly<Record<Split, Entry[]>>): Record<Split, DatasetCase[]> {
+  const names = caseNames(Object.values(splitsOfEntries).flatMap((entries) => entries.map(({ image }) => image)));
+  const casesOf = (entries: readonly Entry[]) => entries.map((one) => ({ name: names.get(one.image)!, ...one }));
+  return {
+    training: casesOf(splitsOfEntries.training),
+    validation: casesOf(splitsOfEntries.validation),
+    test: casesOf(splitsOfEntries.test),
+  };
 }
 
 function isEntry(value: unknown): value is Entry {
@@ -53,7 +85,7 @@ function isEntry(value: unknown): value is Entry {
 }
 
 /** A split's cases; images without a label (the Decathlon's own test split) are left out. */
-function casesOf(file: string, folder: string, split: string, value: unknown): DatasetCase[] {
+function entriesOf(file: string, folder: string, split: string, value: unknown): Entry[] {
   if (value === undefined) {
     return [];
   }
@@ -70,7 +102,7 @@ function casesOf(file: string, folder: string, split: string, value: unknown): D
           `${file}: ${split} holds ${JSON.stringify(entry).slice(0, 60)}; expected {"image": "…", "label": "…"}`,
         );
       }
-      return caseOf(folder, entry);
+      return pathsOf(folder, entry);
     });
 }
 
@@ -93,8 +125,8 @@ function fromJson(text: string, file: string): Record<Split, DatasetCase[]> {
       `${file}: ${noListSentence(json)}; expected lists of {"image", "label"} named training, validation or test, as the Decathlon's dataset.json has them`,
     );
   }
-  const [training, validation, test] = splits.map((split) => casesOf(file, dirname(file), split, json[split]));
-  return { training: training!, validation: validation!, test: test! };
+  const [training, validation, test] = splits.map((split) => entriesOf(file, dirname(file), split, json[split]));
+  return named({ training: training!, validation: validation!, test: test! });
 }
 
 /** Rows of image and label, with a heading or without; every split is all of them. */
@@ -111,9 +143,9 @@ function fromCsv(text: string, file: string): Record<Split, DatasetCase[]> {
       if (row.length !== 2) {
         throw new InputError(`${file}: row ${i + 1} has ${row.length} columns; expected two, image and label`);
       }
-      return caseOf(dirname(file), { image: row[0]!, label: row[1]! });
+      return pathsOf(dirname(file), { image: row[0]!, label: row[1]! });
     });
-  return { training: cases, validation: [], test: cases };
+  return named({ training: cases, validation: [], test: cases });
 }
 
 /** A fifth of the cases, chosen by the seed. */

@@ -1,7 +1,7 @@
 /** An evaluation as CSV, JSON and a page; two evaluations side by side as a page. */
 import { formatPng } from '../files/png.ts';
 import { formatCsv } from '../../formats/csv.ts';
-import type { CaseScores, Comparison, Evaluation, Metric, Summary } from '../../scoring/evaluation.ts';
+import type { CaseScores, Comparison, Evaluation, FailedCase, Metric, Summary } from '../../scoring/evaluation.ts';
 import type { Spread } from '../../scoring/robustness.ts';
 import { metrics } from '../../scoring/evaluation.ts';
 import { formatPage, lineChart, type Section } from './report-page.ts';
@@ -20,12 +20,16 @@ function cell(value: string | number | null): string {
   return value === null ? '' : typeof value === 'number' ? value.toFixed(4) : value;
 }
 
-export function formatScores(cases: readonly CaseScores[]): string {
-  return formatCsv(columns, cases);
+export function formatScores(cases: readonly CaseScores[], failures: readonly FailedCase[]): string {
+  const empty = { dice: null, surfaceDice: null, hd95: null, predictedMl: null, trueMl: null, volumeErrorMl: null };
+  return formatCsv([...columns, 'failure'] as const, [
+    ...cases.map((scores) => ({ ...scores, failure: null })),
+    ...failures.map(({ case: name, reason }) => ({ case: name, ...empty, failure: reason })),
+  ]);
 }
 
 export function describeSummary({ mean, low, high }: Summary): string {
-  return `${mean.toFixed(4)} (${low.toFixed(4)} to ${high.toFixed(4)})`;
+  return mean === null ? 'no case has it' : `${mean.toFixed(4)} (${low!.toFixed(4)} to ${high!.toFixed(4)})`;
 }
 
 const spreadColumns = ['case', 'draws', 'mean', 'deviation', 'worst', 'best'] as const;
@@ -53,7 +57,7 @@ export function describeSpreads(spreads: readonly Spread[]): string {
 
 /** @param evaluated cases, the worst with pictures @param spreads over draws of clicks, where they were asked for */
 export function formatEvaluationPage(
-  { model, preset, split, clicks, toleranceMm, cases, summary }: Evaluation,
+  { model, preset, split, clicks, toleranceMm, cases, failures = [], summary }: Evaluation,
   evaluated: readonly EvaluatedCase[],
   spreads: readonly Spread[],
 ): Promise<string> {
@@ -64,7 +68,7 @@ export function formatEvaluationPage(
       title: 'What was measured',
       lines: [
         `${model} on ${cases.length} cases of ${split}, preset ${preset}, ${clicks > 0 ? `${clicks} click${clicks > 1 ? 's' : ''} a case, drawn by its name` : 'masks read from files'}.`,
-        `Surface Dice at ${toleranceMm} mm. Surface measures are in millimetres, on each file's own grid. Where both masks are empty, Dice and surface Dice count as 1.`,
+        `Surface Dice at ${toleranceMm} mm. Surface measures are in millimetres, on each file's own grid. Where both masks are empty, Dice and surface Dice count as 1 and HD95 as 0; where one is, HD95 has no value.`,
       ],
     },
     {
@@ -73,8 +77,8 @@ export function formatEvaluationPage(
       head: ['', 'mean', 'from', 'to', 'cases'],
       rows: metrics.map((metric) => [
         metricNames[metric],
-        ...[summary[metric].mean, summary[metric].low, summary[metric].high].map((value) => value.toFixed(4)),
-        String(summary[metric].cases),
+        ...[summary[metric].mean, summary[metric].low, summary[metric].high].map(cell),
+        `${summary[metric].cases} of ${cases.length}`,
       ]),
     },
     ...(spreads.length > 0
@@ -84,6 +88,16 @@ export function formatEvaluationPage(
             title: 'Dice over draws of the clicks',
             head: [...spreadColumns],
             rows: spreadRows(spreads).map((row) => spreadColumns.map((column) => cell(row[column]))),
+          } as const,
+        ]
+      : []),
+    ...(failures.length > 0
+      ? [
+          {
+            kind: 'table',
+            title: 'Cases without scores',
+            head: ['case', 'reason'],
+            rows: failures.map(({ case: name, reason }) => [name, reason]),
           } as const,
         ]
       : []),
@@ -109,14 +123,14 @@ export function formatComparisonPage(
   second: string,
   comparisons: readonly Comparison[],
 ): Promise<string> {
-  const sections = comparisons.flatMap(({ metric, differences, mean, p }): Section[] => {
+  const sections = comparisons.flatMap(({ metric, differences, mean, p, adjustedP }): Section[] => {
     const sorted = [...differences].sort((a, b) => a.difference - b.difference);
     return [
       {
         kind: 'text',
         title: metricNames[metric],
         lines: [
-          `${second} less ${first}: ${describeSummary(mean)} over ${differences.length} cases; Wilcoxon signed-rank test p = ${p.toPrecision(3)}.`,
+          `${second} less ${first}: ${describeSummary(mean)} over ${differences.length} cases; Wilcoxon signed-rank test p = ${p.toPrecision(3)}, adjusted by Holm for ${comparisons.length} measures ${adjustedP.toPrecision(3)}. Zeros are left out, ties share ranks, and the distribution is exact.`,
         ],
       },
       {

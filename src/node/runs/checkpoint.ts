@@ -4,6 +4,7 @@ import { configNamed, parameterShapes, type Config } from '../../model/config.ts
 import { InputError } from '../../runtime/errors.ts';
 import type { TrainerState } from '../../engine/trainer.ts';
 import { writeWhole } from '../files/disk.ts';
+import type { RunIdentity } from './run-identity.ts';
 import { readSafetensors } from '../files/weights-file.ts';
 
 /** Where a run stands. Random numbers are functions of the seed and these, so that there is nothing else to save. */
@@ -22,6 +23,8 @@ export interface Checkpoint {
   /** Options that a resumed run has to share. */
   readonly schedule: Readonly<Record<string, unknown>>;
   readonly progress: Progress;
+  /** What the run is made from; undefined of a checkpoint that an older volsam wrote. */
+  readonly identity: RunIdentity | undefined;
   readonly state: TrainerState;
 }
 
@@ -32,7 +35,7 @@ const stateName = 'optimizer.state';
 /** @throws InputError where the folder cannot be written to */
 export async function writeCheckpoint(
   path: string,
-  { config, preset, schedule, progress, state }: Checkpoint,
+  { config, preset, schedule, progress, identity, state }: Checkpoint,
 ): Promise<void> {
   const shapes = parameterShapes(config);
   const entries = (prefix: string, values: ReadonlyMap<string, Float32Array>) =>
@@ -50,6 +53,7 @@ export async function writeCheckpoint(
       preset,
       schedule: JSON.stringify(schedule),
       progress: JSON.stringify(progress),
+      ...(identity && { identity: JSON.stringify(identity) }),
     }),
   );
 }
@@ -57,7 +61,7 @@ export async function writeCheckpoint(
 /** @throws InputError where the file is no checkpoint of a training run */
 export async function readCheckpoint(path: string): Promise<Checkpoint> {
   const file = await readSafetensors(path);
-  const { config, preset, schedule, progress } = file.metadata;
+  const { config, preset, schedule, progress, identity } = file.metadata;
   if (!config || !preset || !schedule || !progress || !file.shapes.has(stateName)) {
     throw new InputError(
       `${path}: no checkpoint of a training run; expected last.safetensors or best.safetensors in its folder`,
@@ -72,8 +76,9 @@ export async function readCheckpoint(path: string): Promise<Checkpoint> {
   return {
     config: configNamed(config),
     preset,
-    schedule: JSON.parse(schedule) as Checkpoint['schedule'],
-    progress: JSON.parse(progress) as Progress,
+    schedule: parsed<Checkpoint['schedule']>(schedule, 'schedule', path),
+    progress: parsed<Progress>(progress, 'progress', path),
+    identity: identity === undefined ? undefined : parsed<RunIdentity>(identity, 'identity', path),
     state: {
       weights: trainedTensors(file),
       firstMoments: under(firstPrefix),
@@ -81,6 +86,14 @@ export async function readCheckpoint(path: string): Promise<Checkpoint> {
       optimizer: file.read(stateName),
     },
   };
+}
+
+function parsed<T>(json: string, field: string, path: string): T {
+  try {
+    return JSON.parse(json) as T;
+  } catch {
+    throw new InputError(`${path}: its metadata ${field} is no JSON; expected a checkpoint as volsam train writes it`);
+  }
 }
 
 function trainedTensors(file: TensorFile): Map<string, Float32Array> {

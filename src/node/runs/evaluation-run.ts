@@ -1,15 +1,17 @@
 /** Scores a model, or masks that another tool wrote, on a split of a dataset. */
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
+import { affineDistance } from '../../formats/affine.ts';
 import { InputError } from '../../runtime/errors.ts';
-import { scoresOf, type CaseScores } from '../../scoring/evaluation.ts';
+import { scoresOf, type CaseScores, type FailedCase } from '../../scoring/evaluation.ts';
+import { labelsOnGrid } from '../../volume/regridding.ts';
 import { drawOverlay, type Picture } from '../../lesions/overlay.ts';
 import type { Preset } from '../../volume/preset.ts';
 import type { Sam3D } from '../../engine/sam3d.ts';
 import { segmentImage } from '../../lesions/segment.ts';
 import { drawTestClicks } from '../../scoring/test-clicks.ts';
 import type { NiftiImage } from '../../formats/nifti.ts';
-import type { DatasetCase } from '../data/dataset.ts';
+import { caseName, type DatasetCase } from '../data/dataset.ts';
 import { readLabelledCase } from '../data/labelled-case.ts';
 import { readVolume } from '../files/volume-file.ts';
 
@@ -31,25 +33,43 @@ export function modelPredictor(model: Sam3D, preset: Preset, clickCount: number)
   };
 }
 
-/**
- * From a folder of masks under the images' names.
- * @param label the lesion's value in them
- */
-export function filePredictor(folder: string, label: number): Predictor {
-  return async ({ name }, image, truth) => {
-    const path = ['.nii.gz', '.nii', '.nrrd', '.mha']
-      .map((ending) => `${name}${ending}`)
-      .map((file) => join(folder, file))
-      .find((file) => existsSync(file));
+/** Where the mask of an image may lie: under its name, or under nnU-Net's, which ends without the channel. */
+function predictionOf(folder: string, { name, image }: DatasetCase): string | undefined {
+  const beside = join(basename(dirname(image)), caseName(image));
+  return [name, name.replace(/_0000$/, ''), beside]
+    .flatMap((stem) => ['.nii.gz', '.nii', '.nrrd', '.mha'].map((ending) => join(folder, `${stem}${ending}`)))
+    .find((file) => existsSync(file));
+}
+
+export interface FilePredictorOptions {
+  /** The lesion's value in the masks. */
+  readonly label: number;
+  /** Refuses masks on another grid than their image's, instead of resampling them. */
+  readonly strict: boolean;
+  /** Gets a sentence where a mask was resampled. */
+  readonly warn: (sentence: string) => void;
+}
+
+/** From a folder of masks under the images' names. */
+export function filePredictor(folder: string, { label, strict, warn }: FilePredictorOptions): Predictor {
+  return async (one, image, truth) => {
+    const path = predictionOf(folder, one);
     if (!path) {
       throw new InputError(
-        `${join(folder, name)}.nii.gz: there is no such mask; expected masks under the images' names`,
+        `${join(folder, one.name)}.nii.gz: there is no such mask; expected masks under the images' names`,
       );
     }
-    const { dims, values } = (await readVolume(path)).image;
-    if (dims.join() !== image.dims.join()) {
-      throw new InputError(`${path}: ${dims.join(' x ')} voxels; its image has ${image.dims.join(' x ')}`);
+    const read = (await readVolume(path)).image;
+    const apart = affineDistance(read.affine, image.affine);
+    const isSameGrid = read.dims.join() === image.dims.join() && apart < 1e-2;
+    if (!isSameGrid) {
+      const grid = `${path}: lies on another grid than its image (${read.dims.join(' x ')} voxels against ${image.dims.join(' x ')}, affines ${apart.toPrecision(3)} mm apart)`;
+      if (strict) {
+        throw new InputError(`${grid}; expected the image's own`);
+      }
+      warn(`${grid}: resampled to the nearest voxel`);
     }
+    const values = isSameGrid ? read.values : labelsOnGrid(read, image);
     const other = values.find((value) => value !== 0 && value !== label);
     if (other !== undefined && !values.includes(label)) {
       throw new InputError(
@@ -57,7 +77,7 @@ export function filePredictor(folder: string, label: number): Predictor {
       );
     }
     const middle = truth.indexOf(1);
-    const [ni, nj] = dims;
+    const [ni, nj] = image.dims;
     return {
       mask: Uint8Array.from(values, (value) => Number(value === label)),
       click: [middle % ni, Math.floor(middle / ni) % nj, Math.floor(middle / (ni * nj))].map((at) => Math.max(at, 0)),
@@ -73,23 +93,38 @@ export interface EvaluatedCase {
 
 const pictureCount = 6;
 
-/** @param evaluated gets each case as it is done @throws InputError where a file cannot be read, or has another grid */
+export interface EvaluationEvents {
+  /** Of each case as it is done. */
+  evaluated(done: number, scores: CaseScores, warnings: readonly string[]): void;
+  /** Of a case that has no scores, with the reason; the others go on. */
+  failed(name: string, reason: string): void;
+}
+
 export async function runEvaluation(
   cases: readonly DatasetCase[],
   preset: Preset,
   toleranceMm: number,
   predict: Predictor,
-  evaluated: (done: number, scores: CaseScores, warnings: readonly string[]) => void,
-): Promise<EvaluatedCase[]> {
+  { evaluated, failed }: EvaluationEvents,
+): Promise<{ evaluated: EvaluatedCase[]; failures: FailedCase[] }> {
   let found: EvaluatedCase[] = [];
+  const failures: FailedCase[] = [];
   for (const one of cases) {
-    const { image, truth, warnings } = await readLabelledCase(one, preset);
-    const { mask, click } = await predict(one, image, truth);
-    const scores = scoresOf(one.name, image, mask, truth, toleranceMm);
-    found = keepWorst([...found, { scores, picture: drawOverlay(image, mask, click, preset.clip) }]);
-    evaluated(found.length, scores, warnings);
+    try {
+      const { image, truth, warnings } = await readLabelledCase(one, preset);
+      const { mask, click } = await predict(one, image, truth);
+      const scores = scoresOf(one.name, image, mask, truth, toleranceMm);
+      found = keepWorst([...found, { scores, picture: drawOverlay(image, mask, click, preset.clip) }]);
+      evaluated(found.length + failures.length, scores, warnings);
+    } catch (error) {
+      if (!(error instanceof InputError)) {
+        throw error;
+      }
+      failures.push({ case: one.name, reason: error.message });
+      failed(one.name, error.message);
+    }
   }
-  return found;
+  return { evaluated: found, failures };
 }
 
 /** Pictures stay with the worst cases only. */

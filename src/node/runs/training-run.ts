@@ -1,4 +1,5 @@
 /** A training run: epochs of steps over a dataset, validation, checkpoints, log and report. */
+import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TensorFile } from '../../formats/safetensors.ts';
@@ -13,10 +14,13 @@ import { shuffled, type Dataset, type DatasetCase } from '../data/dataset.ts';
 import { openExampleStream, type ExampleStream } from '../workers/example-stream.ts';
 import { appendLog, logUntil, readLog, writeLog, type LogRecord, type StepRecord } from './training-log.ts';
 import { writeTrainingReport } from '../reports/training-report.ts';
+import { checkSameRun, type RunIdentity } from './run-identity.ts';
 import { validate } from './validation.ts';
 
 export interface TrainingOptions {
   readonly dataset: Dataset;
+  /** What it is made from. */
+  readonly identity: RunIdentity;
   /** A whole model: see `completedWeights`. */
   readonly weights: TensorFile;
   readonly preset: Preset;
@@ -49,7 +53,7 @@ export interface TrainingResult {
   readonly finished: boolean;
 }
 
-/** The rate falls linearly over the epochs, to a hundredth in the last one. */
+/** The rate falls linearly over the epochs, to a hundredth in the last one; a run that is extended goes on on the longer line. */
 function rateIn(epoch: number, { learningRate, epochs }: TrainingOptions): number {
   return learningRate * (1 - 0.99 * (epoch / Math.max(1, epochs - 1)));
 }
@@ -85,14 +89,24 @@ function scheduleOf({
 
 async function resumed(trainer: Trainer, options: TrainingOptions): Promise<Progress> {
   const path = join(options.out, 'last.safetensors');
-  const { state, progress, schedule, config } = await readCheckpoint(path);
+  const { state, progress, schedule, config, identity } = await readCheckpoint(path);
+  if (identity) {
+    checkSameRun(identity, options.identity, path);
+  }
   const asked: Record<string, unknown> = { ...scheduleOf(options), config: trainer.config };
-  for (const [name, value] of Object.entries({ ...schedule, config })) {
+  // More epochs than were asked for at first extend a run.
+  const { epochs, ...fixed } = schedule;
+  for (const [name, value] of Object.entries({ ...fixed, config })) {
     if (JSON.stringify(value) !== JSON.stringify(asked[name])) {
       throw new InputError(
         `--resume: ${path} was made with ${name} ${JSON.stringify(value)}, not ${JSON.stringify(asked[name])}; a run goes on with its own options only`,
       );
     }
+  }
+  if (options.epochs < Number(epochs)) {
+    throw new InputError(
+      `--resume: ${path} is of a run of ${Number(epochs)} epochs; expected --epochs of at least so many`,
+    );
   }
   await trainer.restore(state);
   return progress;
@@ -179,8 +193,9 @@ export async function runTraining(gpu: Gpu, options: TrainingOptions, events: Tr
   });
   const logPath = join(out, 'log.jsonl');
   try {
-    let progress: Progress = options.resume ? await resumed(trainer, options) : { epoch: 0, step: 0, bestDice: -1 };
-    const log: LogRecord[] = options.resume ? logUntil(await readLog(logPath), progress) : [];
+    const goesOn = options.resume && existsSync(join(out, 'last.safetensors'));
+    let progress: Progress = goesOn ? await resumed(trainer, options) : { epoch: 0, step: 0, bestDice: -1 };
+    const log: LogRecord[] = goesOn ? logUntil(await readLog(logPath), progress) : [];
     await writeLog(logPath, log);
     const note = async (record: LogRecord) => {
       log.push(record);
@@ -192,6 +207,7 @@ export async function runTraining(gpu: Gpu, options: TrainingOptions, events: Tr
         preset: preset.name,
         schedule: scheduleOf(options),
         progress,
+        identity: options.identity,
         state: await trainer.state(),
       };
       for (const name of names) {
@@ -199,6 +215,15 @@ export async function runTraining(gpu: Gpu, options: TrainingOptions, events: Tr
       }
     };
     const perEpoch = dataset.training.length * options.cropsPerCase;
+    const validated = async (epoch: number) => {
+      const found = await validate(model, dataset.validation, preset);
+      await note({ kind: 'validation', epoch, dice: found.dice, cases: found.cases });
+      events.validated(found.dice);
+      return found;
+    };
+    if (log.length === 0 && dataset.validation.length > 0) {
+      await validated(0); // what the model can do before it has learned anything
+    }
     while (progress.epoch < epochs) {
       const { epoch, bestDice } = progress;
       const steps = await runEpoch(
@@ -219,11 +244,8 @@ export async function runTraining(gpu: Gpu, options: TrainingOptions, events: Tr
       }
       progress = { ...progress, epoch: epoch + 1, step: 0 };
       const isDue = (epoch + 1) % options.validateEvery === 0 || epoch + 1 === epochs;
-      const found =
-        dataset.validation.length > 0 && isDue ? await validate(model, dataset.validation, preset) : undefined;
+      const found = dataset.validation.length > 0 && isDue ? await validated(epoch + 1) : undefined;
       if (found) {
-        await note({ kind: 'validation', epoch: epoch + 1, dice: found.dice, cases: found.cases });
-        events.validated(found.dice);
         progress = { ...progress, bestDice: Math.max(bestDice, found.dice) };
       }
       await save(...(progress.bestDice > bestDice ? ['best.safetensors'] : []), 'last.safetensors');
