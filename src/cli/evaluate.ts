@@ -7,7 +7,7 @@ import { warnOfPreset } from './preset-warning.ts';
 
 import { numberFrom, parsePrecision, presetNamed } from './parsers.ts';
 import type { Precision } from '../kernels/kernel.ts';
-import { readDataset, splits, type DatasetCase, type Split } from '../node/data/dataset.ts';
+import { readDataset, splits, type Dataset, type DatasetCase, type Split } from '../node/data/dataset.ts';
 import {
   describeSpreads,
   formatComparisonPage,
@@ -28,6 +28,8 @@ import { readBytes, writeWhole } from '../node/files/disk.ts';
 import { checkOutputPaths } from '../node/files/output-paths.ts';
 import { readLabelledCase } from '../node/data/labelled-case.ts';
 import { readWeights } from '../node/files/weights-file.ts';
+import { formatCsv } from '../formats/csv.ts';
+import { writeVolume } from '../node/files/volume-file.ts';
 import { InputError } from '../runtime/errors.ts';
 import { compare, metrics, summariesOf, type Evaluation, type FailedCase } from '../scoring/evaluation.ts';
 import type { Preset } from '../volume/preset.ts';
@@ -37,7 +39,7 @@ import { addTuning } from './options.ts';
 
 interface EvaluateArguments {
   readonly data: string;
-  readonly split: Split;
+  readonly split?: Split | 'all';
   readonly weights?: string;
   readonly predictions?: string;
   readonly predictionLabel: number;
@@ -48,13 +50,30 @@ interface EvaluateArguments {
   readonly robustness: number;
   readonly precision: Precision;
   readonly seed: string;
+  readonly save?: string;
   readonly out: string;
   readonly tune: boolean;
 }
 
+/** Keeps masks, and the clicks that they were made from as a table that `batch` takes. */
+function savePredictions(folder: string | undefined): EvaluationEvents['predicted'] {
+  const rows: { case: string; i: number; j: number; k: number }[] = [];
+  return async ({ name }, image, mask, clicks) => {
+    if (folder === undefined) {
+      return;
+    }
+    await mkdir(folder, { recursive: true });
+    await writeVolume(join(folder, `${name}.nii.gz`), image, mask);
+    rows.push(...clicks.map(([i, j, k]) => ({ case: name, i: i!, j: j!, k: k! })));
+    const table = formatCsv(['case', 'i', 'j', 'k'], rows);
+    await writeWhole(join(folder, 'clicks.csv'), new TextEncoder().encode(table));
+  };
+}
+
 /** Prints a case when it is done. */
-function report(total: number): EvaluationEvents {
+function report(total: number, save: EvaluationEvents['predicted']): EvaluationEvents {
   return {
+    predicted: save,
     evaluated(done, scores, warnings) {
       console.error(`${done} of ${total}  ${scores.case}: Dice ${scores.dice.toFixed(4)}`);
       warnings.forEach((warning) => console.error(`  ${warning}`));
@@ -102,7 +121,7 @@ async function scored(cases: readonly DatasetCase[], preset: Preset, given: Eval
           strict: given.strict ?? false,
           warn: (sentence) => console.error(sentence),
         }),
-        report(cases.length),
+        report(cases.length, savePredictions(given.save)),
       )),
       spreads: [],
     };
@@ -117,12 +136,31 @@ async function scored(cases: readonly DatasetCase[], preset: Preset, given: Eval
       preset,
       given.tolerance,
       modelPredictor(model, preset, given.clicks),
-      report(cases.length),
+      report(cases.length, savePredictions(given.save)),
     );
     return { ...run, spreads: await spreadsOf(model, cases, preset, given) };
   } finally {
     gpu.close();
   }
+}
+
+/** @throws InputError where the file does not say its splits and none is asked for, or the split has no case */
+function chosenCases(
+  dataset: Dataset,
+  split: Split | 'all' | undefined,
+  data: string,
+): { cases: readonly DatasetCase[]; name: string } {
+  if (split === undefined && !dataset.saysSplits) {
+    throw new InputError(
+      `${data}: has no column split, so that cases of the training may be among its rows; expected --split all to score every row`,
+    );
+  }
+  const byImage = new Map(splits.flatMap((one) => dataset[one]).map((one) => [one.image, one]));
+  const cases = split === 'all' ? [...byImage.values()] : dataset[split ?? 'test'];
+  if (cases.length === 0) {
+    throw new InputError(`${data}: no case of ${split ?? 'test'} has a label`);
+  }
+  return { cases, name: split === 'all' ? 'all splits' : (split ?? 'test') };
 }
 
 async function evaluate(given: EvaluateArguments): Promise<void> {
@@ -134,11 +172,15 @@ async function evaluate(given: EvaluateArguments): Promise<void> {
     throw new InputError('evaluate: --robustness draws other clicks for a model; it goes with --weights');
   }
   const [dataset, preset] = [await readDataset(data, given.seed), await presetNamed(given.preset)];
-  const cases = dataset[split];
-  if (cases.length === 0) {
-    throw new InputError(`${data}: no case of ${split} has a label`);
-  }
+  const { cases, name: splitName } = chosenCases(dataset, split, data);
   await mkdir(out, { recursive: true });
+  if (given.save !== undefined) {
+    await mkdir(given.save, { recursive: true });
+    await checkOutputPaths(
+      ['clicks.csv', ...cases.map(({ name }) => `${name}.nii.gz`)].map((name) => join(given.save!, name)),
+      [data, ...cases.flatMap(({ image, label }) => [image, label])],
+    );
+  }
   await checkOutputPaths(
     ['cases.csv', 'evaluation.json', 'report.html', 'robustness.csv'].map((name) => join(out, name)),
     [data, weights, given.preset, ...cases.flatMap(({ image, label }) => [image, label])],
@@ -148,7 +190,7 @@ async function evaluate(given: EvaluateArguments): Promise<void> {
   const evaluation: Evaluation = {
     model: basename((weights ?? predictions)!),
     preset: preset.name,
-    split,
+    split: splitName,
     clicks: predictions === undefined ? clicks : 0,
     toleranceMm: tolerance,
     cases: scores,
@@ -213,18 +255,18 @@ async function compareFiles(
   console.log(`${names[1]} less ${names[0]}; ${output}`);
 }
 
-function parseSplit(text: string): Split {
-  if (!(splits as readonly string[]).includes(text)) {
-    throw new InvalidArgumentError(`expected ${splits.join(', ')}`);
+function parseSplit(text: string): Split | 'all' {
+  if (![...splits, 'all'].includes(text)) {
+    throw new InvalidArgumentError(`expected ${splits.join(', ')} or all`);
   }
-  return text as Split;
+  return text as Split | 'all';
 }
 
 export function addEvaluate(program: Command): void {
   addTuning(program.command('evaluate'))
     .description("Dice, surface Dice, HD95 and volume error on a dataset's cases")
     .requiredOption('--data <file>', 'dataset.json of the Medical Segmentation Decathlon, or a CSV of image and label')
-    .option('--split <name>', splits.join(', '), parseSplit, 'test')
+    .option('--split <name>', `${splits.join(', ')} or all (default: test, where the file says its splits)`, parseSplit)
     .option('--weights <file>', 'safetensors: the model to score')
     .option('--predictions <folder>', "instead: masks of any other tool, under the images' names")
     .option('--prediction-label <n>', "the lesion's value in those masks", numberFrom(1, true), 1)
@@ -240,6 +282,7 @@ export function addEvaluate(program: Command): void {
     )
     .option('--precision <type>', 'f32 or f16', parsePrecision, 'f32')
     .option('--seed <text>', "the run's, which chose the validation cases where the file names none", '0')
+    .option('--save <folder>', 'also masks, and clicks.csv, which batch takes')
     .requiredOption('--out <folder>', 'cases.csv, evaluation.json and report.html')
     .action(evaluate);
   program

@@ -98,6 +98,7 @@ async function inspect(file: string | undefined, { data, preset, crop, json }: I
   }
   const cases = await inspectCases(data!, await presetNamed(preset!), crop);
   const troubled = cases.filter(({ problems }) => problems.length > 0);
+  process.exitCode = troubled.length > 0 ? 1 : 0;
   console.log(
     json
       ? JSON.stringify(cases)

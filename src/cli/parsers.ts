@@ -1,15 +1,23 @@
 /** What options' texts mean. */
+import { existsSync } from 'node:fs';
 import { InvalidArgumentError } from 'commander';
 import type { Precision } from '../kernels/kernel.ts';
 import { configNamed } from '../model/config.ts';
 import { readBytes } from '../node/files/disk.ts';
+import { InputError } from '../runtime/errors.ts';
 import { parsePreset, presets, type Preset } from '../volume/preset.ts';
 
 /** @throws InputError where it is neither a preset's name nor a preset file */
 export async function presetNamed(name: string): Promise<Preset> {
-  return Object.hasOwn(presets, name)
-    ? presets[name]!
-    : parsePreset(new TextDecoder().decode(await readBytes(name)), name);
+  if (Object.hasOwn(presets, name)) {
+    return presets[name]!;
+  }
+  if (!existsSync(name)) {
+    throw new InputError(
+      `preset ${name}: no such preset or file; expected ${Object.keys(presets).join(', ')}, or a JSON file`,
+    );
+  }
+  return parsePreset(new TextDecoder().decode(await readBytes(name)), name);
 }
 
 export function parsePrecision(text: string): Precision {

@@ -209,7 +209,19 @@ test('robustness: the spread of Dice over seeded draws of the clicks, the same i
   tags: ['thorough'],
 }, async () => {
   written('case.csv', `${process.cwd()}/${demo.imagePath},${process.cwd()}/${demo.labelPath}`);
-  const run = () => volsam('evaluate', '--data', at('case.csv'), ...model, '--robustness', '3', '--out', at('scores'));
+  const run = () =>
+    volsam(
+      'evaluate',
+      '--data',
+      at('case.csv'),
+      '--split',
+      'all',
+      ...model,
+      '--robustness',
+      '3',
+      '--out',
+      at('scores'),
+    );
   const first = await run();
   expect(first.status, first.stderr).toBe(0);
   const rows = readFileSync(at('scores/robustness.csv'), 'utf8');

@@ -206,10 +206,25 @@ test('export: the trained tensors alone, or everything merged; evaluate and comp
       '--out',
       at(`scores-${type}`),
       '--no-tune',
+      '--save',
+      at(`masks-${type}`),
     );
     expect(evaluated.status, evaluated.stderr).toBe(0);
     expect(evaluated.stdout).toMatch(/^Dice +\d\.\d{4} \(\d\.\d{4} to \d\.\d{4}\)$/m);
   }
+  expect(readdirSync(at('masks-f32')).sort()).toEqual(['clicks.csv', 'test0.nii.gz', 'test1.nii.gz']);
+  const [, row] = readFileSync(at('masks-f32', 'clicks.csv'), 'utf8').split('\n') as [string, string];
+  const [caseName, i, j, k] = row.split(',');
+  const truth = parseNifti(readFileSync(at(`${caseName}-label.nii.gz`)));
+  expect(truth.values[(Number(k) * truth.dims[1] + Number(j)) * truth.dims[0] + Number(i)]).toBe(2);
+  const batch = await volsam(
+    ...['batch', '--data', at('dataset.json'), '--clicks', at('masks-f32', 'clicks.csv')],
+    ...['--weights', at('f32.safetensors'), '--preset', 'kits', '--out', at('batch'), '--no-tune'],
+  );
+  expect(batch.stderr).toMatch(/test0: done/);
+  expect(parseNifti(readFileSync(at('batch', 'test0.nii.gz'))).values).toEqual(
+    parseNifti(readFileSync(at('masks-f32', 'test0.nii.gz'))).values,
+  );
   const colon = await volsam(
     ...['evaluate', '--data', at('dataset.json'), '--weights', at('f32.safetensors'), '--preset', 'colon'],
     ...['--out', at('colon'), '--no-tune'],

@@ -60,7 +60,7 @@ test('what is wrong with a dataset is said by name', async () => {
     ['broken.json', '{', /broken.json: no JSON/],
     ['list.json', '{"training": 3}', /list.json: training is 3; expected a list/],
     ['entry.json', '{"training": [{"image": "x"}]}', /entry.json: training holds {"image":"x"}; expected/],
-    ['three.csv', 'a.nii,b.nii,c.nii\n', /three.csv: row 1 has 3 columns; expected two/],
+    ['three.csv', 'a.nii,b.nii,c.nii\n', /three.csv: row 1 has 3 columns; expected 2, image and label/],
   ];
   for (const [name, text, message] of cases) {
     await expect(readDataset(written(name, text))).rejects.toThrow(message);
@@ -87,5 +87,27 @@ test("nnU-Net's dataset.json, and one without a list, are named as that", async 
   );
   await expect(readDataset(written('nothing.json', '{"name": "x"}'))).rejects.toThrow(
     /nothing.json: holds name and no list of cases/,
+  );
+});
+
+test('a CSV may say which row is of which split; without that every split is all of them', async () => {
+  const said = await readDataset(
+    written(
+      'split.csv',
+      'split,image,label\ntrain,a.nii,al.nii\nval,b.nii,bl.nii\ntest,c.nii,cl.nii\ntraining,d.nii,dl.nii\n',
+    ),
+  );
+  const names = (cases: readonly { name: string }[]) => cases.map(({ name }) => name);
+  expect([said.saysSplits, names(said.training), names(said.validation), names(said.test)]).toEqual([
+    true,
+    ['a', 'd'],
+    ['b'],
+    ['c'],
+  ]);
+  expect(said.training[1]!.label).toBe(join(folder, 'dl.nii'));
+  const silent = await readDataset(written('silent.csv', 'image,label\na.nii,al.nii\nb.nii,bl.nii\n'));
+  expect([silent.saysSplits, names(silent.test)]).toEqual([false, ['a', 'b']]);
+  await expect(readDataset(written('wrong.csv', 'image,label,split\na.nii,al.nii,x\n'))).rejects.toThrow(
+    /wrong.csv: row 2 is of split "x"; expected training, validation, test/,
   );
 });

@@ -1,4 +1,4 @@
-/** Datasets: the Medical Segmentation Decathlon's dataset.json, or a CSV of two columns. */
+/** Datasets: the Medical Segmentation Decathlon's dataset.json, or a CSV of image, label and, where it says so, split. */
 import { basename, dirname, isAbsolute, join } from 'node:path';
 import { parse } from 'csv-parse/sync';
 import { randomOf } from '../../model/random.ts';
@@ -18,9 +18,11 @@ export interface Dataset {
   /** A split of this name in the file, else a fifth of the training cases. */
   readonly validation: readonly DatasetCase[];
   readonly test: readonly DatasetCase[];
+  /** Whether the file says which case is of which split; a CSV without that column has all cases in each. */
+  readonly saysSplits: boolean;
 }
 
-export type Split = keyof Dataset;
+export type Split = 'training' | 'validation' | 'test';
 
 export const splits: readonly Split[] = ['training', 'validation', 'test'];
 
@@ -113,7 +115,7 @@ function noListSentence(json: Record<string, unknown>): string {
     : `holds ${Object.keys(json).slice(0, 5).join(', ') || 'nothing'} and no list of cases`;
 }
 
-function fromJson(text: string, file: string): Record<Split, DatasetCase[]> {
+function fromJson(text: string, file: string): Dataset {
   let json: Record<string, unknown>;
   try {
     json = JSON.parse(text) as Record<string, unknown>;
@@ -126,27 +128,59 @@ function fromJson(text: string, file: string): Record<Split, DatasetCase[]> {
     );
   }
   const [training, validation, test] = splits.map((split) => entriesOf(file, dirname(file), split, json[split]));
-  return named({ training: training!, validation: validation!, test: test! });
+  return { ...named({ training: training!, validation: validation!, test: test! }), saysSplits: true };
 }
 
-/** Rows of image and label, with a heading or without; every split is all of them. */
-function fromCsv(text: string, file: string): Record<Split, DatasetCase[]> {
+/** Which split a row says that it is of: by the columns' heading, where there is one. */
+function splitOf(text: string | undefined, file: string, row: number): Split {
+  const named = splits.find(
+    (split) =>
+      text?.toLowerCase() === split ||
+      (split === 'training' && text === 'train') ||
+      (split === 'validation' && text === 'val'),
+  );
+  if (!named) {
+    throw new InputError(
+      `${file}: row ${row} is of split ${JSON.stringify(text ?? '')}; expected ${splits.join(', ')}`,
+    );
+  }
+  return named;
+}
+
+/** Rows of image and label, with a heading or without; with a heading that has `split`, in three columns. */
+function fromCsv(text: string, file: string): Dataset {
   let rows: string[][];
   try {
-    rows = parse(text, { skip_empty_lines: true, trim: true });
+    rows = parse(text, { skip_empty_lines: true, trim: true, relax_column_count: true });
   } catch (error) {
     throw new InputError(`${file}: no CSV (${(error as Error).message})`);
   }
-  const cases = rows
-    .filter(([image], i) => i > 0 || caseName(image ?? '') !== basename(image ?? ''))
-    .map((row, i) => {
-      if (row.length !== 2) {
-        throw new InputError(`${file}: row ${i + 1} has ${row.length} columns; expected two, image and label`);
-      }
-      return pathsOf(dirname(file), { image: row[0]!, label: row[1]! });
-    });
-  return named({ training: cases, validation: [], test: cases });
+  const [first = []] = rows;
+  const hasHeading = first.length > 0 && caseName(first[0]!) === basename(first[0]!);
+  const heading = hasHeading ? first.map((name) => name.toLowerCase()) : ['image', 'label'];
+  const at = (column: string, place: number) => (heading.includes(column) ? heading.indexOf(column) : place);
+  const [image, label, split] = [at('image', 0), at('label', 1), heading.indexOf('split')];
+  const entries = rows.slice(Number(hasHeading)).map((row, i) => {
+    if (row.length !== heading.length) {
+      throw new InputError(
+        `${file}: row ${i + 1 + Number(hasHeading)} has ${row.length} columns; expected ${heading.length}, ${heading.join(' and ')}`,
+      );
+    }
+    return {
+      ...pathsOf(dirname(file), { image: row[image]!, label: row[label]! }),
+      split: split < 0 ? undefined : splitOf(row[split], file, i + 1 + Number(hasHeading)),
+    };
+  });
+  const ofSplit = (wanted: Split) => entries.filter((entry) => split < 0 || entry.split === wanted);
+  const cases = named({
+    training: ofSplit('training').map(bare),
+    validation: split < 0 ? [] : ofSplit('validation').map(bare),
+    test: ofSplit('test').map(bare),
+  });
+  return { ...cases, saysSplits: split >= 0 };
 }
+
+const bare = ({ image, label }: Entry): Entry => ({ image, label });
 
 /** A fifth of the cases, chosen by the seed. */
 function held(cases: readonly DatasetCase[], seed: string): Set<DatasetCase> {
@@ -166,10 +200,11 @@ export function shuffled<T>(values: readonly T[], name: string): T[] {
 /** @param seed chooses the validation cases where the file names none @throws InputError where the file is neither format */
 export async function readDataset(file: string, seed = '0'): Promise<Dataset> {
   const text = new TextDecoder().decode(await readBytes(file));
-  const { training, validation, test } = file.endsWith('.csv') ? fromCsv(text, file) : fromJson(text, file);
+  const dataset = file.endsWith('.csv') ? fromCsv(text, file) : fromJson(text, file);
+  const { training, validation } = dataset;
   if (validation.length > 0) {
-    return { training, validation, test };
+    return dataset;
   }
   const aside = held(training, seed);
-  return { training: training.filter((one) => !aside.has(one)), validation: [...aside], test };
+  return { ...dataset, training: training.filter((one) => !aside.has(one)), validation: [...aside] };
 }

@@ -15,7 +15,7 @@ import type { Preset } from '../../volume/preset.ts';
 import type { Sam3D } from '../../engine/sam3d.ts';
 import type { CaseFunctions, PreparedCase } from '../workers/case-worker.ts';
 import type { CohortCase } from '../data/cohort.ts';
-import { writeJson, writeWhole } from '../files/disk.ts';
+import { fileHash, writeJson, writeWhole } from '../files/disk.ts';
 import { segmentCase, writeCase } from './segment-case.ts';
 import { versions } from './mask-record.ts';
 import { volumeHash } from '../files/volume-file.ts';
@@ -33,6 +33,8 @@ export interface CaseRecord {
   readonly case: string;
   /** Of everything that its results depend on. */
   readonly key: string;
+  /** SHA-256 of the mask's file, which is made again where it has another one. */
+  readonly mask?: string;
   /** Why it failed; undefined of a case that is done. */
   readonly failure?: string;
   readonly lesions: readonly (LesionStatistics & { readonly touchesBorder: boolean })[];
@@ -79,6 +81,7 @@ async function isDone({ name }: CohortCase, key: string, folder: string): Promis
     record?.key === key &&
     record.failure === undefined &&
     existsSync(maskFile(folder, name)) &&
+    (record.mask === undefined || record.mask === (await fileHash(maskFile(folder, name)))) &&
     existsSync(pictureFile(folder, name))
   );
 }
@@ -100,6 +103,7 @@ async function runCase(
   const record: CaseRecord = {
     case: name,
     key,
+    mask: await fileHash(maskFile(folder, name)),
     lesions: found.statistics.map((statistics, i) => ({
       ...statistics,
       touchesBorder: found.lesions[i]!.touchesBorder,

@@ -15,21 +15,23 @@ import { caseName, type DatasetCase } from '../data/dataset.ts';
 import { readLabelledCase } from '../data/labelled-case.ts';
 import { readVolume } from '../files/volume-file.ts';
 
-/** Gives a case's mask, and the click to show in its picture. */
-export type Predictor = (
-  one: DatasetCase,
-  image: NiftiImage,
-  truth: Uint8Array,
-) => Promise<{ mask: Uint8Array; click: readonly number[] }>;
+/** A case's mask, the clicks that it was made from, and where its picture is taken. */
+export interface Prediction {
+  readonly mask: Uint8Array;
+  readonly clicks: readonly (readonly number[])[];
+  readonly place: readonly number[];
+}
+
+export type Predictor = (one: DatasetCase, image: NiftiImage, truth: Uint8Array) => Promise<Prediction>;
 
 /** By a model, with clicks drawn by the case's name. A case without a lesion gets no click, and no mask. */
 export function modelPredictor(model: Sam3D, preset: Preset, clickCount: number): Predictor {
   return async ({ name }, image, truth) => {
     const clicks = drawTestClicks(image, truth, name, clickCount, preset, model.config.crop);
     if (clicks.length === 0) {
-      return { mask: new Uint8Array(truth.length), click: image.dims.map((side) => side / 2) };
+      return { mask: new Uint8Array(truth.length), clicks, place: image.dims.map((side) => side / 2) };
     }
-    return { mask: (await segmentImage(model, image, clicks, preset)).mask, click: clicks[0]! };
+    return { mask: (await segmentImage(model, image, clicks, preset)).mask, clicks, place: clicks[0]! };
   };
 }
 
@@ -80,7 +82,8 @@ export function filePredictor(folder: string, { label, strict, warn }: FilePredi
     const [ni, nj] = image.dims;
     return {
       mask: Uint8Array.from(values, (value) => Number(value === label)),
-      click: [middle % ni, Math.floor(middle / ni) % nj, Math.floor(middle / (ni * nj))].map((at) => Math.max(at, 0)),
+      clicks: [],
+      place: [middle % ni, Math.floor(middle / ni) % nj, Math.floor(middle / (ni * nj))].map((at) => Math.max(at, 0)),
     };
   };
 }
@@ -94,6 +97,8 @@ export interface EvaluatedCase {
 const pictureCount = 6;
 
 export interface EvaluationEvents {
+  /** Of each case's mask, before it is scored. */
+  predicted(one: DatasetCase, image: NiftiImage, mask: Uint8Array, clicks: Prediction['clicks']): Promise<void>;
   /** Of each case as it is done. */
   evaluated(done: number, scores: CaseScores, warnings: readonly string[]): void;
   /** Of a case that has no scores, with the reason; the others go on. */
@@ -105,16 +110,17 @@ export async function runEvaluation(
   preset: Preset,
   toleranceMm: number,
   predict: Predictor,
-  { evaluated, failed }: EvaluationEvents,
+  { predicted, evaluated, failed }: EvaluationEvents,
 ): Promise<{ evaluated: EvaluatedCase[]; failures: FailedCase[] }> {
   let found: EvaluatedCase[] = [];
   const failures: FailedCase[] = [];
   for (const one of cases) {
     try {
       const { image, truth, warnings } = await readLabelledCase(one, preset);
-      const { mask, click } = await predict(one, image, truth);
+      const { mask, clicks, place } = await predict(one, image, truth);
+      await predicted(one, image, mask, clicks);
       const scores = scoresOf(one.name, image, mask, truth, toleranceMm);
-      found = keepWorst([...found, { scores, picture: drawOverlay(image, mask, click, preset.clip) }]);
+      found = keepWorst([...found, { scores, picture: drawOverlay(image, mask, place, preset.clip) }]);
       evaluated(found.length + failures.length, scores, warnings);
     } catch (error) {
       if (!(error instanceof InputError)) {
