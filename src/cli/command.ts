@@ -4,6 +4,7 @@ import packageJson from '../../package.json' with { type: 'json' };
 import { VolsamError } from '../runtime/errors.ts';
 import { addAuto } from './auto.ts';
 import { addBatch } from './batch.ts';
+import { addCompare } from './compare.ts';
 import { addConvert } from './convert.ts';
 import { addDoctor } from './doctor.ts';
 import { addEvaluate } from './evaluate.ts';
@@ -26,6 +27,7 @@ const commands = [
   addTrain,
   addExport,
   addEvaluate,
+  addCompare,
   addProfile,
   addServe,
   addRepl,

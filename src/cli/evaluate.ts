@@ -1,4 +1,4 @@
-/** `volsam evaluate` and `volsam compare`: a model's scores on a dataset, and two of them side by side. */
+/** `volsam evaluate`: scores on a dataset, of a model or of masks from elsewhere. */
 import { mkdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { InvalidArgumentError, type Command } from 'commander';
@@ -10,7 +10,6 @@ import type { Precision } from '../kernels/kernel.ts';
 import { readDataset, splits, type Dataset, type DatasetCase, type Split } from '../node/data/dataset.ts';
 import {
   describeSpreads,
-  formatComparisonPage,
   formatScores,
   formatSpreads,
   formatEvaluationPage,
@@ -24,14 +23,14 @@ import {
   type EvaluatedCase,
   type EvaluationEvents,
 } from '../node/runs/evaluation-run.ts';
-import { readBytes, writeWhole } from '../node/files/disk.ts';
+import { writeWhole } from '../node/files/disk.ts';
 import { checkOutputPaths } from '../node/files/output-paths.ts';
 import { readLabelledCase } from '../node/data/labelled-case.ts';
 import { readWeights } from '../node/files/weights-file.ts';
 import { formatCsv } from '../formats/csv.ts';
 import { writeVolume } from '../node/files/volume-file.ts';
 import { InputError } from '../runtime/errors.ts';
-import { compare, metrics, summariesOf, type Evaluation, type FailedCase } from '../scoring/evaluation.ts';
+import { metrics, summariesOf, type Evaluation, type FailedCase } from '../scoring/evaluation.ts';
 import type { Preset } from '../volume/preset.ts';
 import { clickSpread, type Spread } from '../scoring/robustness.ts';
 import { Sam3D } from '../engine/sam3d.ts';
@@ -223,38 +222,6 @@ function ofCases(found: number, total: number): string {
   return found === total ? '' : `, ${found} of ${total} cases`;
 }
 
-async function readEvaluation(path: string): Promise<Evaluation> {
-  try {
-    const evaluation = JSON.parse(new TextDecoder().decode(await readBytes(path))) as Partial<Evaluation>;
-    if (Array.isArray(evaluation.cases)) {
-      return evaluation as Evaluation;
-    }
-  } catch (error) {
-    if (error instanceof InputError) {
-      throw error;
-    }
-  }
-  throw new InputError(`${path}: no evaluation; expected an evaluation.json of volsam evaluate`);
-}
-
-async function compareFiles(
-  a: string,
-  b: string,
-  { output, common = false }: { output: string; common?: boolean },
-): Promise<void> {
-  await checkOutputPaths([output], [a, b]);
-  const [first, second] = [await readEvaluation(a), await readEvaluation(b)];
-  const comparisons = compare(first, second, common);
-  const names = first.model === second.model ? ([a, b] as const) : ([first.model, second.model] as const);
-  await writeWhole(output, new TextEncoder().encode(await formatComparisonPage(...names, comparisons)));
-  comparisons.forEach(({ metric, differences, mean, p, adjustedP }) =>
-    console.log(
-      `${metricNames[metric].padEnd(18)} ${describeSummary(mean)} over ${differences.length} cases, p = ${p.toPrecision(3)}, by Holm ${adjustedP.toPrecision(3)}`,
-    ),
-  );
-  console.log(`${names[1]} less ${names[0]}; ${output}`);
-}
-
 function parseSplit(text: string): Split | 'all' {
   if (![...splits, 'all'].includes(text)) {
     throw new InvalidArgumentError(`expected ${splits.join(', ')} or all`);
@@ -285,12 +252,4 @@ export function addEvaluate(program: Command): void {
     .option('--save <folder>', 'also masks, and clicks.csv, which batch takes')
     .requiredOption('--out <folder>', 'cases.csv, evaluation.json and report.html')
     .action(evaluate);
-  program
-    .command('compare')
-    .description('paired differences of two evaluations, with a Wilcoxon signed-rank test')
-    .argument('<first>', 'evaluation.json')
-    .argument('<second>', 'evaluation.json')
-    .option('--common', 'go on with the cases that both have')
-    .requiredOption('-o, --output <file>', 'the page, .html')
-    .action(compareFiles);
 }

@@ -2,7 +2,8 @@
 import type { Image } from 'itk-wasm';
 import { InputError } from '../runtime/errors.ts';
 import { createNifti, type NiftiImage } from './nifti.ts';
-import { nrrdGeometry, type TextHeader } from './text-header.ts';
+import { nrrdGeometry } from './nrrd-geometry.ts';
+import type { TextHeader } from './text-header.ts';
 import type { Affine } from './affine.ts';
 
 /** @throws InputError where it holds no single scalar volume */

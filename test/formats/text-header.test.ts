@@ -1,7 +1,8 @@
 /** Headers of NRRD and MetaImage, by the formats' own definitions. */
 import { deflateSync } from 'node:zlib';
 import { expect, test } from 'vitest';
-import { checkPacked, checkWhole, nrrdGeometry, parseTextHeader } from '../../src/formats/text-header.ts';
+import { nrrdGeometry } from '../../src/formats/nrrd-geometry.ts';
+import { checkPacked, checkWhole, parseTextHeader } from '../../src/formats/text-header.ts';
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 

@@ -1,0 +1,50 @@
+/** `volsam compare`: two evaluations side by side. */
+import type { Command } from 'commander';
+import { readBytes, writeWhole } from '../node/files/disk.ts';
+import { checkOutputPaths } from '../node/files/output-paths.ts';
+import { describeSummary, formatComparisonPage, metricNames } from '../node/reports/evaluation-report.ts';
+import { InputError } from '../runtime/errors.ts';
+import { compare, type Evaluation } from '../scoring/evaluation.ts';
+
+async function readEvaluation(path: string): Promise<Evaluation> {
+  try {
+    const evaluation = JSON.parse(new TextDecoder().decode(await readBytes(path))) as Partial<Evaluation>;
+    if (Array.isArray(evaluation.cases)) {
+      return evaluation as Evaluation;
+    }
+  } catch (error) {
+    if (error instanceof InputError) {
+      throw error;
+    }
+  }
+  throw new InputError(`${path}: no evaluation; expected an evaluation.json of volsam evaluate`);
+}
+
+async function compareFiles(
+  a: string,
+  b: string,
+  { output, common = false }: { output: string; common?: boolean },
+): Promise<void> {
+  await checkOutputPaths([output], [a, b]);
+  const [first, second] = [await readEvaluation(a), await readEvaluation(b)];
+  const comparisons = compare(first, second, common);
+  const names = first.model === second.model ? ([a, b] as const) : ([first.model, second.model] as const);
+  await writeWhole(output, new TextEncoder().encode(await formatComparisonPage(...names, comparisons)));
+  comparisons.forEach(({ metric, differences, mean, p, adjustedP }) =>
+    console.log(
+      `${metricNames[metric].padEnd(18)} ${describeSummary(mean)} over ${differences.length} cases, p = ${p.toPrecision(3)}, by Holm ${adjustedP.toPrecision(3)}`,
+    ),
+  );
+  console.log(`${names[1]} less ${names[0]}; ${output}`);
+}
+
+export function addCompare(program: Command): void {
+  program
+    .command('compare')
+    .description('paired differences of two evaluations, with a Wilcoxon signed-rank test')
+    .argument('<first>', 'evaluation.json')
+    .argument('<second>', 'evaluation.json')
+    .option('--common', 'go on with the cases that both have')
+    .requiredOption('-o, --output <file>', 'the page, .html')
+    .action(compareFiles);
+}
