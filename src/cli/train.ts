@@ -13,6 +13,7 @@ import { completedWeights } from '../model/initial-weights.ts';
 import { readDataset } from '../node/data/dataset.ts';
 import { readBytes, writeJson } from '../node/files/disk.ts';
 import { versions } from '../node/runs/mask-record.ts';
+import { prepareCases } from '../node/runs/case-preparation.ts';
 import { runIdentity } from '../node/runs/run-identity.ts';
 import { readWeights } from '../node/files/weights-file.ts';
 import { runTraining, type TrainingEvents, type TrainingOptions } from '../node/runs/training-run.ts';
@@ -20,6 +21,7 @@ import { InputError } from '../runtime/errors.ts';
 import type { Gpu } from '../runtime/gpu.ts';
 import { defaultRecipe, paperRecipe, type ClickRecipe } from '../teaching/augmentation.ts';
 import { addTuning } from './options.ts';
+import { progressBar } from './progress.ts';
 
 interface TrainArguments {
   readonly data: string;
@@ -164,6 +166,12 @@ async function writeRunRecord(
 async function train(given: TrainArguments): Promise<void> {
   await checkRunFolder(given);
   const options = await optionsOf(given);
+  const bar = progressBar(process.stderr.isTTY);
+  try {
+    await prepareCases(options.dataset, options.preset, options.cache, bar.update);
+  } finally {
+    bar.stop();
+  }
   const gpu = await openTuned(given);
   let stopCode = 0;
   const interrupt = (code: number) => () => {
