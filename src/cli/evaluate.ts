@@ -154,8 +154,8 @@ function chosenCases(
       `${data}: has no column split, so that cases of the training may be among its rows; expected --split all to score every row`,
     );
   }
-  const byImage = new Map(splits.flatMap((one) => dataset[one]).map((one) => [one.image, one]));
-  const cases = split === 'all' ? [...byImage.values()] : dataset[split ?? 'test'];
+  const rows = new Map(splits.flatMap((one) => dataset[one]).map((one) => [`${one.image}\n${one.label}`, one]));
+  const cases = split === 'all' ? [...rows.values()] : dataset[split ?? 'test'];
   if (cases.length === 0) {
     throw new InputError(`${data}: no case of ${split ?? 'test'} has a label`);
   }
@@ -166,6 +166,9 @@ async function evaluate(given: EvaluateArguments): Promise<void> {
   const { data, split, weights, predictions, clicks, tolerance, out } = given;
   if ((weights === undefined) === (predictions === undefined)) {
     throw new InputError('evaluate: expected --weights or --predictions');
+  }
+  if (given.save !== undefined && weights === undefined) {
+    throw new InputError('evaluate: --save keeps the masks of a model; it goes with --weights');
   }
   if (given.robustness > 0 && weights === undefined) {
     throw new InputError('evaluate: --robustness draws other clicks for a model; it goes with --weights');
@@ -186,6 +189,11 @@ async function evaluate(given: EvaluateArguments): Promise<void> {
   );
   const { evaluated, failures, spreads } = await scored(cases, preset, given);
   const scores = evaluated.map((one) => one.scores);
+  if (predictions !== undefined && scores.length > 0 && scores.every(({ predictedMl }) => predictedMl === 0)) {
+    throw new InputError(
+      `${predictions}: no mask holds ${given.predictionLabel}; --prediction-label says which value is the lesion`,
+    );
+  }
   const evaluation: Evaluation = {
     model: basename((weights ?? predictions)!),
     preset: preset.name,

@@ -11,10 +11,11 @@ import { adaptations, type Adaptation } from '../model/adaptation.ts';
 import { configNamed, partialConfigOf } from '../model/config.ts';
 import { completedWeights } from '../model/initial-weights.ts';
 import { readDataset } from '../node/data/dataset.ts';
+import { checkDistinct } from '../node/files/output-paths.ts';
 import { readBytes, writeJson } from '../node/files/disk.ts';
 import { versions } from '../node/runs/mask-record.ts';
 import { prepareCases } from '../node/runs/case-preparation.ts';
-import { runIdentity } from '../node/runs/run-identity.ts';
+import { runIdentity, withContent } from '../node/runs/run-identity.ts';
 import { readWeights } from '../node/files/weights-file.ts';
 import { runTraining, type TrainingEvents, type TrainingOptions } from '../node/runs/training-run.ts';
 import { InputError } from '../runtime/errors.ts';
@@ -57,7 +58,7 @@ function recipeOf({ clicks, promptRecipe }: TrainArguments): ClickRecipe {
 const runFiles = ['last.safetensors', 'best.safetensors', 'log.jsonl', 'report.html', 'run.json'];
 
 /** Log and checkpoints of a folder are of one run. @throws InputError where the folder holds another one */
-async function checkRunFolder({ out, resume, overwrite }: TrainArguments): Promise<void> {
+async function checkRunFolder({ out, resume, overwrite, weights, data }: TrainArguments): Promise<void> {
   const found = runFiles.filter((name) => existsSync(join(out, name)));
   if (found.length > 0 && !resume && !overwrite) {
     throw new InputError(
@@ -65,7 +66,17 @@ async function checkRunFolder({ out, resume, overwrite }: TrainArguments): Promi
     );
   }
   if (overwrite && !resume) {
-    await Promise.all(found.map((name) => rm(join(out, name))));
+    await checkDistinct(
+      found.map((name) => join(out, name)),
+      [weights, data],
+    );
+  }
+}
+
+/** Makes room for a run that has been checked, and is about to begin. */
+async function clearRunFolder({ out, resume, overwrite }: TrainArguments): Promise<void> {
+  if (overwrite && !resume) {
+    await Promise.all(runFiles.map((name) => rm(join(out, name), { force: true })));
   }
 }
 
@@ -83,10 +94,11 @@ async function optionsOf(given: TrainArguments): Promise<TrainingOptions> {
       : configNamed(config!.endsWith('.json') ? new TextDecoder().decode(await readBytes(config!)) : config!);
   const { adaptation = sizes.adaptation, loraRank = sizes.loraRank } = given;
   const dataset = await readDataset(data, seed);
+  const identity = await runIdentity(dataset, weights);
   return {
     ...given,
-    dataset,
-    identity: await runIdentity(dataset, weights),
+    dataset: withContent(dataset, identity),
+    identity,
     weights: completedWeights(file, { ...sizes, adaptation, loraRank }, seed),
     preset: await presetNamed(preset),
     cache: given.cache ?? join(out, 'cache'),
@@ -168,7 +180,10 @@ async function train(given: TrainArguments): Promise<void> {
   const options = await optionsOf(given);
   const bar = progressBar(process.stderr.isTTY);
   try {
-    await prepareCases(options.dataset, options.preset, options.cache, bar.update);
+    await prepareCases(options.dataset, options.preset, options.cache, {
+      progress: bar.update,
+      warn: (sentence) => console.error(sentence),
+    });
   } finally {
     bar.stop();
   }
@@ -182,6 +197,7 @@ async function train(given: TrainArguments): Promise<void> {
   Object.entries(handlers).forEach(([signal, handler]) => process.once(signal, handler));
   const { events, end } = showProgress(gpu, () => stopCode !== 0);
   try {
+    await clearRunFolder(given);
     const started = new Date();
     await writeRunRecord(given, options, gpu.adapter.name, started);
     const { progress, finished } = await runTraining(gpu, options, events);

@@ -15,12 +15,18 @@ export interface DicomFolder {
   readonly leftOut: readonly LeftOut[];
 }
 
-/** @param files one after another, with their bytes, which are not kept */
-export async function sortFiles(files: AsyncIterable<{ path: string; bytes: Uint8Array }>): Promise<DicomFolder> {
+/** A file with its bytes; or why it has none. */
+export type FoundFile = { readonly path: string } & (
+  | { readonly bytes: Uint8Array; readonly reason?: undefined }
+  | { readonly reason: string; readonly bytes?: undefined }
+);
+
+/** @param files one after another; their bytes are not kept */
+export async function sortFiles(files: AsyncIterable<FoundFile>): Promise<DicomFolder> {
   const bySeries = new Map<string, DicomFile[]>();
   const leftOut: LeftOut[] = [];
-  for await (const { path, bytes } of files) {
-    const found = parseSlice(bytes);
+  for await (const { path, bytes, reason } of files) {
+    const found = bytes ? parseSlice(bytes) : { reason };
     if ('reason' in found) {
       leftOut.push({ path, reason: found.reason });
     } else {

@@ -41,14 +41,45 @@ function shortEnough(text: string, most: number): string {
   return text.length <= most ? text : '';
 }
 
-/** The patient and study of a file: as it has them, in DICOM's forms, and without what cannot be put into them. */
+/** TextDecoder's names of DICOM's character sets (PS3.3, C.12.1.1.2). */
+const encodings: Readonly<Record<string, string>> = {
+  ISO_IR_100: 'iso-8859-1',
+  ISO_IR_101: 'iso-8859-2',
+  ISO_IR_109: 'iso-8859-3',
+  ISO_IR_110: 'iso-8859-4',
+  ISO_IR_144: 'iso-8859-5',
+  ISO_IR_127: 'iso-8859-6',
+  ISO_IR_126: 'iso-8859-7',
+  ISO_IR_138: 'iso-8859-8',
+  ISO_IR_148: 'windows-1254',
+  ISO_IR_166: 'windows-874',
+  ISO_IR_192: 'utf-8',
+  GB18030: 'gb18030',
+  GBK: 'gbk',
+};
+
+/** A text in the file's own character set; empty where it is in one that cannot be told. */
+function textAt(data: dicomParser.DataSet | undefined, tag: string): string {
+  const element = data?.elements[tag];
+  if (!data || !element) {
+    return '';
+  }
+  const bytes = data.byteArray.subarray(element.dataOffset, element.dataOffset + element.length);
+  const encoding = encodings[(data.string('x00080005') ?? '').trim().replaceAll(' ', '_')];
+  if (encoding === undefined && bytes.some((byte) => byte > 0x7e || byte === 0x1b)) {
+    return '';
+  }
+  return new TextDecoder(encoding ?? 'iso-8859-1')
+    .decode(bytes)
+    .replace(/[\0 ]+$/, '')
+    .trim();
+}
+
+/** The patient and study of a file, for results in UTF-8: as it has them, in DICOM's forms, and without what cannot be put into them. */
 export function identityOf(bytes: Uint8Array): Identity {
   const data = openDicom(bytes);
   return Object.fromEntries(
-    Object.entries(identity).map(([name, tag]) => [
-      name,
-      valid[name as keyof Identity](data?.string(tag)?.trim() ?? ''),
-    ]),
+    Object.entries(identity).map(([name, tag]) => [name, valid[name as keyof Identity](textAt(data, tag))]),
   ) as Identity;
 }
 

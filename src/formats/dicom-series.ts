@@ -39,22 +39,31 @@ export function normalOf({ along: [across, down] }: DicomSlice): Vector {
   return crossProduct(across, down);
 }
 
-/** The first of each set of files that say that they are the same object. */
+/** The first of each set of files that say that they are the same object, at the same place. */
 function withoutDuplicates(slices: readonly DicomFile[]): { slices: DicomFile[]; warnings: string[] } {
-  const byInstance = new Map<string, DicomFile>();
+  const byObject = new Map<string, DicomFile>();
   const twice: DicomFile[] = [];
+  const keyOf = ({ instance, position, path }: DicomFile) =>
+    instance === '' ? path : `${instance} at ${position.join()}`;
   for (const slice of slices) {
-    if (slice.instance !== '' && byInstance.has(slice.instance)) {
+    if (byObject.has(keyOf(slice))) {
       twice.push(slice);
     } else {
-      byInstance.set(slice.instance === '' ? slice.path : slice.instance, slice);
+      byObject.set(keyOf(slice), slice);
     }
   }
   const warnings = twice.map(
     (slice) =>
-      `${nameOf(slice.path)} is the same slice as ${nameOf(byInstance.get(slice.instance)!.path)}, and is left out`,
+      `${nameOf(slice.path)} is the same slice as ${nameOf(byObject.get(keyOf(slice))!.path)}, and is left out`,
   );
-  return { slices: [...byInstance.values()], warnings };
+  const left = [...byObject.values()];
+  const instances = new Set(left.map(({ instance, path }) => instance || path));
+  if (instances.size < left.length) {
+    warnings.push(
+      'several slices have one SOP Instance UID, though they lie at different places: all of them are read',
+    );
+  }
+  return { slices: left, warnings };
 }
 
 /** @throws InputError where slices differ in size, direction or spacing */
@@ -75,11 +84,34 @@ function checkEqualSlices(slices: readonly DicomFile[], file: string): void {
   }
 }
 
-/** In which place along the stack neighbours are not as far apart as most. */
-function unevennessOf(heights: readonly number[], steps: readonly number[], stepMm: number): string | undefined {
-  const uneven = steps.findIndex((step) => Math.abs(step - stepMm) > 0.05 * stepMm + 1e-3);
+/** How far a slice may lie from its place in an even stack. */
+const mostShareOfStep = 0.05;
+
+/** The slice that lies farthest from where an even stack has it; undefined where all lie there. */
+function strayOf(slices: readonly DicomFile[], stepMm: number): string | undefined {
+  const [first, last] = [slices[0]!, slices.at(-1)!];
+  const away = slices.map(({ position }, k) => {
+    const share = k / Math.max(1, slices.length - 1);
+    return Math.hypot(
+      ...position.map((at, n) => at - first.position[n]! - share * (last.position[n]! - first.position[n]!)),
+    );
+  });
+  const most = Math.max(...away);
+  return most > mostShareOfStep * stepMm + 1e-3
+    ? `${nameOf(slices[away.indexOf(most)]!.path)} lies ${most.toFixed(2)} mm from its place in an even stack`
+    : undefined;
+}
+
+/** In which place along the stack neighbours are not as far apart as most, or a slice not where it should be. */
+function unevennessOf(
+  slices: readonly DicomFile[],
+  heights: readonly number[],
+  steps: readonly number[],
+  stepMm: number,
+): string | undefined {
+  const uneven = steps.findIndex((step) => Math.abs(step - stepMm) > mostShareOfStep * stepMm + 1e-3);
   if (uneven < 0) {
-    return undefined;
+    return strayOf(slices, stepMm);
   }
   const gap = Math.round(steps[uneven]! / stepMm) - 1;
   const where = `between ${heights[uneven]!.toFixed(2)} and ${heights[uneven + 1]!.toFixed(2)} mm`;
@@ -104,7 +136,7 @@ export function checkedSeries(given: readonly DicomFile[], file: string): DicomS
       `${file}: ${one} and ${other} lie at one place (${heights[together]!.toFixed(2)} mm); expected one volume, not several phases of it`,
     );
   }
-  const stepMm = [...steps].sort((a, b) => a - b)[Math.floor(steps.length / 2)] ?? slices[0]!.thickness;
+  const stepMm = [...steps].sort((a, b) => a - b)[Math.floor(steps.length / 2)] ?? slices[0]!.thickness ?? 1;
   const way = slices.length > 1 ? less(slices.at(-1)!.position, slices[0]!.position) : normal;
   const tiltDegrees = (Math.acos(Math.min(1, dotProduct(way, normal) / Math.hypot(...way))) * 180) / Math.PI;
   return {
@@ -112,7 +144,7 @@ export function checkedSeries(given: readonly DicomFile[], file: string): DicomS
     heights,
     stepMm,
     tiltDegrees,
-    unevenness: unevennessOf(heights, steps, stepMm),
+    unevenness: unevennessOf(slices, heights, steps, stepMm),
     summary: summaryOf(slices),
     warnings: [...warnings, ...warningsAbout(slices)],
   };
@@ -141,6 +173,9 @@ function warningsAbout(slices: readonly DicomFile[]): string[] {
   const unscaled = slices.filter(({ rescale }) => !rescale);
   const mapped = slices.filter(({ hasLookupTable }) => hasLookupTable);
   const warnings: string[] = [];
+  if (slices.length === 1 && slices[0]!.thickness === undefined) {
+    warnings.push('one slice that does not say how thick it is: 1 mm is assumed');
+  }
   if (unscaled.length > 0 && unscaled.length < slices.length) {
     warnings.push(`without rescale, and taken as stored: ${named(unscaled)}`);
   } else if (unscaled.length > 0 && slices[0]!.modality === 'CT') {
@@ -158,7 +193,7 @@ function affineOf(slices: readonly DicomFile[]): Affine {
   const step =
     slices.length > 1
       ? less(last.position, first.position).map((value) => value / (slices.length - 1))
-      : normalOf(first).map((value) => value * first.thickness);
+      : normalOf(first).map((value) => value * (first.thickness ?? 1));
   return affineInRas(first, step, first.position);
 }
 

@@ -25,8 +25,8 @@ export interface DicomSlice {
   readonly along: readonly [Triple, Triple];
   /** Millimetres between columns, and between rows. */
   readonly spacing: readonly [number, number];
-  /** Millimetres; of use where there is one slice only. */
-  readonly thickness: number;
+  /** Millimetres; of use where there is one slice only. Undefined where the header has none. */
+  readonly thickness: number | undefined;
   /** Undefined where the header has no rescale. */
   readonly rescale: { readonly slope: number; readonly intercept: number } | undefined;
   /** Has a table that maps stored values, which volsam does not apply. */
@@ -70,9 +70,20 @@ export function isDicom(head: Uint8Array): boolean {
   return hasPreamble(head) || bareSyntax(head) !== undefined;
 }
 
+/** Of a slice: 16,384 x 16,384 values of two bytes. */
+const mostInflatedBytes = 2 ** 29;
+
 /** The data set of a deflated file, in place of its packed bytes. */
 function inflated(bytes: Uint8Array, from: number): Uint8Array {
   const stream = new Inflate({ raw: true });
+  let count = 0;
+  stream.onData = (chunk) => {
+    count += chunk.length;
+    if (count > mostInflatedBytes) {
+      throw new RangeError('a slice is never so large');
+    }
+    stream.chunks.push(chunk);
+  };
   stream.push(bytes.subarray(from), true);
   const whole = new Uint8Array(from + stream.result.length);
   whole.set(bytes.subarray(0, from));
@@ -115,6 +126,13 @@ export function numbersAt(data: dicomParser.DataSet, tag: string, count: number)
   return values?.length === count && values.every(Number.isFinite) ? values : undefined;
 }
 
+/** A number that may be missing; a text that is none is broken. */
+function numberOrNone(data: dicomParser.DataSet, tag: string): { value: number | undefined; isBroken: boolean } {
+  const isMissing = (data.string(tag) ?? '').trim() === '';
+  const value = isMissing ? undefined : numbersAt(data, tag, 1)?.[0];
+  return { value, isBroken: !isMissing && value === undefined };
+}
+
 /** Of a file that is a slice, its header; of another, why it is none. */
 export type SliceOrReason = { readonly slice: DicomSlice } | { readonly reason: string };
 
@@ -142,6 +160,9 @@ export function parseSlice(bytes: Uint8Array): SliceOrReason {
   if (samples > 1) {
     return { reason: `is a colour image (${samples} values a pixel)` };
   }
+  if (data.string('x00280004')?.trim() === 'PALETTE COLOR') {
+    return { reason: 'is a colour image (its values are places in a palette)' };
+  }
   return sliceIn(data, rows, columns);
 }
 
@@ -154,7 +175,10 @@ function sliceIn(data: dicomParser.DataSet, rows: number, columns: number): Slic
   if (!position || !orientation || !spacing) {
     return { reason: 'does not say where its slice lies (position, orientation, pixel spacing)' };
   }
-  const [slope, intercept] = [numbersAt(data, 'x00281053', 1), numbersAt(data, 'x00281052', 1)];
+  const [slope, intercept] = [numberOrNone(data, 'x00281053'), numberOrNone(data, 'x00281052')];
+  if (slope.isBroken || intercept.isBroken) {
+    return { reason: 'has a rescale slope or intercept that is no number' };
+  }
   const text = (tag: string) => data.string(tag) ?? '';
   return {
     slice: {
@@ -172,8 +196,11 @@ function sliceIn(data: dicomParser.DataSet, rows: number, columns: number): Slic
       position: position as unknown as Triple,
       along: [orientation.slice(0, 3) as unknown as Triple, orientation.slice(3) as unknown as Triple],
       spacing: [spacing[1]!, spacing[0]!],
-      thickness: numbersAt(data, 'x00180050', 1)?.[0] ?? 1,
-      rescale: slope && intercept && { slope: slope[0]!, intercept: intercept[0]! },
+      thickness: numbersAt(data, 'x00180050', 1)?.[0],
+      rescale:
+        slope.value === undefined && intercept.value === undefined
+          ? undefined
+          : { slope: slope.value ?? 1, intercept: intercept.value ?? 0 },
       hasLookupTable: data.elements.x00283000 !== undefined,
     },
   };

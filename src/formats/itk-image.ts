@@ -33,8 +33,11 @@ export function fromItk({ imageType, size, direction, spacing, origin, data }: I
 /** As `fromItk`, with what the file's own header says of an NRRD's space: ITK takes left-anterior-superior for another. */
 export function fromItkFile(image: Image, header: TextHeader, file: string): NiftiImage {
   const read = fromItk(image, file);
-  const geometry = header.format === 'NRRD' ? nrrdGeometry(header, file) : undefined;
-  return geometry ? { ...createNifti(read.dims, geometry.affine, read.values, file), notes: geometry.notes } : read;
+  if (header.format !== 'NRRD') {
+    return read;
+  }
+  const { affine = read.affine, notes } = nrrdGeometry(header, file);
+  return { ...createNifti(read.dims, affine, read.values, file), notes };
 }
 
 /** Values on an image's grid as ITK has them. */

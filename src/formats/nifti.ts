@@ -163,6 +163,7 @@ interface Layout {
 
 /** What a header says of its voxels. @throws InputError where they are no single scalar volume, or too many */
 function layoutOf(parsed: Parsed, file: string, mostBytes: number): Layout {
+  const isSingle = !parsed.magic.startsWith('ni');
   const type = types[parsed.datatypeCode];
   if (!type) {
     throw new InputError(
@@ -170,9 +171,11 @@ function layoutOf(parsed: Parsed, file: string, mostBytes: number): Layout {
     );
   }
   const dims = dimsOf(file, parsed.dims);
-  const dataAt = parsed.vox_offset;
-  if (!Number.isInteger(dataAt) || dataAt < 0) {
-    throw new InputError(`${file}: vox_offset is ${dataAt}; expected a whole number of bytes`);
+  // Voxels of a single file begin behind its header, whatever an offset of 0 says.
+  const headerEnd = isSingle ? layouts[parsed instanceof reader.NIFTI2 ? 2 : 1].headerBytes + 4 : 0;
+  const dataAt = parsed.vox_offset === 0 ? headerEnd : parsed.vox_offset;
+  if (!Number.isInteger(dataAt) || dataAt < headerEnd) {
+    throw new InputError(`${file}: vox_offset is ${dataAt}; expected a whole number of bytes, from ${headerEnd} on`);
   }
   checkImageBytes(dims, mostBytes, file);
   return { dims, type, dataAt, bytes: dataAt + dims[0] * dims[1] * dims[2] * type.bytes };

@@ -25,15 +25,18 @@ const vectorIn = (text: string) => text.replace(/[()]/g, '').split(',').map(Numb
 
 /**
  * An NRRD's affine by its own header: ITK takes left-anterior-superior for another space.
- * @returns undefined where the header says nothing of a space
+ * @returns no affine where the header has no directions, for which ITK takes the axes as they are
  */
 export function nrrdGeometry(
   { fields }: Pick<TextHeader, 'fields'>,
   file: string,
-): { affine: Affine; notes: string[] } | undefined {
+): { affine: Affine | undefined; notes: string[] } {
   const directions = (fields.get('space directions') ?? '').match(/\([^)]*\)/g)?.map(vectorIn);
   if (directions?.length !== 3 || directions.some((vector) => vector.length !== 3 || !vector.every(Number.isFinite))) {
-    return undefined;
+    return {
+      affine: undefined,
+      notes: [`${file}: says nothing of how its axes lie in the patient; left-posterior-superior is assumed`],
+    };
   }
   const given = fields.get('space')?.toLowerCase() ?? '';
   const signs = spaces[given] ?? spaces.lps!;

@@ -2,6 +2,7 @@
 import { dotProduct } from '../formats/affine.ts';
 import { affineInRas, normalOf, type DicomFile, type DicomSeries } from '../formats/dicom-series.ts';
 import { createNifti, type NiftiImage } from '../formats/nifti.ts';
+import { InputError } from '../runtime/errors.ts';
 
 interface Stored {
   readonly values: Float32Array;
@@ -9,18 +10,38 @@ interface Stored {
   readonly rows: number;
 }
 
+/** Positions are rounded in headers. */
+const toleranceVoxels = 0.01;
+
+/** Within a line of `count` voxels, where it is so but for rounding. */
+function within(at: number, count: number): number {
+  return at > -toleranceVoxels && at < count - 1 + toleranceVoxels ? Math.min(Math.max(at, 0), count - 1) : NaN;
+}
+
 /** Bilinear within a slice. @returns NaN beyond it */
-function valueIn({ values, columns, rows }: Stored, slice: number, i: number, j: number): number {
-  const [left, top] = [Math.floor(i), Math.floor(j)];
-  const [right, below] = [Math.min(left + 1, columns - 1), Math.min(top + 1, rows - 1)];
-  if (i < 0 || j < 0 || i > columns - 1 || j > rows - 1) {
+function valueIn({ values, columns, rows }: Stored, slice: number, column: number, row: number): number {
+  const [i, j] = [within(column, columns), within(row, rows)];
+  if (Number.isNaN(i) || Number.isNaN(j)) {
     return NaN;
   }
+  const [left, top] = [Math.floor(i), Math.floor(j)];
+  const [right, below] = [Math.min(left + 1, columns - 1), Math.min(top + 1, rows - 1)];
   const at = (x: number, y: number) => values[(slice * rows + y) * columns + x]!;
   const [x, y] = [i - left, j - top];
   // A neighbour of no weight may be NaN.
   const mixed = (a: number, b: number, share: number) => (share === 0 ? a : a * (1 - share) + b * share);
   return mixed(mixed(at(left, top), at(right, top), x), mixed(at(left, below), at(right, below), x), y);
+}
+
+/** Slices of the even grid. @throws InputError where they are many more than the series has */
+export function evenDepth({ slices, heights, stepMm }: Pick<DicomSeries, 'slices' | 'heights' | 'stepMm'>): number {
+  const depth = Math.floor((heights.at(-1)! - heights[0]!) / stepMm + 1e-3) + 1;
+  if (depth > 10 * slices.length) {
+    throw new InputError(
+      `${slices.length} slices, most ${stepMm.toFixed(2)} mm apart, would become ${depth}; expected fewer gaps`,
+    );
+  }
+  return depth;
 }
 
 /**
@@ -35,7 +56,7 @@ export function evenlyResampled(
   const [first] = slices as [DicomFile, ...DicomFile[]];
   const { columns, rows, spacing, along } = first;
   const normal = normalOf(first);
-  const depth = Math.floor((heights.at(-1)! - heights[0]!) / stepMm + 1e-3) + 1;
+  const depth = evenDepth({ slices, heights, stepMm });
   const stored = { values, columns, rows };
   /** How far each slice is shifted against the first, in voxels. */
   const shifts = slices.map(({ position }) =>

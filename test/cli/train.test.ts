@@ -265,7 +265,7 @@ test('evaluate scores masks of another tool, and says what is wrong with them', 
     at('perfect'),
   ];
   expect((await volsam(...args)).stderr).toMatch(
-    /test0: failed \(.*test0.nii.gz: holds 2 and no 1; --prediction-label says which value is the lesion/,
+    /test0.nii.gz: holds 2 and no 1, and counts as empty; .*\n.*\n.*\n.*masks: no mask holds 1; --prediction-label says which value/s,
   );
   const perfect = await volsam(...args, '--prediction-label', '2');
   expect(perfect.status, perfect.stderr).toBe(0);

@@ -253,3 +253,15 @@ test('an empty file is named as that', () => {
     'ct.nii.gz: is empty (0 bytes); expected a NIfTI file',
   );
 });
+
+test('voxels of a single file lie behind its header, whatever an offset of 0 says', () => {
+  const shifted = (offset: number) =>
+    smallFile((view) => {
+      view.setFloat32(108, offset, true);
+      view.setUint8(352, 9);
+    });
+  expect(parseNifti(shifted(0)).values[0]).toBe(9);
+  expect(() => parseNifti(shifted(300), 'ct')).toThrow(
+    'ct: vox_offset is 300; expected a whole number of bytes, from 352 on',
+  );
+});

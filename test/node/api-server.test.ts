@@ -153,6 +153,29 @@ test('an upload needs no content type, and a call with another than JSON is refu
   ]);
 });
 
+test('an upload is one file of any name and type, and reads no other', async () => {
+  const upload = async (name: string, body: Uint8Array, type = 'application/json') => {
+    const response = await fetch(`${url}/v1/images?name=${encodeURIComponent(name)}`, {
+      method: 'POST',
+      headers: { ...headers, 'content-type': type },
+      body: new Uint8Array(body),
+    });
+    return [response.status, ((await response.json()) as { message?: string }).message];
+  };
+  expect(await upload('ct.nii.gz', phantom)).toEqual([200, undefined]);
+  expect(await upload(`../${'x'.repeat(300)}.nii.gz`, phantom)).toEqual([200, undefined]);
+  expect(await upload('..', phantom)).toEqual([400, expect.stringMatching(/^\.\.: no volume; expected/)]);
+  for (const [name, text] of [
+    ['a.nhdr', 'NRRD0004\ntype: uchar\nsizes: 1 1 1\nencoding: raw\ndata file: /etc/passwd\n\n'],
+    ['a.mhd', 'DimSize = 1 1 1\nElementType = MET_UCHAR\nElementDataFile = /etc/passwd\n'],
+  ] as const) {
+    expect(await upload(name, Buffer.from(text))).toEqual([
+      400,
+      `${name}: its voxels lie in another file; expected one that holds header and voxels, .nrrd or .mha`,
+    ]);
+  }
+});
+
 /** A compressed NIfTI file of zeros whose header says so. */
 function zeros(side: number): Buffer {
   const image = createNifti([1, 1, 1], demo.readImage().affine, new Float32Array(1));

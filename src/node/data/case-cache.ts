@@ -7,20 +7,28 @@ import { formatSafetensors, parseSafetensors } from '../../formats/safetensors.t
 import type { Preset } from '../../volume/preset.ts';
 import type { DatasetCase } from './dataset.ts';
 import { writeWhole } from '../files/disk.ts';
-import { readVolume } from '../files/volume-file.ts';
+import { readImageAndLabel } from './labelled-case.ts';
 
-/** Changes whenever the files or the preset do. */
-async function keyOf({ image, label }: DatasetCase, preset: Preset): Promise<string> {
+/** Goes up when files are read to other values than before. */
+const readerVersion = 2;
+
+/** Changes whenever the files or the preset do: by content where that is known, else by the files' dates and sizes. */
+async function keyOf({ image, label, content }: DatasetCase, preset: Preset): Promise<string> {
+  const digest = (files: unknown) =>
+    createHash('sha256')
+      .update(JSON.stringify([readerVersion, preset, files]))
+      .digest('hex')
+      .slice(0, 16);
+  if (content !== undefined) {
+    return digest(content);
+  }
   const stamps = await Promise.all(
     [image, label].map(async (path) => {
       const { size, mtimeMs } = await stat(path).catch(() => ({ size: 0, mtimeMs: 0 })); // reading it will say that it is missing
       return [path, size, mtimeMs];
     }),
   );
-  return createHash('sha256')
-    .update(JSON.stringify([preset, stamps]))
-    .digest('hex')
-    .slice(0, 16);
+  return digest(stamps);
 }
 
 async function readCached(path: string): Promise<ResampledCase | undefined> {
@@ -34,17 +42,22 @@ async function readCached(path: string): Promise<ResampledCase | undefined> {
 }
 
 /**
- * A case at the preset's spacing, from the cache where it is there.
+ * A case at the preset's spacing, from the cache where it is there; else with what a person should beware of in its files.
  * @param folder of the cache
  * @throws InputError where the image or label cannot be read, or they have different grids
  */
-export async function cachedCase(one: DatasetCase, preset: Preset, folder: string): Promise<ResampledCase> {
+export async function cachedCase(
+  one: DatasetCase,
+  preset: Preset,
+  folder: string,
+): Promise<ResampledCase & { readonly warnings: readonly string[] }> {
   const path = join(folder, `${one.name}-${await keyOf(one, preset)}.safetensors`);
   const cached = await readCached(path);
   if (cached) {
-    return cached;
+    return { ...cached, warnings: [] };
   }
-  const made = resampleCase((await readVolume(one.image)).image, (await readVolume(one.label)).image, preset);
+  const { image, label, warnings } = await readImageAndLabel(one);
+  const made = resampleCase(image, label, preset);
   await mkdir(folder, { recursive: true });
   await writeWhole(
     path,
@@ -55,5 +68,5 @@ export async function cachedCase(one: DatasetCase, preset: Preset, folder: strin
       ]),
     ),
   );
-  return made;
+  return { ...made, warnings };
 }

@@ -11,6 +11,8 @@ export interface DatasetCase {
   readonly name: string;
   readonly image: string;
   readonly label: string;
+  /** SHA-256 of the two files' content, where it is known. */
+  readonly content?: string;
 }
 
 export interface Dataset {

@@ -1,4 +1,5 @@
 /** A dataset's case as it is scored: the image, and where its lesion is. */
+import { affineDistance } from '../../formats/affine.ts';
 import type { NiftiImage } from '../../formats/nifti.ts';
 import { InputError } from '../../runtime/errors.ts';
 import type { Preset } from '../../volume/preset.ts';
@@ -22,7 +23,20 @@ export async function readImageAndLabel(
   if (label.dims.join() !== image.dims.join()) {
     throw new InputError(`${one.label}: ${label.dims.join(' x ')} voxels; its image has ${image.dims.join(' x ')}`);
   }
-  return { image, label, warnings: [...first.warnings, ...second.warnings] };
+  const apart = affineDistance(image.affine, label.affine);
+  return {
+    image,
+    label,
+    warnings: [
+      ...first.warnings,
+      ...second.warnings,
+      ...(apart > 1e-2
+        ? [
+            `${one.label}: its affine differs from the image's by up to ${apart.toPrecision(3)} mm; it is taken voxel by voxel`,
+          ]
+        : []),
+    ],
+  };
 }
 
 /** @throws as `readImageAndLabel` */

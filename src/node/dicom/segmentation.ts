@@ -8,7 +8,7 @@ import type { NiftiImage } from '../../formats/nifti.ts';
 import { InputError } from '../../runtime/errors.ts';
 import type { DicomSeries } from '../../formats/dicom-series.ts';
 import { openDcmjs } from './dcmjs.ts';
-import { withOwnUids, writeReferenceSlices } from './reference-slices.ts';
+import { standInsFor, withOwnUids, writeReferenceSlices } from './reference-slices.ts';
 import { readBytes, writeWhole } from '../files/disk.ts';
 import { withItk } from '../workers/itk.ts';
 
@@ -84,6 +84,7 @@ export function checkSeriesForResults({ tiltDegrees, slices }: DicomSeries, path
       );
     }
   }
+  standInsFor(slices, path);
 }
 
 /** @throws InputError where DICOM cannot say the result */
@@ -109,9 +110,10 @@ export async function writeSegmentation(path: string, result: DicomResult): Prom
   const folder = await mkdtemp(join(tmpdir(), 'volsam-dicom-'));
   try {
     const file = join(folder, 'segmentation.dcm');
-    const references = await writeReferenceSlices(slices, identity, folder, await openDcmjs(path));
+    const standIns = standInsFor(slices, path);
+    const references = await writeReferenceSlices(slices, identity, standIns, folder, await openDcmjs(path));
     await withItk((itk) => itk.writeSegmentation(file, image, segmentationDescription(result), references));
-    const bytes = withOwnUids(await readFile(file), slices);
+    const bytes = withOwnUids(await readFile(file), standIns);
     await writeWhole(path, result.identified ? bytes : withoutIdentity(bytes));
   } finally {
     await rm(folder, { recursive: true, force: true });

@@ -8,6 +8,7 @@ import {
   otherSeriesNotes,
   sortFiles,
   type DicomFolder,
+  type FoundFile,
 } from '../../formats/dicom-folder.ts';
 import {
   checkedSeries,
@@ -21,18 +22,21 @@ import {
 import { isDicom } from '../../formats/dicom.ts';
 import type { NiftiImage } from '../../formats/nifti.ts';
 import { InputError } from '../../runtime/errors.ts';
-import { evenlyResampled } from '../../volume/even-slices.ts';
+import { checkImageBytes } from '../../formats/image-size.ts';
+import { evenDepth, evenlyResampled } from '../../volume/even-slices.ts';
 import { headOf, readBytes } from '../files/disk.ts';
 import { startItk } from '../workers/itk.ts';
 
 /** Every file with its bytes; of one that is no DICOM file, its head only. */
-async function* filesIn(folder: string, withSubfolders: boolean): AsyncGenerator<{ path: string; bytes: Uint8Array }> {
+async function* filesIn(folder: string, withSubfolders: boolean): AsyncGenerator<FoundFile> {
   const entries = await readdir(folder, { withFileTypes: true, recursive: withSubfolders });
   const paths = entries
     .filter((entry) => !entry.isDirectory())
     .map(({ parentPath, name }) => resolve(parentPath, name));
   for (const path of paths.sort()) {
-    if (!(await stat(path)).isFile()) {
+    const found = await stat(path).catch(() => undefined);
+    if (!found?.isFile()) {
+      yield { path, reason: found?.isDirectory() ? 'is a link to a folder, which is not followed' : 'cannot be read' };
       continue;
     }
     const head = await headOf(path);
@@ -131,7 +135,10 @@ export async function readResampledSeries(
 ): Promise<{ image: NiftiImage; notes: string[] }> {
   const { reader, close } = openReader();
   try {
+    const [{ columns, rows }] = series.slices as [DicomFile];
+    checkImageBytes([columns, rows, evenDepth(series)], mostBytes, file);
     const image = evenlyResampled(series, await sliceValues(series, reader, file, mostBytes));
+    const beyondMm = series.heights.at(-1)! - series.heights[0]! - (image.dims[2] - 1) * series.stepMm;
     const reason = [
       ...(series.unevenness === undefined ? [] : [series.unevenness]),
       ...(series.tiltDegrees > 0.1 ? [`the gantry was tilted by ${series.tiltDegrees.toFixed(1)} degrees`] : []),
@@ -140,6 +147,11 @@ export async function readResampledSeries(
       image,
       notes: [
         `resampled onto ${image.dims.join(' x ')} voxels, slices ${series.stepMm.toFixed(2)} mm apart (${reason.join('; ') || 'the series is even already'})`,
+        ...(beyondMm > 0.01 * series.stepMm
+          ? [
+              `the last slice lies ${beyondMm.toFixed(2)} mm beyond the even grid, and is seen through its neighbours only`,
+            ]
+          : []),
       ],
     };
   } finally {

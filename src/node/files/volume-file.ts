@@ -45,6 +45,8 @@ export interface ReadVolumeOptions {
   readonly resampleSlices?: boolean;
   /** That the image's values may take in memory. */
   readonly mostBytes?: number;
+  /** Refuses a header that names other files: a stranger's would choose what is read. */
+  readonly isAlone?: boolean;
 }
 
 const formats =
@@ -135,7 +137,21 @@ function volumeOf(
   return { image, ...rest, notes: [...summary, ...all], warnings: all };
 }
 
-async function readItk(path: string, mostBytes: number): Promise<VolumeFile> {
+function checkAlone({ dataFiles }: TextHeader, path: string): void {
+  if (dataFiles.length > 0) {
+    throw new InputError(
+      `${path}: its voxels lie in another file; expected one that holds header and voxels, .nrrd or .mha`,
+    );
+  }
+}
+
+async function readItk(
+  path: string,
+  { mostBytes = Infinity, isAlone = false }: ReadVolumeOptions,
+): Promise<VolumeFile> {
+  if (isAlone) {
+    checkAlone(parseTextHeader(await headOf(path, mostHeaderBytes), path), path);
+  }
   const { header, files } = await textHeaderOf(path, mostBytes);
   const image = fromItkFile(await withItk((itk) => itk.readImage(resolve(path))), header, path);
   return volumeOf(image, path, { source: path, files, sha256: await fileHash(...files) });
@@ -180,7 +196,7 @@ export async function readVolume(path: string, options: ReadVolumeOptions = {}):
       return volumeOf(image, path, { source: path, files, sha256: await fileHash(...files) });
     }
     case 'itk':
-      return readItk(path, mostBytes);
+      return readItk(path, options);
     case 'dicom':
       return readDicom(path, options);
   }

@@ -19,7 +19,7 @@ import { fileHash, writeJson, writeWhole } from '../files/disk.ts';
 import { segmentCase, writeCase } from './segment-case.ts';
 import { versions } from './mask-record.ts';
 import { volumeHash } from '../files/volume-file.ts';
-import { refused, startWorker } from '../workers/worker.ts';
+import { startWorker } from '../workers/worker.ts';
 
 export interface BatchOptions {
   readonly folder: string;
@@ -150,8 +150,8 @@ export async function runBatch(
       ? undefined
       : {
           key,
-          prepared: (await refused(
-            worker.functions.prepare(one.image, one.clicks, options.preset, sam.config.crop),
+          prepared: (await worker.call((functions) =>
+            functions.prepare(one.image, one.clicks!, options.preset, sam.config.crop),
           )) as PreparedCase,
         };
   };

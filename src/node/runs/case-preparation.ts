@@ -23,20 +23,40 @@ async function problemOf(
   }
 }
 
+export interface PreparationEvents {
+  /** How many cases are done. */
+  progress(done: number, total: number): void;
+  /** Gets what a person should beware of in a case's files. */
+  warn(sentence: string): void;
+}
+
 /**
  * Resamples training cases into the cache, where the first epoch finds them, and reads validation cases.
- * @param progress gets how many are done
  * @throws InputError with a line for each case that cannot be used
  */
 export async function prepareCases(
   { training, validation }: Dataset,
   preset: Preset,
   cache: string,
-  progress: (done: number, total: number) => void,
+  { progress, warn }: PreparationEvents,
 ): Promise<void> {
   const checks = [
-    ...training.map((one) => [one, async () => (await cachedCase(one, preset, cache)).lesion.includes(1)] as const),
-    ...validation.map((one) => [one, async () => (await readLabelledCase(one, preset)).truth.includes(1)] as const),
+    ...training.map((one) => {
+      const hasLesion = async () => {
+        const { lesion, warnings } = await cachedCase(one, preset, cache);
+        warnings.forEach(warn);
+        return lesion.includes(1);
+      };
+      return [one, hasLesion] as const;
+    }),
+    ...validation.map((one) => {
+      const hasLesion = async () => {
+        const { truth, warnings } = await readLabelledCase(one, preset);
+        warnings.forEach(warn);
+        return truth.includes(1);
+      };
+      return [one, hasLesion] as const;
+    }),
   ];
   const problems: string[] = [];
   for (const [done, [one, hasLesion]] of checks.entries()) {

@@ -48,7 +48,7 @@ export interface FilePredictorOptions {
   readonly label: number;
   /** Refuses masks on another grid than their image's, instead of resampling them. */
   readonly strict: boolean;
-  /** Gets a sentence where a mask was resampled. */
+  /** Gets a sentence where a mask was resampled, or holds other labels only. */
   readonly warn: (sentence: string) => void;
 }
 
@@ -74,8 +74,8 @@ export function filePredictor(folder: string, { label, strict, warn }: FilePredi
     const values = isSameGrid ? read.values : labelsOnGrid(read, image);
     const other = values.find((value) => value !== 0 && value !== label);
     if (other !== undefined && !values.includes(label)) {
-      throw new InputError(
-        `${path}: holds ${other} and no ${label}; --prediction-label says which value is the lesion`,
+      warn(
+        `${path}: holds ${other} and no ${label}, and counts as empty; --prediction-label says which value is the lesion`,
       );
     }
     const middle = truth.indexOf(1);

@@ -38,6 +38,13 @@ export async function runIdentity(dataset: Dataset, weightsPath: string | undefi
   };
 }
 
+/** A dataset whose cases know their content, by which the cache finds them. */
+export function withContent(dataset: Dataset, { training, validation }: RunIdentity): Dataset {
+  const known = (cases: readonly DatasetCase[], identities: readonly CaseIdentity[]) =>
+    cases.map((one, i) => ({ ...one, content: `${identities[i]!.image} ${identities[i]!.label}` }));
+  return { ...dataset, training: known(dataset.training, training), validation: known(dataset.validation, validation) };
+}
+
 const short = (sha256: string | null) => (sha256 === null ? 'a random encoder' : `sha256 ${sha256.slice(0, 12)}…`);
 
 function differenceOfCases(recorded: readonly CaseIdentity[], found: readonly CaseIdentity[]): string | undefined {
@@ -49,6 +56,9 @@ function differenceOfCases(recorded: readonly CaseIdentity[], found: readonly Ca
       ...(missing.length > 0 ? [`without ${missing.slice(0, 3).join(', ')}`] : []),
       ...(added.length > 0 ? [`with ${added.slice(0, 3).join(', ')} besides`] : []),
     ].join(', ');
+  }
+  if (recorded.length !== found.length) {
+    return `${found.length} cases, and ${recorded.length} before`;
   }
   for (const [index, one] of recorded.entries()) {
     const other = found[index]!;

@@ -34,6 +34,9 @@ export interface ApiOptions {
   readonly idleMilliseconds?: number;
 }
 
+/** Kept of an image. */
+const mostLesions = 255;
+
 const compressed = promisify(gzip);
 
 function isToken(given: string | undefined, token: string): boolean {
@@ -109,6 +112,9 @@ function addLesions(
         );
         const lesion = randomUUID();
         lesions.set(lesion, mask);
+        [...lesions.keys()]
+          .slice(0, Math.max(0, lesions.size - mostLesions))
+          .forEach((oldest) => lesions.delete(oldest));
         return {
           id: lesion,
           mask: `/v1/images/${id}/lesions/${lesion}/mask.nii.gz`,
@@ -124,7 +130,7 @@ function addLesions(
     return images.use(imageId, async ({ id, volume: { image }, lesions }) => {
       const mask = lesions.get(lesion);
       if (!mask) {
-        throw new ServiceError(404, `no lesion ${lesion} of image ${id}`);
+        throw new ServiceError(404, `no lesion ${lesion} of image ${id}, of which the last ${mostLesions} are kept`);
       }
       const grid = new Uint8Array(image.values.length);
       paint(grid, image.dims, mask, 1);
@@ -173,7 +179,7 @@ export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
     idleMilliseconds = 15 * 60_000,
   } = options;
   const app = fastify();
-  // An upload of any type, or of none, goes on as it comes; JSON has the server's own parser.
+  // What is not JSON goes on as it comes.
   app.removeContentTypeParser('text/plain');
   app.addContentTypeParser('*', (_, body, done) => done(null, body));
   addDocument(app, token);
@@ -189,7 +195,11 @@ export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
   const maker = createMaskMaker(options.session, options.preset);
   const images = createImageStore({ mostBytes: mostHeldBytes, idleMilliseconds, released: maker.release });
   app.get('/openapi.json', { schema: { hide: true } }, () => documentOf(app));
-  addImages(app, images, mostImageBytes);
+  await app.register(async (uploads) => {
+    uploads.removeAllContentTypeParsers(); // an upload of any type, or of none, is a file
+    uploads.addContentTypeParser('*', (_, body, done) => done(null, body));
+    addImages(uploads, images, mostImageBytes);
+  });
   addLesions(app, images, maker);
   return app;
 }

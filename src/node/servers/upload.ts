@@ -2,14 +2,15 @@
 import { createWriteStream } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { Transform, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createTurns } from '../../engine/turns.ts';
+import { ImageTooLargeError } from '../../formats/image-size.ts';
 import { InputError } from '../../runtime/errors.ts';
 import type { VolumeFile } from '../files/volume-file.ts';
 import type { VolumeFunctions } from '../workers/volume-worker.ts';
-import { refused, startWorker } from '../workers/worker.ts';
+import { startWorker } from '../workers/worker.ts';
 import { ServiceError } from './image-store.ts';
 
 function limited(mostBytes: number): Transform {
@@ -34,10 +35,16 @@ const inTurn = createTurns();
 async function readInWorker(path: string, mostBytes: number): Promise<VolumeFile> {
   const worker = startWorker<VolumeFunctions>('./volume-worker.js');
   try {
-    return await refused(worker.functions.read(path, mostBytes) as Promise<VolumeFile>);
+    return (await worker.call((functions) => functions.read(path, mostBytes))) as VolumeFile;
   } finally {
     await worker.close();
   }
+}
+
+/** The same refusal, by the client's own name of the file. */
+function renamed(error: InputError, path: string, name: string): InputError {
+  const message = error.message.replaceAll(path, name || 'the upload');
+  return error instanceof ImageTooLargeError ? new ImageTooLargeError(message) : new InputError(message);
 }
 
 /**
@@ -47,16 +54,14 @@ async function readInWorker(path: string, mostBytes: number): Promise<VolumeFile
  */
 export async function readUpload(body: Readable, name: string, mostBytes: number): Promise<VolumeFile> {
   const folder = await mkdtemp(join(tmpdir(), 'volsam-upload-'));
+  // Its name is not trusted with more than an ending.
+  const path = join(folder, `upload${/(\.[A-Za-z]{2,5}){1,2}$/.exec(name)?.[0] ?? ''}`);
   try {
-    const path = join(folder, basename(name));
     // A file of doubles is twice as large as the image in memory; headers and padding take a little.
     await pipeline(body, limited(2 * mostBytes + 2 ** 20), createWriteStream(path));
     return await inTurn(() => readInWorker(path, mostBytes));
   } catch (error) {
-    if (error instanceof InputError) {
-      error.message = error.message.replaceAll(`${folder}/`, '');
-    }
-    throw error;
+    throw error instanceof InputError ? renamed(error, path, name) : error;
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

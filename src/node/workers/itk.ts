@@ -1,23 +1,15 @@
 /** The field's own readers and writers, ITK's. */
+import type { Remote } from 'comlink';
 import type { ItkFunctions } from './itk-worker.ts';
-import { refused, startWorker, type WorkerHandle } from './worker.ts';
-
-type Functions = WorkerHandle<ItkFunctions>['functions'];
-
-export interface Itk {
-  /** @throws InputError where ITK refuses */
-  call<T>(work: (functions: Functions) => Promise<T>): Promise<T>;
-  close(): Promise<void>;
-}
+import { startWorker, type WorkerHandle } from './worker.ts';
 
 /** ITK in a worker of its own: what it prints names patients' files, and stays there. */
-export function startItk(): Itk {
-  const worker = startWorker<ItkFunctions>('./itk-worker.js', true);
-  return { call: (work) => refused(work(worker.functions)), close: worker.close };
+export function startItk(): WorkerHandle<ItkFunctions> {
+  return startWorker<ItkFunctions>('./itk-worker.js', true);
 }
 
 /** Calls ITK once. @throws InputError where it refuses */
-export async function withItk<T>(work: (functions: Functions) => Promise<T>): Promise<T> {
+export async function withItk<T>(work: (functions: Remote<ItkFunctions>) => Promise<T>): Promise<T> {
   const itk = startItk();
   try {
     return await itk.call(work);

@@ -4,9 +4,9 @@ import { readVolume } from '../files/volume-file.ts';
 import { serveFunctions } from './worker.ts';
 
 const functions = {
-  /** @throws InputError as `readVolume`; ImageTooLargeError */
+  /** An upload: a file by itself. @throws InputError as `readVolume`; ImageTooLargeError */
   async read(path: string, mostBytes: number) {
-    const volume = await readVolume(path, { mostBytes });
+    const volume = await readVolume(path, { mostBytes, isAlone: true });
     return transfer(volume, [volume.image.values.buffer as ArrayBuffer]);
   },
 };

@@ -6,7 +6,11 @@ import { ImageTooLargeError } from '../../formats/image-size.ts';
 import { InputError } from '../../runtime/errors.ts';
 
 export interface WorkerHandle<Functions> {
-  readonly functions: Remote<Functions>;
+  /**
+   * Calls functions of the worker.
+   * @throws InputError where one of them did, or where the worker ended while it worked, as for want of memory
+   */
+  call<T>(work: (functions: Remote<Functions>) => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }
 
@@ -16,8 +20,14 @@ export interface WorkerHandle<Functions> {
  */
 export function startWorker<Functions>(file: string, quiet = false): WorkerHandle<Functions> {
   const worker = new Worker(new URL(file, import.meta.url), { stdout: quiet, stderr: quiet });
+  const functions = wrap<Functions>(nodeEndpoint(worker as unknown as NodeEndpoint));
+  const ended = new Promise<never>((_, reject) => {
+    worker.once('error', ({ message }) => reject(new InputError(`what reads files ended unexpectedly (${message})`)));
+    worker.once('exit', (code) => reject(new InputError(`what reads files ended unexpectedly (exit code ${code})`)));
+  });
+  ended.catch(() => undefined); // whoever waits for a call hears of it
   return {
-    functions: wrap<Functions>(nodeEndpoint(worker as unknown as NodeEndpoint)),
+    call: async (work) => Promise.race([refused(work(functions)), ended]),
     close: async () => void (await worker.terminate()),
   };
 }
@@ -27,8 +37,8 @@ export function serveFunctions(functions: object): void {
   expose(functions, nodeEndpoint(parentPort as unknown as NodeEndpoint));
 }
 
-/** Errors lose their class on their way out of a worker. @throws InputError again where it was one */
-export async function refused<T>(call: Promise<T>): Promise<T> {
+/** Errors lose their class on their way out of a worker. */
+async function refused<T>(call: Promise<T>): Promise<T> {
   try {
     return await call;
   } catch (error) {

@@ -1,6 +1,8 @@
 /** Results for series whose headers break the forms of their types, as real ones do; by a validator and by pydicom. */
 import { spawnSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
+import type { DicomFile } from '../../../src/formats/dicom-series.ts';
+import { standInsFor, withOwnUids } from '../../../src/node/dicom/reference-slices.ts';
 import { demo } from '../../setup/demo.ts';
 import { writeDicom } from '../../setup/dicom-writer.ts';
 import { testFolder } from '../../setup/folder.ts';
@@ -42,6 +44,7 @@ describe.runIf(hasForeignTools())('a series whose texts break the form of their 
 def broken(n, d):
     for keyword, text in (('PatientAge', '63'), ('PatientBirthDate', '1950'), ('PatientSex', 'Unknown'), ('StudyTime', '10:20:30'), ('StudyDate', '2024.05.17'), ('AccessionNumber', 'A' * 20)):
         raw(d, keyword, text)
+    d.SpecificCharacterSet, d.PatientName = 'ISO_IR 100', 'Müller^Jörg'
 series(folder, change, count=8, rows=32, columns=32)
 print('0')`,
       at('texts'),
@@ -58,7 +61,7 @@ print(json.dumps([read(folder), read(sys.argv[2])]))`,
       at('texts.dcm'),
       at('texts-rt.dcm'),
     );
-    const kept = ['Doe^Jane', '', '', '20240517', '102030', ''];
+    const kept = ['Müller^Jörg', '', '', '20240517', '102030', ''];
     expect(read).toEqual([kept, kept]);
   });
 
@@ -111,4 +114,21 @@ print('0')`,
       /x\.txt: expected a name that ends in \.json or \.csv/,
     );
   });
+});
+
+test('stand-ins for broken UIDs are their own, and no other UID', () => {
+  const slice = (instance: string) =>
+    ({ instance, study: '1.2.826.1', series: '1.2.826.2', frameOfReference: '1.2.826.0.1.0' }) as unknown as DicomFile;
+  const instances = Array.from({ length: 95 }, (_, n) => `1.2.826.0.1.3.${String(n + 1).padStart(2, '0')}`);
+  const standIns = standInsFor(instances.map(slice), 'x.dcm');
+  const broken = instances.filter((uid) => /\.0\d$/.test(uid));
+  expect([...standIns.keys()]).toEqual(broken);
+  expect(new Set([...standIns.values(), ...instances]).size).toBe(broken.length + instances.length);
+  for (const [uid, standIn] of standIns) {
+    expect(standIn).toMatch(/^2\.999\.[1-9]\d*$/);
+    expect(standIn.length).toBe(uid.length);
+  }
+  const written = Buffer.from([...standIns.values(), ...instances].join(' '));
+  expect(Buffer.from(withOwnUids(written, standIns)).toString()).toBe([...standIns.keys(), ...instances].join(' '));
+  expect(() => standInsFor([slice('1.02')], 'x.dcm')).toThrow(/the series' UID 1\.02 is none, and too short/);
 });

@@ -1,6 +1,6 @@
 /** DICOM series as scanners and archives leave them, written by pydicom; values by the standard's own arithmetic. */
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, readFileSync, readdirSync, truncateSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, readdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { writeDicom } from '../../setup/dicom-writer.ts';
 import { demo } from '../../setup/demo.ts';
@@ -223,6 +223,12 @@ print(json.dumps([thin, thick]))`,
     const { image, warnings } = await readVolume(at('twice'));
     expect(image.values).toEqual(scaled(stored));
     expect(warnings).toEqual(['I004.dcm is the same slice as I004 copy.dcm, and is left out']);
+    const renumbered = write('renumbered', `series(folder, lambda n, d: setattr(d, 'SOPInstanceUID', '1.2.3'))`);
+    const all = await readVolume(at('renumbered'));
+    expect(all.image.values).toEqual(scaled(renumbered));
+    expect(all.warnings).toEqual([
+      'several slices have one SOP Instance UID, though they lie at different places: all of them are read',
+    ]);
     write('phases', `series(folder, lambda n, d: setattr(d, 'ImagePositionPatient', [10, 20, 2 * min(n, 4)]))`);
     await expect(readVolume(at('phases'))).rejects.toThrow(
       /I004\.dcm and I005\.dcm lie at one place \(8\.00 mm\); expected one volume/,
@@ -230,8 +236,73 @@ print(json.dumps([thin, thick]))`,
   });
 });
 
+describe.runIf(hasForeignTools())('geometry', () => {
+  test('a slice beside the stack, and steps that add up, are no even stack', async () => {
+    write('beside', `series(folder, lambda n, d: setattr(d, 'ImagePositionPatient', [10 + 3 * (n == 2), 20, 2 * n]))`);
+    await expect(readVolume(at('beside'))).rejects.toThrow(
+      /I002\.dcm lies 3\.00 mm from its place in an even stack; expected/,
+    );
+    write(
+      'drifting',
+      `series(folder, lambda n, d: setattr(d, 'ImagePositionPatient', [10, 20, n if n < 30 else 30 + 1.04 * (n - 30)]), count=60)`,
+    );
+    await expect(readVolume(at('drifting'))).rejects.toThrow(
+      /I0\d\d\.dcm lies 0\.\d\d mm from its place in an even stack/,
+    );
+  });
+
+  test('a slope without intercept, an intercept without slope; texts that are no number, and palettes, are left out', async () => {
+    const stored = write(
+      'halves',
+      `series(folder, lambda n, d: delattr(d, 'RescaleIntercept') if n % 2 else (delattr(d, 'RescaleSlope'), setattr(d, 'RescaleIntercept', 7)))`,
+    );
+    run(
+      'halves',
+      `
+pydicom.config.settings.reading_validation_mode = pydicom.config.settings.writing_validation_mode = pydicom.config.IGNORE
+from pydicom.dataelem import DataElement
+series(folder, lambda n, d: d.add(DataElement(0x00281053, 'LO', 'one')), count=1, name='text.dcm')
+series(folder, lambda n, d: setattr(d, 'PhotometricInterpretation', 'PALETTE COLOR'), count=1, name='palette.dcm')
+print('0')`,
+    );
+    const { image, warnings } = await readVolume(at('halves'));
+    expect(image.values).toEqual(
+      Float32Array.from(stored, (value, v) => value + (Math.floor(v / perSlice) % 2 ? 0 : 7)),
+    );
+    expect(warnings).toEqual([
+      'left out: palette.dcm, which is a colour image (its values are places in a palette)',
+      'left out: text.dcm, which has a rescale slope or intercept that is no number',
+    ]);
+  });
+
+  test('links that lead nowhere, or to folders, are left out', async () => {
+    write('links', 'series(folder)');
+    mkdirSync(at('elsewhere'));
+    symlinkSync(at('elsewhere'), at('links', 'folder'));
+    symlinkSync(at('nothing'), at('links', 'nowhere.dcm'));
+    expect((await readVolume(at('links'))).warnings).toEqual([
+      'left out: folder, which is a link to a folder, which is not followed',
+      'left out: nowhere.dcm, which cannot be read',
+    ]);
+  });
+});
+
 describe.runIf(hasForeignTools())('--resample-slices', () => {
   const ramp = `lambda n, d: (setattr(d, 'stored', (np.add.outer(np.arange(40) * 10, np.arange(30) * 7) + 100 * n).astype('<i2')), setattr(d, 'PixelData', d.stored.tobytes())`;
+
+  test('slices whose positions are rounded lose no border, and the end beyond the grid is said', async () => {
+    write(
+      'rounded',
+      `series(folder, lambda n, d: setattr(d, 'ImagePositionPatient', [10 + 1e-4 * (n % 2), 20, 5 * n if n < 3 else 14]), count=4)`,
+    );
+    await expect(readVolume(at('rounded'))).rejects.toThrow(/slices are unevenly spaced between 10\.00 and 14\.00 mm/);
+    const { image, warnings } = await readVolume(at('rounded'), { resampleSlices: true });
+    expect(image.dims).toEqual([4, 5, 3]);
+    expect(image.values.some(Number.isNaN)).toBe(false);
+    expect(warnings[1]).toBe(
+      'the last slice lies 4.00 mm beyond the even grid, and is seen through its neighbours only',
+    );
+  });
 
   test('a missing slice is interpolated between its neighbours, slices at odd places along the stack', async () => {
     write('gap', `series(folder, ${ramp}, False if n == 3 else None)[-1], rows=40, columns=30)`);
