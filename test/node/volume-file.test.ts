@@ -245,5 +245,17 @@ test('what is no volume is refused by name', async () => {
   );
   await expect(readVolume(at('broken.nrrd'))).rejects.toThrow(/broken\.nrrd: /);
   await expect(readVolume(at('empty'))).rejects.toThrow(/empty: no DICOM slice in this folder/);
+  writeFileSync(
+    at('missing.mhd'),
+    'NDims = 3\nDimSize = 2 2 2\nElementType = MET_SHORT\nElementDataFile = nothere.raw\n',
+  );
+  await expect(readVolume(at('missing.mhd'))).rejects.toThrow(/missing\.mhd: names nothere\.raw, which is not there/);
+  writeFileSync(
+    at('cut.mha'),
+    'NDims = 3\nDimSize = 2 2 2\nElementType = MET_SHORT\nElementDataFile = LOCAL\n123456789',
+  );
+  await expect(readVolume(at('cut.mha'))).rejects.toThrow(
+    /cut\.mha: cut short: 2 x 2 x 2 voxels need 16 bytes, the file has 9/,
+  );
   await expect(readVolume(at('none.mha'))).rejects.toThrow(/none\.mha: cannot be read \(ENOENT\)/);
 });

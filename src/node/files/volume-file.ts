@@ -86,7 +86,7 @@ function pairOf(path: string): [header: string, voxels: string] {
   return [one('hdr'), one('img')];
 }
 
-/** The header of an NRRD or MetaImage, and its files. @throws InputError where one is missing, or cut short */
+/** The header of an NRRD or MetaImage, and its files. @throws InputError where one is missing */
 async function textHeaderOf(path: string, mostBytes: number): Promise<{ header: TextHeader; files: string[] }> {
   const header = parseTextHeader(await headOf(path, mostHeaderBytes), path);
   checkImageBytes(header.dims, mostBytes, path);
@@ -96,15 +96,19 @@ async function textHeaderOf(path: string, mostBytes: number): Promise<{ header: 
       throw new InputError(`${path}: names ${header.dataFiles[index]}, which is not there`);
     }
   }
-  const { size } = await stat(files[0] ?? path);
-  if (files.length < 2) {
-    const dataAt = files.length > 0 ? 0 : header.headerBytes;
-    checkWhole(header, size - dataAt, files[0] ?? path);
-    if (header.coding === 'packed') {
-      checkPacked(header, (await readBytes(files[0] ?? path)).subarray(dataAt), files[0] ?? path);
-    }
-  }
   return { header, files: [path, ...files] };
+}
+
+/** ITK fills with zeros what is missing. @throws InputError where voxels are cut short, or a checksum is wrong */
+async function checkVoxels(header: TextHeader, [path, ...dataFiles]: readonly string[]): Promise<void> {
+  if (dataFiles.length > 1) {
+    return; // a list of slices, which ITK reads one by one
+  }
+  const [file, dataAt] = dataFiles[0] === undefined ? [path!, header.headerBytes] : [dataFiles[0], 0];
+  checkWhole(header, (await stat(file)).size - dataAt, file);
+  if (header.coding === 'packed') {
+    checkPacked(header, (await readBytes(file)).subarray(dataAt), file);
+  }
 }
 
 async function filesOf(path: string, format: Format): Promise<string[]> {
@@ -153,6 +157,7 @@ async function readItk(
     checkAlone(parseTextHeader(await headOf(path, mostHeaderBytes), path), path);
   }
   const { header, files } = await textHeaderOf(path, mostBytes);
+  await checkVoxels(header, files);
   const image = fromItkFile(await withItk((itk) => itk.readImage(resolve(path))), header, path);
   return volumeOf(image, path, { source: path, files, sha256: await fileHash(...files) });
 }
