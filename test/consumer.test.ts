@@ -152,7 +152,7 @@ test('the command runs, and says what to install where an optional reader is mis
     );
   const { stderr, status } = segment();
   expect([status, stderr]).toEqual([1, expect.stringMatching(/x\.nrrd: cannot be read \(ENOENT\)/)]);
-  writeFileSync(at('x.nrrd'), 'NRRD0004\n');
+  writeFileSync(at('x.nrrd'), 'NRRD0004\ntype: uchar\ndimension: 3\nsizes: 1 1 1\nencoding: raw\n\n7');
   expect(segment().stderr).toMatch(
     /x\.nrrd: ITK's libraries are not installed; npm install @itk-wasm\/image-io @itk-wasm\/dicom brings them/,
   );

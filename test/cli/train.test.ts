@@ -361,7 +361,7 @@ test('a run that is killed at any moment leaves its last checkpoint whole', { ta
       process.execPath,
       [
         'dist/cli.js',
-        ...training('killed', '--crops-per-case', '1', '--epochs', '50', ...(existsSync(path) ? ['--resume'] : [])),
+        ...training('killed', '--crops-per-case', '1', '--epochs', '50', ...(attempt > 0 ? ['--resume'] : [])),
       ],
       { stdio: 'ignore' },
     );

@@ -92,7 +92,9 @@ print('0')`,
 
   test('what is no volume is refused, and what was open stays; nothing is fetched from elsewhere', async () => {
     await open([at('volume.mha'), at('volume.nrrd')]);
-    expect(await page.locator('[role=alert] p').innerText()).toMatch(/volume.mha, volume.nrrd: no single volume; expected/);
+    expect(await page.locator('[role=alert] p').innerText()).toMatch(
+      /^Volume.mha, volume.nrrd: no single volume; expected/,
+    );
     expect(complaints).toEqual([]);
     const elsewhere = await page.evaluate(() =>
       performance
