@@ -107,6 +107,9 @@ test('a CSV may say which row is of which split; without that every split is all
   expect(said.training[1]!.label).toBe(join(folder, 'dl.nii'));
   const silent = await readDataset(written('silent.csv', 'image,label\na.nii,al.nii\nb.nii,bl.nii\n'));
   expect([silent.saysSplits, names(silent.test)]).toEqual([false, ['a', 'b']]);
+  await expect(readDataset(written('other.csv', 'case,label,split\na.nii,al.nii,test\n'))).rejects.toThrow(
+    /other.csv: columns case, label, split; expected image and label, and split where it is known/,
+  );
   await expect(readDataset(written('wrong.csv', 'image,label,split\na.nii,al.nii,x\n'))).rejects.toThrow(
     /wrong.csv: row 2 is of split "x"; expected training, validation, test/,
   );

@@ -160,8 +160,14 @@ function fromCsv(text: string, file: string): Dataset {
   const [first = []] = rows;
   const hasHeading = first.length > 0 && caseName(first[0]!) === basename(first[0]!);
   const heading = hasHeading ? first.map((name) => name.toLowerCase()) : ['image', 'label'];
-  const at = (column: string, place: number) => (heading.includes(column) ? heading.indexOf(column) : place);
-  const [image, label, split] = [at('image', 0), at('label', 1), heading.indexOf('split')];
+  const isNamed = ['image', 'label'].every((column) => heading.includes(column));
+  if (!isNamed && heading.length !== 2) {
+    throw new InputError(
+      `${file}: columns ${heading.join(', ')}; expected image and label, and split where it is known`,
+    );
+  }
+  const [image, label] = isNamed ? [heading.indexOf('image'), heading.indexOf('label')] : [0, 1];
+  const split = heading.indexOf('split');
   const entries = rows.slice(Number(hasHeading)).map((row, i) => {
     if (row.length !== heading.length) {
       throw new InputError(
