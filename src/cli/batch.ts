@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { InvalidArgumentError, type Command } from 'commander';
 import { presetNamed } from './parsers.ts';
 import { warnOfPreset } from './preset-warning.ts';
-
 import { openTuned } from './open-tuned.ts';
 import type { Precision } from '../kernels/kernel.ts';
 import { configOf } from '../model/config.ts';

@@ -4,7 +4,6 @@ import { basename, join } from 'node:path';
 import { InvalidArgumentError, type Command } from 'commander';
 import { openTuned } from './open-tuned.ts';
 import { warnOfPreset } from './preset-warning.ts';
-
 import { numberFrom, parsePrecision, presetNamed } from './parsers.ts';
 import type { Precision } from '../kernels/kernel.ts';
 import { readDataset, splits, type Dataset, type DatasetCase, type Split } from '../node/data/dataset.ts';
@@ -55,13 +54,9 @@ interface EvaluateArguments {
 }
 
 /** Keeps masks, and the clicks that they were made from as a table that `batch` takes. */
-function savePredictions(folder: string | undefined): EvaluationEvents['predicted'] {
+function savePredictions(folder: string): NonNullable<EvaluationEvents['predicted']> {
   const rows: { case: string; i: number; j: number; k: number }[] = [];
   return async ({ name }, image, mask, clicks) => {
-    if (folder === undefined) {
-      return;
-    }
-    await mkdir(folder, { recursive: true });
     await writeVolume(join(folder, `${name}.nii.gz`), image, mask);
     rows.push(...clicks.map(([i, j, k]) => ({ case: name, i: i!, j: j!, k: k! })));
     const table = formatCsv(['case', 'i', 'j', 'k'], rows);
@@ -70,9 +65,8 @@ function savePredictions(folder: string | undefined): EvaluationEvents['predicte
 }
 
 /** Prints a case when it is done. */
-function report(total: number, save: EvaluationEvents['predicted']): EvaluationEvents {
+function report(total: number): EvaluationEvents {
   return {
-    predicted: save,
     evaluated(done, scores, warnings) {
       console.error(`${done} of ${total}  ${scores.case}: Dice ${scores.dice.toFixed(4)}`);
       warnings.forEach((warning) => console.error(`  ${warning}`));
@@ -120,7 +114,7 @@ async function scored(cases: readonly DatasetCase[], preset: Preset, given: Eval
           strict: given.strict ?? false,
           warn: (sentence) => console.error(sentence),
         }),
-        report(cases.length, savePredictions(given.save)),
+        report(cases.length),
       )),
       spreads: [],
     };
@@ -130,13 +124,10 @@ async function scored(cases: readonly DatasetCase[], preset: Preset, given: Eval
   const gpu = await openTuned(given);
   try {
     const model = await Sam3D.create(gpu, weights, { precision: given.precision });
-    const run = await runEvaluation(
-      cases,
-      preset,
-      given.tolerance,
-      modelPredictor(model, preset, given.clicks),
-      report(cases.length, savePredictions(given.save)),
-    );
+    const run = await runEvaluation(cases, preset, given.tolerance, modelPredictor(model, preset, given.clicks), {
+      ...report(cases.length),
+      ...(given.save !== undefined && { predicted: savePredictions(given.save) }),
+    });
     return { ...run, spreads: await spreadsOf(model, cases, preset, given) };
   } finally {
     gpu.close();

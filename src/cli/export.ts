@@ -29,11 +29,17 @@ async function checkBase({ identity }: Checkpoint, path: string, weights: string
   }
 }
 
-/** The whole model's tensors: trained ones from the checkpoint, frozen ones from the file that training began with. */
+/**
+ * The whole model's tensors: trained ones from the checkpoint, frozen ones from the file that training began with.
+ * @throws InputError as `checkBase`
+ */
 async function merged(
-  { config, schedule, state }: Checkpoint,
+  checkpoint: Checkpoint,
+  path: string,
   weights: string | undefined,
 ): Promise<Map<string, Float32Array>> {
+  await checkBase(checkpoint, path, weights);
+  const { config, schedule, state } = checkpoint;
   const base = completedWeights(
     weights === undefined ? undefined : await readWeights(weights),
     config,
@@ -45,10 +51,9 @@ async function merged(
 /** A whole model as the published code's checkpoint: a run's, or that of a weights file. */
 async function exportTorch({ checkpoint: path, weights, output }: ExportArguments): Promise<void> {
   const checkpoint = path === undefined ? undefined : await readCheckpoint(path);
-  if (checkpoint) {
-    await checkBase(checkpoint, path!, weights);
-  }
-  const file = checkpoint ? tensorFileOf(checkpoint, await merged(checkpoint, weights)) : await readWeights(weights!);
+  const file = checkpoint
+    ? tensorFileOf(checkpoint, await merged(checkpoint, path!, weights))
+    : await readWeights(weights!);
   console.log(`${output}: ${await writeTorch(file, output)} tensors, as the published code loads them`);
 }
 
@@ -71,10 +76,7 @@ async function exportWeights(given: ExportArguments): Promise<void> {
   }
   const checkpoint = await readCheckpoint(path);
   const whole = weights !== undefined || randomEncoder === true;
-  if (whole) {
-    await checkBase(checkpoint, path, weights);
-  }
-  const values = whole ? await merged(checkpoint, weights) : checkpoint.state.weights;
+  const values = whole ? await merged(checkpoint, path, weights) : checkpoint.state.weights;
   const shapes = parameterShapes(checkpoint.config);
   const tensors = new Map([...values].map(([name, data]) => [name, { shape: shapes.get(name)!, values: data }]));
   const bytes = formatSafetensors(

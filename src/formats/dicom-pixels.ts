@@ -1,9 +1,8 @@
 /** The stored values of a DICOM slice: as they are in an uncompressed file; a compressed one is left to ITK. */
 import type dicomParser from 'dicom-parser';
 import { InputError } from '../runtime/errors.ts';
-import { openDicom, pixelData } from './dicom.ts';
+import { openDicom, pixelData, syntaxes } from './dicom.ts';
 
-const explicitBigEndian = '1.2.840.10008.1.2.2';
 /** What an encapsulated element has in place of its length. */
 const undefinedLength = 0xffffffff;
 
@@ -93,7 +92,7 @@ export function storedValues(
     );
   }
   const view = new DataView(whole.buffer, whole.byteOffset + element.dataOffset, expectedBytes);
-  return valuesIn(view, rows * columns, bits, data.string('x00020010') !== explicitBigEndian);
+  return valuesIn(view, rows * columns, bits, data.string('x00020010') !== syntaxes.explicitBigEndian);
 }
 
 /** A copy of a slice's file that decoders read as stored values: its rescale is 1 x + 0, and it is displayed as it is. */

@@ -150,9 +150,18 @@ export function checkedSeries(given: readonly DicomFile[], file: string): DicomS
   };
 }
 
-/** How a tilt shows where slices are taken as stored. */
-export function tiltWarning(tiltDegrees: number): string {
-  return `the gantry was tilted by ${tiltDegrees.toFixed(1)} degrees: slices are shifted against each other, and the network sees them as stored; the mask's affine has the shear`;
+/** Whether the slices are shifted against each other, by more than rounding in the header. */
+export function isTilted({ tiltDegrees }: DicomSeries): boolean {
+  return tiltDegrees > 0.1;
+}
+
+/** How a tilt shows where slices are taken as stored; none where there is no tilt. */
+export function tiltWarnings(series: DicomSeries): string[] {
+  return isTilted(series)
+    ? [
+        `the gantry was tilted by ${series.tiltDegrees.toFixed(1)} degrees: slices are shifted against each other, and the network sees them as stored; the mask's affine has the shear`,
+      ]
+    : [];
 }
 
 function summaryOf(slices: readonly DicomFile[]): string {

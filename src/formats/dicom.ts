@@ -35,7 +35,8 @@ export interface DicomSlice {
 
 export const pixelData = 'x7fe00010';
 
-const syntaxes = {
+/** Transfer syntaxes of uncompressed files (PS3.6, table A-1). */
+export const syntaxes = {
   implicitLittleEndian: '1.2.840.10008.1.2',
   explicitLittleEndian: '1.2.840.10008.1.2.1',
   explicitBigEndian: '1.2.840.10008.1.2.2',
@@ -118,7 +119,7 @@ function withPreamble(bytes: Uint8Array): Uint8Array {
   return whole;
 }
 
-export function numbersAt(data: dicomParser.DataSet, tag: string, count: number): number[] | undefined {
+function numbersAt(data: dicomParser.DataSet, tag: string, count: number): number[] | undefined {
   const values = data
     .string(tag)
     ?.split('\\')

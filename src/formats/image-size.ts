@@ -7,7 +7,7 @@ export class ImageTooLargeError extends InputError {
 }
 
 /** Of its values, as volsam holds them. */
-export function imageBytes(dims: readonly number[]): number {
+function imageBytes(dims: readonly number[]): number {
   return dims.reduce((product, side) => product * side, 4);
 }
 

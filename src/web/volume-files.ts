@@ -1,6 +1,6 @@
 /** A volume that was dropped on the page: one file, a pair, or the slices of a DICOM series. */
 import { chooseSeries, leftOutNotes, otherSeriesNotes, sortFiles } from '../formats/dicom-folder.ts';
-import { checkedSeries, readStack, tiltWarning } from '../formats/dicom-series.ts';
+import { checkedSeries, readStack, tiltWarnings } from '../formats/dicom-series.ts';
 import { isDicom } from '../formats/dicom.ts';
 import { fromItkFile } from '../formats/itk-image.ts';
 import { parseNifti, parseNiftiPair, unpackedNifti, type NiftiImage } from '../formats/nifti.ts';
@@ -75,7 +75,7 @@ async function readSeries(files: readonly File[]): Promise<DroppedVolume> {
     ...leftOutNotes(found.leftOut),
     ...otherSeriesNotes(found, chosen),
     ...series.warnings,
-    ...(series.tiltDegrees > 0.1 ? [tiltWarning(series.tiltDegrees)] : []),
+    ...tiltWarnings(series),
   ]);
 }
 

@@ -71,7 +71,8 @@ function pathsOf(folder: string, { image, label }: Entry): Entry {
 /** With names that tell the cases of all splits apart. */
 function named(splitsOfEntries: Readonly<Record<Split, Entry[]>>): Record<Split, DatasetCase[]> {
   const names = caseNames(Object.values(splitsOfEntries).flatMap((entries) => entries.map(({ image }) => image)));
-  const casesOf = (entries: readonly Entry[]) => entries.map((one) => ({ name: names.get(one.image)!, ...one }));
+  const casesOf = (entries: readonly Entry[]) =>
+    entries.map(({ image, label }) => ({ name: names.get(image)!, image, label }));
   return {
     training: casesOf(splitsOfEntries.training),
     validation: casesOf(splitsOfEntries.validation),
@@ -181,14 +182,12 @@ function fromCsv(text: string, file: string): Dataset {
   });
   const ofSplit = (wanted: Split) => entries.filter((entry) => split < 0 || entry.split === wanted);
   const cases = named({
-    training: ofSplit('training').map(bare),
-    validation: split < 0 ? [] : ofSplit('validation').map(bare),
-    test: ofSplit('test').map(bare),
+    training: ofSplit('training'),
+    validation: split < 0 ? [] : ofSplit('validation'),
+    test: ofSplit('test'),
   });
   return { ...cases, saysSplits: split >= 0 };
 }
-
-const bare = ({ image, label }: Entry): Entry => ({ image, label });
 
 /** A fifth of the cases, chosen by the seed. */
 function held(cases: readonly DatasetCase[], seed: string): Set<DatasetCase> {

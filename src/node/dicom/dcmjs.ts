@@ -1,4 +1,5 @@
 /** dcmjs, which writes DICOM files; it is large, and optional. */
+import { syntaxes } from '../../formats/dicom.ts';
 import { InputError } from '../../runtime/errors.ts';
 
 export type Dataset = Record<string, unknown>;
@@ -9,8 +10,6 @@ export interface Dcmjs {
   /** A new one each time. */
   uid(): string;
 }
-
-const explicitLittleEndian = '1.2.840.10008.1.2.1';
 
 /** @param path of the result, for the message @throws InputError where dcmjs is not installed */
 export async function openDcmjs(path: string): Promise<Dcmjs> {
@@ -29,7 +28,7 @@ export async function openDcmjs(path: string): Promise<Dcmjs> {
         '00020001': element('OB', new Uint8Array([0, 1]).buffer),
         '00020002': element('UI', dataset.SOPClassUID),
         '00020003': element('UI', dataset.SOPInstanceUID),
-        '00020010': element('UI', explicitLittleEndian),
+        '00020010': element('UI', syntaxes.explicitLittleEndian),
         '00020012': element('UI', DicomMetaDictionary.uid()),
       });
       file.dict = DicomMetaDictionary.denaturalizeDataset(dataset);

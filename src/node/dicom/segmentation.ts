@@ -6,7 +6,7 @@ import { identityOf, noIdentity, withoutIdentity } from '../../formats/dicom-ide
 import { toItk } from '../../formats/itk-image.ts';
 import type { NiftiImage } from '../../formats/nifti.ts';
 import { InputError } from '../../runtime/errors.ts';
-import type { DicomSeries } from '../../formats/dicom-series.ts';
+import { isTilted, type DicomSeries } from '../../formats/dicom-series.ts';
 import { openDcmjs } from './dcmjs.ts';
 import { standInsFor, withOwnUids, writeReferenceSlices } from './reference-slices.ts';
 import { readBytes, writeWhole } from '../files/disk.ts';
@@ -70,21 +70,21 @@ function segmentationDescription(result: DicomResult): object {
 }
 
 /** @param path of the result, for messages @throws InputError where DICOM results cannot refer to the series */
-export function checkSeriesForResults({ tiltDegrees, slices }: DicomSeries, path: string): void {
-  if (tiltDegrees > 0.1) {
+export function checkSeriesForResults(series: DicomSeries, path: string): void {
+  if (isTilted(series)) {
     throw new InputError(
-      `${path}: the series' gantry was tilted by ${tiltDegrees.toFixed(1)} degrees, which volsam's DICOM results cannot express; write .nii.gz or .nrrd`,
+      `${path}: the series' gantry was tilted by ${series.tiltDegrees.toFixed(1)} degrees, which volsam's DICOM results cannot express; write .nii.gz or .nrrd`,
     );
   }
-  for (const { frameOfReference, instance, study, series, path: file } of slices) {
-    const wrong = [frameOfReference, instance, study, series].find((uid) => !/^[\d.]{1,64}$/.test(uid));
+  for (const { frameOfReference, instance, study, series: uid, path: file } of series.slices) {
+    const wrong = [frameOfReference, instance, study, uid].find((one) => !/^[\d.]{1,64}$/.test(one));
     if (wrong !== undefined) {
       throw new InputError(
         `${path}: ${file} has ${JSON.stringify(wrong)} where a UID is expected, which DICOM results refer to; write .nii.gz or .nrrd`,
       );
     }
   }
-  standInsFor(slices, path);
+  standInsFor(series.slices, path);
 }
 
 /** @throws InputError where DICOM cannot say the result */

@@ -12,9 +12,10 @@ import {
 } from '../../formats/dicom-folder.ts';
 import {
   checkedSeries,
+  isTilted,
   readStack,
   sliceValues,
-  tiltWarning,
+  tiltWarnings,
   type DicomFile,
   type DicomSeries,
   type SliceReader,
@@ -85,12 +86,12 @@ export async function openSeries(path: string, wanted?: string): Promise<OpenedS
   return seriesOfFile(await sortFiles(filesIn(dirname(path), false)), path);
 }
 
-/** Reads slices from their files; ITK decodes compressed ones, in a worker that is started when the first one asks. */
-function openReader(): { reader: SliceReader; close(): Promise<void> } {
+/** Calls back with a reader of slices' files; ITK decodes compressed ones, in a worker that is started when the first one asks. */
+async function withReader<T>(work: (reader: SliceReader) => Promise<T>): Promise<T> {
   let itk: ReturnType<typeof startItk> | undefined;
   let folder: string | undefined;
-  return {
-    reader: {
+  try {
+    return await work({
       bytesOf: ({ path }: DicomFile) => readBytes(path),
       async decode({ path }, bytes) {
         itk ??= startItk();
@@ -99,14 +100,13 @@ function openReader(): { reader: SliceReader; close(): Promise<void> } {
         await writeFile(copy, bytes);
         return itk.call(async (functions) => (await functions.readSlice(path, copy)) as ArrayLike<number | bigint>);
       },
-    },
-    async close() {
-      await itk?.close();
-      if (folder !== undefined) {
-        await rm(folder, { recursive: true, force: true });
-      }
-    },
-  };
+    });
+  } finally {
+    await itk?.close();
+    if (folder !== undefined) {
+      await rm(folder, { recursive: true, force: true });
+    }
+  }
 }
 
 /**
@@ -118,13 +118,8 @@ export async function readSeries(
   file: string,
   mostBytes: number,
 ): Promise<{ image: NiftiImage; notes: string[] }> {
-  const { reader, close } = openReader();
-  try {
-    const image = await readStack(series, reader, file, mostBytes);
-    return { image, notes: series.tiltDegrees > 0.1 ? [tiltWarning(series.tiltDegrees)] : [] };
-  } finally {
-    await close();
-  }
+  const image = await withReader((reader) => readStack(series, reader, file, mostBytes));
+  return { image, notes: tiltWarnings(series) };
 }
 
 /** Reads a series onto an even grid at right angles, as `evenlyResampled`. @throws as `readSeries`, except for uneven slices */
@@ -133,28 +128,23 @@ export async function readResampledSeries(
   file: string,
   mostBytes: number,
 ): Promise<{ image: NiftiImage; notes: string[] }> {
-  const { reader, close } = openReader();
-  try {
-    const [{ columns, rows }] = series.slices as [DicomFile];
-    checkImageBytes([columns, rows, evenDepth(series)], mostBytes, file);
-    const image = evenlyResampled(series, await sliceValues(series, reader, file, mostBytes));
-    const beyondMm = series.heights.at(-1)! - series.heights[0]! - (image.dims[2] - 1) * series.stepMm;
-    const reason = [
-      ...(series.unevenness === undefined ? [] : [series.unevenness]),
-      ...(series.tiltDegrees > 0.1 ? [`the gantry was tilted by ${series.tiltDegrees.toFixed(1)} degrees`] : []),
-    ];
-    return {
-      image,
-      notes: [
-        `resampled onto ${image.dims.join(' x ')} voxels, slices ${series.stepMm.toFixed(2)} mm apart (${reason.join('; ') || 'the series is even already'})`,
-        ...(beyondMm > 0.01 * series.stepMm
-          ? [
-              `the last slice lies ${beyondMm.toFixed(2)} mm beyond the even grid, and is seen through its neighbours only`,
-            ]
-          : []),
-      ],
-    };
-  } finally {
-    await close();
-  }
+  const [{ columns, rows }] = series.slices as [DicomFile];
+  checkImageBytes([columns, rows, evenDepth(series)], mostBytes, file);
+  const image = evenlyResampled(series, await withReader((reader) => sliceValues(series, reader, file, mostBytes)));
+  const beyondMm = series.heights.at(-1)! - series.heights[0]! - (image.dims[2] - 1) * series.stepMm;
+  const reason = [
+    ...(series.unevenness === undefined ? [] : [series.unevenness]),
+    ...(isTilted(series) ? [`the gantry was tilted by ${series.tiltDegrees.toFixed(1)} degrees`] : []),
+  ];
+  return {
+    image,
+    notes: [
+      `resampled onto ${image.dims.join(' x ')} voxels, slices ${series.stepMm.toFixed(2)} mm apart (${reason.join('; ') || 'the series is even already'})`,
+      ...(beyondMm > 0.01 * series.stepMm
+        ? [
+            `the last slice lies ${beyondMm.toFixed(2)} mm beyond the even grid, and is seen through its neighbours only`,
+          ]
+        : []),
+    ],
+  };
 }

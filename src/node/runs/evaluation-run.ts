@@ -98,7 +98,7 @@ const pictureCount = 6;
 
 export interface EvaluationEvents {
   /** Of each case's mask, before it is scored. */
-  predicted(one: DatasetCase, image: NiftiImage, mask: Uint8Array, clicks: Prediction['clicks']): Promise<void>;
+  predicted?(one: DatasetCase, image: NiftiImage, mask: Uint8Array, clicks: Prediction['clicks']): Promise<void>;
   /** Of each case as it is done. */
   evaluated(done: number, scores: CaseScores, warnings: readonly string[]): void;
   /** Of a case that has no scores, with the reason; the others go on. */
@@ -118,7 +118,7 @@ export async function runEvaluation(
     try {
       const { image, truth, warnings } = await readLabelledCase(one, preset);
       const { mask, clicks, place } = await predict(one, image, truth);
-      await predicted(one, image, mask, clicks);
+      await predicted?.(one, image, mask, clicks);
       const scores = scoresOf(one.name, image, mask, truth, toleranceMm);
       found = keepWorst([...found, { scores, picture: drawOverlay(image, mask, place, preset.clip) }]);
       evaluated(found.length + failures.length, scores, warnings);

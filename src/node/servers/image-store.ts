@@ -43,7 +43,7 @@ interface Entry {
   users: number;
 }
 
-/** How many of those that made room are remembered, so that a client is told what happened. */
+/** The most identifiers of dropped images to remember: a request for one of them is answered by 410, not 404. */
 const mostRemembered = 10_000;
 
 export function createImageStore({ mostBytes, idleMilliseconds, released }: ImageStoreOptions): ImageStore {
