@@ -8,7 +8,9 @@ import { chromiumPath } from './chromium-path.ts';
 export interface TestBrowser {
   readonly browser: Browser;
   readonly url: string;
-  /** A page of the built site; what it complains of fails the test. */
+  /** What its pages have complained of in the console. */
+  readonly complaints: string[];
+  /** A page of the built site. */
   open(options?: BrowserContextOptions): Promise<Page>;
   /** A page in another browser, whose WebGPU finds no adapter. */
   openWithoutWebGpu(): Promise<Page>;
@@ -18,8 +20,6 @@ export interface TestBrowser {
 /** What Chromium says of itself, and not of the page. */
 const noise =
   /GPU stall due to ReadPixels|Automatic fallback to software WebGL|powerPreference option|WebGPU is experimental/;
-
-export const complaints: string[] = [];
 
 const args = [
   '--enable-unsafe-webgpu',
@@ -37,9 +37,11 @@ const args = [
 export async function openBrowser(): Promise<TestBrowser> {
   const server: PageServer = await servePage('dist/web', '127.0.0.1', 0);
   const browser = await chromium.launch({ executablePath: chromiumPath(), args });
+  const complaints: string[] = [];
   return {
     browser,
     url: server.url,
+    complaints,
     async open(options) {
       const page = await browser.newPage({ viewport: { width: 1280, height: 720 }, acceptDownloads: true, ...options });
       page.setDefaultTimeout(300_000);

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hasForeignTools, runPython, runTool } from '../setup/foreign-tools.ts';
-import { complaints, openBrowser, screenshot, type TestBrowser } from './browser.ts';
+import { openBrowser, screenshot, type TestBrowser } from './browser.ts';
 import { demo } from '../setup/demo.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'volsam-page-formats-'));
@@ -95,7 +95,7 @@ print('0')`,
     expect(await page.locator('[role=alert] p').innerText()).toMatch(
       /^Volume.mha, volume.nrrd: no single volume; expected/,
     );
-    expect(complaints).toEqual([]);
+    expect(browser.complaints).toEqual([]);
     const elsewhere = await page.evaluate(() =>
       performance
         .getEntriesByType('resource')

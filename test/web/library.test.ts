@@ -4,7 +4,7 @@ import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { minifyWgsl } from '../../scripts/minify-wgsl.ts';
-import { complaints, openBrowser, screenshot, type TestBrowser } from './browser.ts';
+import { openBrowser, screenshot, type TestBrowser } from './browser.ts';
 import { demo } from '../setup/demo.ts';
 
 let browser: TestBrowser;
@@ -133,5 +133,5 @@ test('<volsam-viewer> shows a case and answers clicks', { tags: ['thorough'] }, 
 });
 
 test('nothing was complained of in the console', () => {
-  expect(complaints.filter((text) => !text.includes('404'))).toEqual([]);
+  expect(browser.complaints.filter((text) => !text.includes('404'))).toEqual([]);
 });

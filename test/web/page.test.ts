@@ -9,7 +9,7 @@ import { presets } from '../../src/volume/preset.ts';
 import { Sam3D } from '../../src/engine/sam3d.ts';
 import { segmentImage } from '../../src/lesions/segment.ts';
 import { demo } from '../setup/demo.ts';
-import { complaints, screenshot } from './browser.ts';
+import { screenshot } from './browser.ts';
 import { lesionPlace, openPage, type OpenedPage } from './opened-page.ts';
 
 const image = demo.readImage();
@@ -202,5 +202,7 @@ test('without WebGPU a sentence says so, and the case can still be looked at', a
 });
 
 test('nothing was complained of in the console', () => {
-  expect(complaints.filter((text) => !/ERR_INTERNET_DISCONNECTED|Failed to load resource/.test(text))).toEqual([]);
+  expect(
+    opened.browser.complaints.filter((text) => !/ERR_INTERNET_DISCONNECTED|Failed to load resource/.test(text)),
+  ).toEqual([]);
 });
