@@ -40,6 +40,7 @@ test('the tarball holds what is built and nothing else', { tags: ['thorough'] },
     'dist/web/demo/demo_phantom.safetensors',
     'dist/itk-worker.js',
     'dist/case-worker.js',
+    'dist/preparation-worker.js',
   ]) {
     expect(packed).toContain(path);
   }

@@ -1,20 +1,16 @@
 /** `volsam auto`: every lesion of a whole volume, without clicks. */
 import type { Command } from 'commander';
-import { openTuned } from './open-tuned.ts';
 import { numberFrom, presetNamed } from './parsers.ts';
 import type { Precision } from '../kernels/kernel.ts';
-import { configOf } from '../model/config.ts';
-import { checkMemory, describeNeed } from '../node/gpu/memory-check.ts';
+import { rememberFile } from '../node/files/known-files.ts';
 import { checkDistinct, checkOutputPaths } from '../node/files/output-paths.ts';
+import { recordOf, recordPath, writeRecord } from '../node/runs/mask-record.ts';
 import { checkResults, outputPaths, writeCase, type Outputs } from '../node/runs/segment-case.ts';
 import { readVolume } from '../node/files/volume-file.ts';
-import { readWeights, withConfig } from '../node/files/weights-file.ts';
-import { segmentAutomatically } from '../lesions/automatic.ts';
-import { statisticsOf } from '../lesions/lesion-measures.ts';
-import { Sam3D } from '../engine/sam3d.ts';
+import { readHashedWeights, withConfig } from '../node/files/weights-file.ts';
+import { warnOfNoClicks, warnOfPreset } from './model-warnings.ts';
 import { addImage, addMemory, addModel, addResults, addTuning, type ImageOptions } from './options.ts';
-import { warnOfPreset } from './preset-warning.ts';
-import { progressBar } from './progress.ts';
+import { runAutomatic } from './segment-run.ts';
 
 interface AutoOptions extends Outputs, ImageOptions {
   readonly weights: string;
@@ -28,48 +24,44 @@ interface AutoOptions extends Outputs, ImageOptions {
 }
 
 async function auto(given: AutoOptions): Promise<void> {
-  await checkOutputPaths(outputPaths(given), [given.image, given.weights, given.preset]);
+  const recordFile = recordPath(given.output);
+  const outputs = [...outputPaths(given), recordFile];
+  await checkOutputPaths(outputs, [given.image, given.weights, given.preset]);
   const started = performance.now();
-  const [volume, weights, preset] = [
+  const [volume, file, preset] = [
     await readVolume(given.image, given),
-    withConfig(await readWeights(given.weights), given.config),
+    await readHashedWeights(given.weights),
     await presetNamed(given.preset),
   ];
+  const weights = withConfig(file.weights, given.config);
   warnOfPreset(weights, preset);
-  await checkDistinct(outputPaths(given), volume.files);
+  warnOfNoClicks(weights);
+  await checkDistinct(outputs, volume.files);
   await checkResults(given, volume);
-  configOf(weights); // bad weights are refused before a GPU is opened
-  const gpu = await openTuned(given);
-  const bar = progressBar(process.stderr.isTTY && !given.json);
-  try {
-    const sam = await Sam3D.create(gpu, weights, given);
-    const need = checkMemory(gpu, sam, 0, given.maxMemory);
-    if (!given.json) {
-      [...volume.notes, describeNeed(need)].forEach((note) => console.error(note));
-    }
-    const { mask, probability, lesions } = await segmentAutomatically(gpu, sam, volume.image, preset, {
-      overlap: given.overlap,
-      progress: bar.update,
-    });
-    const statistics = statisticsOf(volume.image, mask, lesions);
-    await writeCase(given, volume, lesions, { mask, probability, statistics });
-    bar.stop();
-    const seconds = (performance.now() - started) / 1e3;
-    console.log(
-      given.json
-        ? JSON.stringify({ mask: given.output, lesions: statistics, seconds, device: gpu.adapter.name })
-        : [
-            `${given.output}: ${lesions} ${lesions === 1 ? 'lesion' : 'lesions'}, in ${seconds.toFixed(1)} s on ${gpu.adapter.name}`,
-            ...statistics.map(
-              ({ lesion, millilitres, diameterMm }) =>
-                `  lesion ${lesion}: ${millilitres.toFixed(2)} ml, ${diameterMm.toFixed(1)} mm`,
-            ),
-          ].join('\n'),
-    );
-  } finally {
-    bar.stop();
-    gpu.close();
+  const { precision, config, tune, resampleSlices, overlap, json: quiet = false, maxMemory } = given;
+  const options = { precision, config, follow: false, tune, ...(resampleSlices && { resampleSlices }) };
+  if (!quiet) {
+    volume.notes.forEach((note) => console.error(note));
   }
+  const work = { volume, weights, preset, options };
+  const { found, device } = await runAutomatic(work, overlap, { maxMemory, quiet });
+  await writeCase(given, volume, found);
+  const { maskSha256, statistics } = found;
+  const made = { device, weightsSha256: file.sha256, preset, options, maskSha256, automatic: { overlap } };
+  await writeRecord(recordFile, recordOf(volume, [], made));
+  await Promise.all([rememberFile(volume.sha256, volume.source), rememberFile(file.sha256, given.weights)]);
+  const seconds = (performance.now() - started) / 1e3;
+  console.log(
+    quiet
+      ? JSON.stringify({ mask: given.output, lesions: statistics, seconds, device, session: recordFile })
+      : [
+          `${given.output}: ${statistics.length} ${statistics.length === 1 ? 'lesion' : 'lesions'}, in ${seconds.toFixed(1)} s on ${device}`,
+          ...statistics.map(
+            ({ lesion, millilitres, diameterMm }) =>
+              `  lesion ${lesion}: ${millilitres.toFixed(2)} ml, ${diameterMm.toFixed(1)} mm`,
+          ),
+        ].join('\n'),
+  );
 }
 
 export function addAuto(program: Command): void {

@@ -1,16 +1,20 @@
 /** `volsam batch`: a cohort's lesions, by a table of clicks. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { InvalidArgumentError, type Command } from 'commander';
-import { presetNamed } from './parsers.ts';
-import { warnOfPreset } from './preset-warning.ts';
+import type { Command } from 'commander';
+import { parsePart, presetNamed } from './parsers.ts';
+import { warnOfClicks, warnOfPreset } from './model-warnings.ts';
 import { openTuned } from './open-tuned.ts';
 import type { Precision } from '../kernels/kernel.ts';
 import { configOf } from '../model/config.ts';
 import { writeBatchReport } from '../node/reports/batch-report.ts';
 import { caseFiles, runBatch, type Outcome } from '../node/runs/batch-run.ts';
-import { readCohort, shardOf, type CohortCase } from '../node/data/cohort.ts';
+import { readCohort, type CohortCase } from '../node/data/cohort.ts';
+import { partOf, type Part } from '../node/data/part.ts';
 import { checkOutputPaths } from '../node/files/output-paths.ts';
+import { fileHash } from '../node/files/disk.ts';
+import { rememberFile } from '../node/files/known-files.ts';
+import { beginRecord, endRecord, writeRunRecord } from '../node/runs/run-record.ts';
 import { checkMemory } from '../node/gpu/memory-check.ts';
 import { readHashedWeights, withConfig } from '../node/files/weights-file.ts';
 import { Sam3D } from '../engine/sam3d.ts';
@@ -23,7 +27,7 @@ interface BatchArguments {
   readonly config?: string;
   readonly preset: string;
   readonly out: string;
-  readonly shard: { readonly index: number; readonly count: number };
+  readonly shard?: Part;
   readonly follow?: boolean;
   readonly precision: Precision;
   readonly maxMemory?: number;
@@ -34,7 +38,10 @@ interface BatchArguments {
 async function checkBatchOutputs({ out, clicks, weights, preset }: BatchArguments, cohort: readonly CohortCase[]) {
   await mkdir(out, { recursive: true });
   await checkOutputPaths(
-    [...cohort.flatMap(({ name }) => caseFiles(out, name)), join(out, 'summary.csv'), join(out, 'report.html')],
+    [
+      ...cohort.flatMap(({ name }) => caseFiles(out, name)),
+      ...['summary.csv', 'run.json', 'report.html'].map((name) => join(out, name)),
+    ],
     [clicks, weights, preset, ...cohort.map(({ image }) => image)],
   );
 }
@@ -48,9 +55,19 @@ async function batch(given: BatchArguments): Promise<void> {
   const weights = withConfig(file.weights, given.config);
   configOf(weights);
   warnOfPreset(weights, preset);
+  warnOfClicks(weights);
   await checkBatchOutputs(given, cohort);
-  const cases = shardOf(cohort, given.shard.index, given.shard.count);
+  const cases = given.shard ? partOf(cohort, given.shard) : cohort;
   const gpu = await openTuned(given);
+  const record = beginRecord({
+    command: 'batch',
+    device: gpu.adapter.name,
+    options: given,
+    preset,
+    identity: { weights: file.sha256, clicks: await fileHash(given.clicks) },
+  });
+  const { precision, config, tune, follow = false } = given;
+  const options = { precision, config, tune, follow };
   const counts: Record<Outcome, number> = { done: 0, failed: 0, skipped: 0 };
   try {
     const sam = await Sam3D.create(gpu, weights, given);
@@ -63,7 +80,7 @@ async function batch(given: BatchArguments): Promise<void> {
     await runBatch(
       sam,
       cases,
-      { folder: given.out, preset, weightsSha256: file.sha256, follow: given.follow ?? false },
+      { folder: given.out, preset, weightsSha256: file.sha256, device: gpu.adapter.name, options },
       (name, outcome, reason) => {
         counts[outcome]++;
         console.error(
@@ -74,19 +91,14 @@ async function batch(given: BatchArguments): Promise<void> {
   } finally {
     gpu.close();
   }
-  await writeBatchReport(given.out, cohort);
+  await rememberFile(file.sha256, given.weights);
+  const ended = endRecord(record);
+  await writeRunRecord(given.out, ended);
+  await writeBatchReport(given.out, cohort, ended);
   console.log(
     `${cases.length} cases: ${counts.done} done, ${counts.skipped} were done before, ${counts.failed} failed; ${given.out}/report.html`,
   );
   process.exitCode = counts.failed > 0 ? 2 : 0;
-}
-
-function parseShard(text: string): BatchArguments['shard'] {
-  const [, index, count] = /^(\d+)\/(\d+)$/.exec(text)?.map(Number) ?? [];
-  if (index === undefined || count === undefined || index >= count) {
-    throw new InvalidArgumentError('expected i/n with i from 0 to n - 1, such as 0/4');
-  }
-  return { index, count };
 }
 
 export function addBatch(program: Command): void {
@@ -105,8 +117,7 @@ export function addBatch(program: Command): void {
     .option(
       '--shard <i/n>',
       'only every n-th case from the i-th on, counted from 0: for Slurm arrays and Kubernetes indexed jobs',
-      parseShard,
-      { index: 0, count: 1 },
+      parsePart,
     )
     .option('--follow', 'move the crop along a lesion that touches its border')
     .action(batch);

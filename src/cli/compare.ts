@@ -4,7 +4,8 @@ import { readBytes, writeWhole } from '../node/files/disk.ts';
 import { checkOutputPaths } from '../node/files/output-paths.ts';
 import { describeSummary, formatComparisonPage, metricNames } from '../node/reports/evaluation-report.ts';
 import { InputError } from '../runtime/errors.ts';
-import { compare, type Evaluation } from '../scoring/evaluation.ts';
+import { compare } from '../scoring/comparison.ts';
+import type { Evaluation } from '../scoring/evaluation.ts';
 
 async function readEvaluation(path: string): Promise<Evaluation> {
   try {

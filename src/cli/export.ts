@@ -3,6 +3,7 @@ import { InvalidArgumentError, type Command } from 'commander';
 import { formatSafetensors, type FloatType, type TensorFile } from '../formats/safetensors.ts';
 import { InputError } from '../runtime/errors.ts';
 import { parameterShapes } from '../model/config.ts';
+import { clickCountsOf, type ClickRecipe } from '../teaching/augmentation.ts';
 import { completedWeights } from '../model/initial-weights.ts';
 import { readCheckpoint, type Checkpoint } from '../node/runs/checkpoint.ts';
 import { writeTorch } from '../node/files/torch-conversion.ts';
@@ -57,10 +58,20 @@ async function exportTorch({ checkpoint: path, weights, output }: ExportArgument
   console.log(`${output}: ${await writeTorch(file, output)} tensors, as the published code loads them`);
 }
 
-function tensorFileOf({ config, preset }: Checkpoint, values: ReadonlyMap<string, Float32Array>): TensorFile {
+/** What an exported file says of itself. */
+function metadataOf({ config, preset, schedule }: Checkpoint): Record<string, string> {
+  const recipe = schedule.recipe as ClickRecipe | undefined;
   return {
-    metadata: { config: JSON.stringify(config), preset },
-    shapes: parameterShapes(config),
+    config: JSON.stringify(config),
+    preset,
+    ...(recipe && { clicks: clickCountsOf(recipe).join(' or ') }),
+  };
+}
+
+function tensorFileOf(checkpoint: Checkpoint, values: ReadonlyMap<string, Float32Array>): TensorFile {
+  return {
+    metadata: metadataOf(checkpoint),
+    shapes: parameterShapes(checkpoint.config),
     read: (name) => values.get(name)!,
   };
 }
@@ -79,11 +90,7 @@ async function exportWeights(given: ExportArguments): Promise<void> {
   const values = whole ? await merged(checkpoint, path, weights) : checkpoint.state.weights;
   const shapes = parameterShapes(checkpoint.config);
   const tensors = new Map([...values].map(([name, data]) => [name, { shape: shapes.get(name)!, values: data }]));
-  const bytes = formatSafetensors(
-    tensors,
-    { config: JSON.stringify(checkpoint.config), preset: checkpoint.preset },
-    precision,
-  );
+  const bytes = formatSafetensors(tensors, metadataOf(checkpoint), precision);
   await writeWhole(output, bytes);
   console.log(
     `${output}: ${tensors.size} tensors${whole ? '' : ', the trained ones only'}, ${(bytes.length / 1e6).toFixed(1)} MB`,

@@ -1,7 +1,8 @@
 /** Options that several commands have. */
 import type { Command } from 'commander';
 import { presets } from '../volume/preset.ts';
-import { numberFrom, parseConfig, parsePrecision } from './parsers.ts';
+import type { Part } from '../node/data/part.ts';
+import { numberFrom, parseConfig, parsePart, parsePrecision } from './parsers.ts';
 
 /** Adds `--no-tune`, for `openTuned`. */
 export function addTuning(command: Command): Command {
@@ -55,4 +56,21 @@ export function addMemory(command: Command): Command {
     'refuse what needs more GPU memory',
     (text) => numberFrom(1, false)(text) * 2 ** 20,
   );
+}
+
+/** Which cases are held out, for `readDataset`. */
+export interface DivisionOptions {
+  readonly seed: string;
+  readonly fold?: Part;
+  readonly splits?: string;
+}
+
+/** Adds `--fold` and `--splits`. */
+export function addFolds(command: Command, purpose: string): Command {
+  return command
+    .option('--fold <i/n>', `${purpose}, counted from 0; drawn by the seed where none are written down yet`, parsePart)
+    .option(
+      '--splits <file>',
+      "where folds are written down, as nnU-Net's (default: splits_final.json beside the data)",
+    );
 }

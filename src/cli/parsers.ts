@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { InvalidArgumentError } from 'commander';
 import type { Precision } from '../kernels/kernel.ts';
 import { configNamed } from '../model/config.ts';
+import type { Part } from '../node/data/part.ts';
 import { readBytes } from '../node/files/disk.ts';
 import { InputError } from '../runtime/errors.ts';
 import { parsePreset, presets, type Preset } from '../volume/preset.ts';
@@ -42,4 +43,13 @@ export function numberFrom(low: number, whole: boolean): (text: string) => numbe
 export function parseConfig(text: string): string {
   configNamed(text);
   return text;
+}
+
+/** @throws InvalidArgumentError */
+export function parsePart(text: string): Part {
+  const [, index, count] = /^(\d+)\/(\d+)$/.exec(text)?.map(Number) ?? [];
+  if (index === undefined || count === undefined || index >= count) {
+    throw new InvalidArgumentError('expected i/n with i from 0 to n - 1, such as 0/4');
+  }
+  return { index, count };
 }

@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline';
 import type { Command } from 'commander';
 import type { Click } from '../volume/clicks.ts';
 import { presetNamed } from './parsers.ts';
-import { warnOfPreset } from './preset-warning.ts';
+import { warnOfPreset } from './model-warnings.ts';
 import { openTuned } from './open-tuned.ts';
 import type { Precision } from '../kernels/kernel.ts';
 import { readVolume, writeVolume, type VolumeFile } from '../node/files/volume-file.ts';

@@ -2,13 +2,14 @@
 import type { Command } from 'commander';
 import { recallFile } from '../node/files/known-files.ts';
 import { checkDistinct, checkOutputPaths } from '../node/files/output-paths.ts';
-import { checkResults, writeCase } from '../node/runs/segment-case.ts';
-import { readRecord, versions } from '../node/runs/mask-record.ts';
-import { readVolume } from '../node/files/volume-file.ts';
+import { checkResults, writeCase, type SegmentedCase } from '../node/runs/segment-case.ts';
+import { readRecord, versions, type MaskRecord } from '../node/runs/mask-record.ts';
+import { readVolume, type VolumeFile } from '../node/files/volume-file.ts';
 import { readHashedWeights, withConfig } from '../node/files/weights-file.ts';
+import type { TensorFile } from '../formats/safetensors.ts';
 import { InputError } from '../runtime/errors.ts';
 import { inVoxels } from '../volume/clicks.ts';
-import { runSegment } from './segment-run.ts';
+import { runAutomatic, runSegment, type Run } from './segment-run.ts';
 
 interface ReplayOptions {
   readonly image?: string;
@@ -27,9 +28,21 @@ async function recorded(what: 'image' | 'weights', path: string | undefined, sha
   return found;
 }
 
+/** What the record was made by: with its clicks, or without. */
+function runAgain(
+  { lesions, automatic, preset, options }: MaskRecord,
+  volume: VolumeFile,
+  weights: TensorFile,
+): Promise<Run<SegmentedCase>> {
+  const work = { volume, weights, preset, options };
+  return automatic
+    ? runAutomatic(work, automatic.overlap, { quiet: true })
+    : runSegment(work, inVoxels(volume.image, { space: 'ras', byLesion: lesions }), { quiet: true });
+}
+
 async function replay(path: string, given: ReplayOptions): Promise<void> {
   const record = await readRecord(path);
-  const { imageSha256, weightsSha256, preset, options } = record;
+  const { imageSha256, weightsSha256, options } = record;
   const imagePath = await recorded('image', given.image, imageSha256);
   const weightsPath = await recorded('weights', given.weights, weightsSha256);
   const outputs = { output: given.output ?? '' };
@@ -52,14 +65,9 @@ async function replay(path: string, given: ReplayOptions): Promise<void> {
     await checkDistinct([given.output], volume.files);
     await checkResults(outputs, volume);
   }
-  const clicks = inVoxels(volume.image, { space: 'ras', byLesion: record.lesions });
-  const again = await runSegment(
-    { volume, weights: withConfig(file.weights, options.config), preset, clicks, options },
-    undefined,
-    true,
-  );
+  const again = await runAgain(record, volume, withConfig(file.weights, options.config));
   if (given.output) {
-    await writeCase(outputs, volume, clicks.length, again.found);
+    await writeCase(outputs, volume, again.found);
   }
   if (again.found.maskSha256 !== record.maskSha256) {
     const changes = [

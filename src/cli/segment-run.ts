@@ -1,46 +1,84 @@
-/** One run of segmentation on a device of its own: what `segment` and `replay` have in common. */
+/** One run of segmentation on a device of its own: what `segment`, `auto` and `replay` have in common. */
 import { openTuned } from './open-tuned.ts';
 import { configOf } from '../model/config.ts';
 import type { TensorFile } from '../formats/safetensors.ts';
 import { checkMemory, describeNeed } from '../node/gpu/memory-check.ts';
-import { segmentCase, type SegmentedCase } from '../node/runs/segment-case.ts';
+import {
+  segmentCase,
+  segmentCaseAutomatically,
+  type ClickedCase,
+  type SegmentedCase,
+} from '../node/runs/segment-case.ts';
+import type { Gpu } from '../runtime/gpu.ts';
 import type { MaskRecord } from '../node/runs/mask-record.ts';
 import type { VolumeFile } from '../node/files/volume-file.ts';
 import type { ClicksByLesion } from '../volume/clicks.ts';
 import { checkClicks } from '../volume/crop.ts';
 import type { Preset } from '../volume/preset.ts';
 import { Sam3D } from '../engine/sam3d.ts';
-import { progressBar } from './progress.ts';
+import { progressBar, type ProgressBar } from './progress.ts';
 
 /** What is segmented, wherever its parts were named. */
 export interface Work {
   readonly volume: VolumeFile;
   readonly weights: TensorFile;
   readonly preset: Preset;
-  readonly clicks: ClicksByLesion;
   readonly options: MaskRecord['options'];
 }
 
-/** Runs on a device of its own. @throws InputError, GpuError, DeviceLostError, AdapterError */
-export async function runSegment(
-  { volume, weights, preset, clicks, options }: Work,
-  maxMemory: number | undefined,
-  quiet: boolean,
-): Promise<{ found: SegmentedCase; device: string; peakGpuBytes: number }> {
-  configOf(weights); // bad weights and clicks are refused before a GPU is opened
-  clicks.forEach((own) => checkClicks(volume.image, own));
+export interface Run<Found> {
+  readonly found: Found;
+  readonly device: string;
+  readonly peakGpuBytes: number;
+}
+
+/** How a run is shown and bounded. */
+export interface RunLimits {
+  readonly maxMemory?: number | undefined;
+  readonly quiet: boolean;
+}
+
+/**
+ * Runs on a device of its own.
+ * @param most clicks in a lesion; 0 without clicks
+ * @throws InputError, GpuError, DeviceLostError, AdapterError
+ */
+async function onDevice<Found>(
+  { weights, options }: Work,
+  most: number,
+  { maxMemory, quiet }: RunLimits,
+  segment: (gpu: Gpu, sam: Sam3D, progress: ProgressBar['update']) => Promise<Found>,
+): Promise<Run<Found>> {
+  configOf(weights); // bad weights are refused before a GPU is opened
   const gpu = await openTuned(options);
   const bar = progressBar(process.stderr.isTTY && !quiet);
   try {
     const sam = await Sam3D.create(gpu, weights, { precision: options.precision });
-    const need = checkMemory(gpu, sam, Math.max(...clicks.map((own) => own.length)), maxMemory);
+    const need = checkMemory(gpu, sam, most, maxMemory);
     if (!quiet) {
       console.error(describeNeed(need));
     }
-    const found = await segmentCase(sam, volume, clicks, preset, { follow: options.follow, progress: bar.update });
+    const found = await segment(gpu, sam, bar.update);
     return { found, device: gpu.adapter.name, peakGpuBytes: gpu.memory.peakBytes };
   } finally {
     bar.stop();
     gpu.close();
   }
+}
+
+/** By clicks in each lesion, voxel indices. @throws as `onDevice` */
+export async function runSegment(work: Work, clicks: ClicksByLesion, limits: RunLimits): Promise<Run<ClickedCase>> {
+  const { volume, preset, options } = work;
+  clicks.forEach((own) => checkClicks(volume.image, own));
+  return onDevice(work, Math.max(...clicks.map((own) => own.length)), limits, (_, sam, progress) =>
+    segmentCase(sam, volume, clicks, preset, { follow: options.follow, progress }),
+  );
+}
+
+/** Without clicks. @param overlap of neighbouring windows @throws as `onDevice` */
+export async function runAutomatic(work: Work, overlap: number, limits: RunLimits): Promise<Run<SegmentedCase>> {
+  const { volume, preset } = work;
+  return onDevice(work, 0, limits, (gpu, sam, progress) =>
+    segmentCaseAutomatically(gpu, sam, volume, preset, { overlap, progress }),
+  );
 }

@@ -8,16 +8,16 @@ import { readBytes, writeWhole } from '../node/files/disk.ts';
 import { rememberFile } from '../node/files/known-files.ts';
 import { checkDistinct, checkOutputPaths } from '../node/files/output-paths.ts';
 import { checkResults, outputPaths, writeCase, type Outputs } from '../node/runs/segment-case.ts';
-import { recordPath, versions, writeRecord } from '../node/runs/mask-record.ts';
+import { recordOf, recordPath, writeRecord } from '../node/runs/mask-record.ts';
 import { readVolume } from '../node/files/volume-file.ts';
 import { readHashedWeights, withConfig } from '../node/files/weights-file.ts';
 import { InputError } from '../runtime/errors.ts';
 import type { LesionStatistics } from '../lesions/lesion-measures.ts';
-import { drawOverlay } from '../lesions/overlay.ts';
+import { drawOverlay, marksOf } from '../lesions/overlay.ts';
 import type { FoundLesion } from '../lesions/segment.ts';
-import { inMillimetres, inVoxels, type Clicks } from '../volume/clicks.ts';
+import { inVoxels, type Clicks } from '../volume/clicks.ts';
 import { addImage, addMemory, addModel, addResults, addTuning, type ImageOptions } from './options.ts';
-import { warnOfPreset } from './preset-warning.ts';
+import { warnOfClicks, warnOfPreset } from './model-warnings.ts';
 import { runSegment } from './segment-run.ts';
 
 interface SegmentOptions extends Outputs, ImageOptions {
@@ -85,31 +85,28 @@ export async function segment(given: SegmentOptions): Promise<Summary> {
   ];
   const weights = withConfig(file.weights, given.config);
   warnOfPreset(weights, preset);
+  warnOfClicks(weights);
   await checkDistinct(outputs, volume.files);
   await checkResults(given, volume);
   if (!given.json) {
     [...volume.notes, ...(clicksFile.notes ?? [])].forEach((note) => console.error(note));
   }
   const clicks = inVoxels(volume.image, clicksFile);
-  const { found, device, peakGpuBytes } = await runSegment(
-    { volume, weights, preset, clicks, options },
-    given.maxMemory,
-    given.json ?? false,
-  );
-  await writeCase(given, volume, clicks.length, found);
-  if (given.overlay) {
-    await writeWhole(given.overlay, formatPng(drawOverlay(volume.image, found.mask, clicks[0]![0]!, preset.clip)));
-  }
-  await writeRecord(record, {
-    versions,
-    device,
-    imageSha256: volume.sha256,
-    weightsSha256: file.sha256,
-    preset,
-    lesions: inMillimetres(volume.image, clicks),
-    options,
-    maskSha256: found.maskSha256,
+  const { found, device, peakGpuBytes } = await runSegment({ volume, weights, preset, options }, clicks, {
+    maxMemory: given.maxMemory,
+    quiet: given.json ?? false,
   });
+  await writeCase(given, volume, found);
+  if (given.overlay) {
+    await writeWhole(
+      given.overlay,
+      formatPng(drawOverlay(volume.image, marksOf(found.mask, clicks[0]![0]!), preset.clip)),
+    );
+  }
+  await writeRecord(
+    record,
+    recordOf(volume, clicks, { device, weightsSha256: file.sha256, preset, options, maskSha256: found.maskSha256 }),
+  );
   await Promise.all([rememberFile(volume.sha256, volume.source), rememberFile(file.sha256, given.weights)]);
   const sum = (field: 'voxels' | 'millilitres') => found.lesions.reduce((total, lesion) => total + lesion[field], 0);
   return {

@@ -12,19 +12,18 @@ import { configNamed, partialConfigOf } from '../model/config.ts';
 import { completedWeights } from '../model/initial-weights.ts';
 import { readDataset } from '../node/data/dataset.ts';
 import { checkDistinct } from '../node/files/output-paths.ts';
-import { readBytes, writeJson } from '../node/files/disk.ts';
-import { versions } from '../node/runs/mask-record.ts';
+import { fileHash, readBytes } from '../node/files/disk.ts';
 import { prepareCases } from '../node/runs/case-preparation.ts';
-import { runIdentity, withContent } from '../node/runs/run-identity.ts';
+import { beginRecord, endRecord, writeRunRecord } from '../node/runs/run-record.ts';
 import { readWeights } from '../node/files/weights-file.ts';
 import { runTraining, type TrainingEvents, type TrainingOptions } from '../node/runs/training-run.ts';
 import { InputError } from '../runtime/errors.ts';
 import type { Gpu } from '../runtime/gpu.ts';
 import { defaultRecipe, paperRecipe, type ClickRecipe } from '../teaching/augmentation.ts';
-import { addTuning } from './options.ts';
-import { progressBar } from './progress.ts';
+import { addFolds, addTuning, type DivisionOptions } from './options.ts';
+import { progressBar, type ProgressBar } from './progress.ts';
 
-interface TrainArguments {
+interface TrainArguments extends DivisionOptions {
   readonly data: string;
   readonly weights?: string;
   readonly config?: string;
@@ -40,7 +39,6 @@ interface TrainArguments {
   readonly clicks?: number;
   readonly promptRecipe?: 'paper';
   readonly precision: Precision;
-  readonly seed: string;
   readonly validateEvery: number;
   readonly resume?: boolean;
   readonly overwrite?: boolean;
@@ -80,7 +78,18 @@ async function clearRunFolder({ out, resume, overwrite }: TrainArguments): Promi
   }
 }
 
-async function optionsOf(given: TrainArguments): Promise<TrainingOptions> {
+/** Calls `work` with what shows its progress, where a person looks on. */
+async function withProgress<T>(work: (progress: ProgressBar['update']) => Promise<T>): Promise<T> {
+  const bar = progressBar(process.stderr.isTTY);
+  try {
+    return await work(bar.update);
+  } finally {
+    bar.stop();
+  }
+}
+
+/** Reads everything that a run is made from; all but its record, for which the device has to be known. */
+async function optionsOf(given: TrainArguments): Promise<Omit<TrainingOptions, 'record'>> {
   const { weights, config, preset, data, out, seed } = given;
   const file = weights === undefined ? undefined : await readWeights(weights);
   if (!file && config === undefined) {
@@ -93,15 +102,22 @@ async function optionsOf(given: TrainArguments): Promise<TrainingOptions> {
       ? partialConfigOf(file)
       : configNamed(config!.endsWith('.json') ? new TextDecoder().decode(await readBytes(config!)) : config!);
   const { adaptation = sizes.adaptation, loraRank = sizes.loraRank } = given;
-  const dataset = await readDataset(data, seed);
-  const identity = await runIdentity(dataset, weights);
+  const dataset = await readDataset(data, given);
+  console.error(
+    `${dataset.training.length} training cases, ${dataset.validation.length} to validate on (${dataset.division})`,
+  );
+  const [presetGiven, cache] = [await presetNamed(preset), given.cache ?? join(out, 'cache')];
+  const completed = completedWeights(file, { ...sizes, adaptation, loraRank }, seed);
+  const warn = (sentence: string) => console.error(sentence);
+  const prepared = await withProgress((progress) => prepareCases(dataset, presetGiven, cache, { progress, warn }));
+  const { training, validation } = prepared;
   return {
     ...given,
-    dataset: withContent(dataset, identity),
-    identity,
-    weights: completedWeights(file, { ...sizes, adaptation, loraRank }, seed),
-    preset: await presetNamed(preset),
-    cache: given.cache ?? join(out, 'cache'),
+    dataset: prepared.dataset,
+    identity: { weights: weights === undefined ? null : await fileHash(weights), training, validation },
+    weights: completed,
+    preset: presetGiven,
+    cache,
     recipe: recipeOf(given),
     resume: given.resume ?? false,
   };
@@ -155,38 +171,9 @@ function showProgress(gpu: Gpu, stopping: () => boolean): { events: TrainingEven
   return { events, end: () => bar?.stop() };
 }
 
-/** `run.json`: what a run was made with, for a person to read. */
-async function writeRunRecord(
-  given: TrainArguments,
-  { identity, preset, out }: TrainingOptions,
-  device: string,
-  started: Date,
-  ended?: Date,
-): Promise<void> {
-  await mkdir(out, { recursive: true });
-  await writeJson(join(out, 'run.json'), {
-    versions,
-    device,
-    started: started.toISOString(),
-    ...(ended && { ended: ended.toISOString() }),
-    options: given,
-    preset,
-    identity,
-  });
-}
-
 async function train(given: TrainArguments): Promise<void> {
   await checkRunFolder(given);
   const options = await optionsOf(given);
-  const bar = progressBar(process.stderr.isTTY);
-  try {
-    await prepareCases(options.dataset, options.preset, options.cache, {
-      progress: bar.update,
-      warn: (sentence) => console.error(sentence),
-    });
-  } finally {
-    bar.stop();
-  }
   const gpu = await openTuned(given);
   let stopCode = 0;
   const interrupt = (code: number) => () => {
@@ -198,10 +185,18 @@ async function train(given: TrainArguments): Promise<void> {
   const { events, end } = showProgress(gpu, () => stopCode !== 0);
   try {
     await clearRunFolder(given);
-    const started = new Date();
-    await writeRunRecord(given, options, gpu.adapter.name, started);
-    const { progress, finished } = await runTraining(gpu, options, events);
-    await writeRunRecord(given, options, gpu.adapter.name, started, new Date());
+    const { identity, preset, out } = options;
+    const record = beginRecord({
+      command: 'train',
+      device: gpu.adapter.name,
+      options: given,
+      preset,
+      identity: { ...identity },
+    });
+    await mkdir(out, { recursive: true });
+    await writeRunRecord(out, record);
+    const { progress, finished } = await runTraining(gpu, { ...options, record }, events);
+    await writeRunRecord(out, endRecord(record));
     end();
     process.exitCode = finished ? 0 : stopCode;
     const best = progress.bestDice < 0 ? 'no validation' : `best validation Dice ${progress.bestDice.toFixed(4)}`;
@@ -232,7 +227,7 @@ function parseRecipe(text: string): string {
 }
 
 export function addTrain(program: Command): void {
-  addTuning(program.command('train'))
+  addFolds(addTuning(program.command('train')), 'holds this fold out to validate on, and trains on the others')
     .description('fine-tune the adapters, necks, prompt encoder and decoder on a dataset')
     .requiredOption('--data <file>', 'dataset.json of the Medical Segmentation Decathlon, or a CSV of image and label')
     .option('--weights <file>', "safetensors: SAM's encoder, converted, or a whole model")
@@ -250,7 +245,11 @@ export function addTrain(program: Command): void {
     .option('--crops-per-case <n>', 'crops of each case in an epoch', numberFrom(1, true), 1)
     .option('--learning-rate <x>', "AdamW's", numberFrom(0, false), 4e-4)
     .option('--weight-decay <x>', "AdamW's", numberFrom(0, false), 0)
-    .option('--clicks <n>', 'clicks in the lesion of each crop (default: one to three)', numberFrom(1, true))
+    .option(
+      '--clicks <n>',
+      'clicks in the lesion of each crop (default: one to three); 0 trains the automatic variant',
+      numberFrom(0, true),
+    )
     .option('--prompt-recipe <name>', 'paper: 10 clicks in the lesion and 20 anywhere', parseRecipe)
     .option('--precision <type>', 'f32, or f16 for mixed precision', parsePrecision, 'f32')
     .option('--seed <text>', 'fixes initial weights, crops, clicks and order', '0')

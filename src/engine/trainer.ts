@@ -29,7 +29,7 @@ import { createTurns } from './turns.ts';
 export interface TrainerOptions {
   /** f32, the default; or f16: activations and frozen weights in half precision, the trained ones in f32. */
   readonly precision?: Precision;
-  /** How many clicks an example may have: a plan is recorded for each number, over one arena. */
+  /** How many clicks an example may have: a plan is recorded for each number, over one arena. 0, by itself, is the automatic variant. */
   readonly clickCounts?: readonly number[];
   /** AdamW's; 0 by default. */
   readonly weightDecay?: number;
@@ -38,7 +38,7 @@ export interface TrainerOptions {
 export interface ExampleInput {
   /** (crop, crop, crop), axes (D, H, W), normalised */
   readonly volume: VolumeInput;
-  /** (d, h, w) in voxels of the crop */
+  /** (d, h, w) in voxels of the crop; none in the automatic variant */
   readonly points: readonly Point[];
   /** 1 in the lesion, 0 elsewhere */
   readonly target: Uint8Array;
@@ -113,6 +113,10 @@ export class Trainer {
     { precision = 'f32', clickCounts = [1, 2, 3], weightDecay = 0 }: TrainerOptions = {},
   ): Promise<Trainer> {
     checkPrecision(gpu, precision);
+    // The automatic variant leaves the prompt encoder's gradients as the step before left them.
+    if (clickCounts.includes(0) && clickCounts.length > 1) {
+      throw new InputError(`clickCounts: ${clickCounts.join(', ')}; expected numbers from 1 on, or 0 by itself`);
+    }
     const config = configOf(file);
     const target = targetOf(gpu, precision);
     return new Trainer(gpu, config, target, weightDecay, await trainerParts(gpu, target, config, file, clickCounts));
@@ -129,7 +133,7 @@ export class Trainer {
     options?: ReplayOptions,
   ): Promise<StepResult> {
     checkVolume(volume, this.config.crop);
-    checkPoints(points, this.config.crop);
+    checkPoints(points.length > 0 ? points : null, this.config.crop);
     checkTarget(target, this.config.crop);
     const [plan, slots] = [this.#plans.get(points.length), this.#examples.get(points.length)];
     if (!plan || !slots) {
@@ -140,7 +144,9 @@ export class Trainer {
     const { done } = await this.#inTurn(async () => {
       await fillVolume(this.#gpu, slots.volume, volume);
       writeTensor(this.#gpu, slots.labels, Float32Array.from(target));
-      writeTensor(this.#gpu, slots.points!, new Float32Array(points.flat()));
+      if (slots.points) {
+        writeTensor(this.#gpu, slots.points, new Float32Array(points.flat()));
+      }
       writeTensor(this.#gpu, this.#optimizer.schedule, Float32Array.of(learningRate, this.#weightDecay, 0, 0));
       await plan.start(options);
       await this.#update.start();
@@ -200,7 +206,7 @@ export class Trainer {
     const slots = [...this.#examples.values()].flatMap((example) => [
       example.volume,
       example.labels,
-      example.points!,
+      ...(example.points ? [example.points] : []),
       example.totals,
     ]);
     new Set([...slots, ...tensorsIn(this.#weights)].map(bufferOf)).forEach((buffer) => this.#gpu.destroyBuffer(buffer));
@@ -264,7 +270,7 @@ async function trainerParts(
     const slots = new Map(
       clickCounts.map((count): [number, ExampleSlots] => [
         count,
-        { ...shared, points: createTensor(gpu, 'points', 'f32', target.precision, [count, 3]) },
+        count === 0 ? shared : { ...shared, points: createTensor(gpu, 'points', 'f32', target.precision, [count, 3]) },
       ]),
     );
     return { weights: uploaded, optimizer: made, examples: slots };

@@ -16,8 +16,8 @@ const neighbours = [-1, 0, 1]
   .flatMap((k) => [-1, 0, 1].flatMap((j) => [-1, 0, 1].map((i) => [i, j, k] as const)))
   .filter((step) => step.some((at) => at !== 0));
 
-/** @param probability on a grid of `dims`, i fastest: parts of it that are over a half */
-export function componentsOf(probability: Float32Array, dims: Triple): Components {
+/** @param probability on a grid of `dims`, i fastest, or a mask: parts of it that are over a half */
+export function componentsOf(probability: ArrayLike<number>, dims: Triple): Components {
   const part = new Int32Array(probability.length);
   const [, perJ, perK] = stridesOf(dims);
   const sizes = [0];

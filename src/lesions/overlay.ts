@@ -1,4 +1,4 @@
-/** A picture of a mask: the three planes through a click in patient orientation, with the mask's outline. */
+/** A picture of masks: the three planes through a place in patient orientation, with the masks' outlines. */
 import { stridesOf, type NiftiImage } from '../formats/nifti.ts';
 import { patientAxes, type AxisOrder } from '../volume/orientation.ts';
 
@@ -11,8 +11,27 @@ export interface Picture {
 
 const panelPixels = 360;
 const gapPixels = 8;
-const outlineColour = [255, 196, 0] as const;
 const clickColour = [0, 220, 255] as const;
+
+export type Colour = readonly [red: number, green: number, blue: number];
+
+export const maskColour: Colour = [255, 196, 0];
+export const truthColour: Colour = [80, 220, 100];
+
+/** What is drawn over an image. */
+export interface Marks {
+  /** 0, or a lesion's label, on the image's grid; later ones are drawn over earlier ones. */
+  readonly outlines: readonly { readonly mask: Uint8Array; readonly colour: Colour }[];
+  /** Where the three planes meet: voxel indices (i, j, k). */
+  readonly place: readonly number[];
+  /** Marked by a cross in each plane that they lie in. */
+  readonly clicks: readonly (readonly number[])[];
+}
+
+/** A mask, in the planes through a click. */
+export function marksOf(mask: Uint8Array, click: readonly number[]): Marks {
+  return { outlines: [{ mask, colour: maskColour }], place: click, clicks: [click] };
+}
 
 interface Panel {
   readonly across: AxisOrder;
@@ -53,20 +72,19 @@ function paintCross(put: (x: number, y: number, colour: readonly number[]) => vo
 
 /**
  * Axial, coronal and sagittal planes side by side.
- * @param mask 0, or a lesion's label, on the image's grid
- * @param click voxel indices (i, j, k)
  * @param range intensities that become black and white
  */
 export function drawOverlay(
   image: NiftiImage,
-  mask: Uint8Array,
-  click: readonly number[],
+  { outlines, place, clicks }: Marks,
   range: readonly [number, number],
 ): Picture {
   const { dims, spacing } = image;
   const strides = stridesOf(dims);
   const { left, back, feet } = patientAxes(image.affine);
-  const voxel = click.map((at, axis) => Math.min(Math.max(Math.round(at), 0), dims[axis]! - 1));
+  const inside = (at: readonly number[]) =>
+    at.map((value, axis) => Math.min(Math.max(Math.round(value), 0), dims[axis]! - 1));
+  const voxel = inside(place);
   const origin = voxel.reduce((sum, at, axis) => sum + at * strides[axis]!, 0);
   const pixelMm = Math.max(...dims.map((side, axis) => side * spacing[axis]!)) / panelPixels;
   const panels: Panel[] = [
@@ -92,22 +110,27 @@ export function drawOverlay(
     };
     const plane =
       origin - voxel[across.fileAxis]! * strides[across.fileAxis]! - voxel[down.fileAxis]! * strides[down.fileAxis]!;
-    const inMask = (x: number, y: number) =>
+    const inMask = (mask: Uint8Array, x: number, y: number) =>
       x >= 0 && y >= 0 && x < xs.length && y < ys.length && mask[plane + xs[x]! + ys[y]!]! > 0;
+    const onOutline = (mask: Uint8Array, x: number, y: number) =>
+      inMask(mask, x, y) &&
+      !(inMask(mask, x - 1, y) && inMask(mask, x + 1, y) && inMask(mask, x, y - 1) && inMask(mask, x, y + 1));
     for (let y = 0; y < ys.length; y++) {
       for (let x = 0; x < xs.length; x++) {
         const shade =
           255 * Math.min(Math.max((image.values[plane + xs[x]! + ys[y]!]! - range[0]) / (range[1] - range[0]), 0), 1);
-        const onOutline =
-          inMask(x, y) && !(inMask(x - 1, y) && inMask(x + 1, y) && inMask(x, y - 1) && inMask(x, y + 1));
-        put(x, y, onOutline ? outlineColour : [shade, shade, shade]);
+        const outline = outlines.findLast(({ mask }) => onOutline(mask, x, y));
+        put(x, y, outline?.colour ?? [shade, shade, shade]);
       }
     }
-    paintCross(
-      put,
-      pixelOf(image, across, voxel[across.fileAxis]!, pixelMm),
-      pixelOf(image, down, voxel[down.fileAxis]!, pixelMm),
-    );
+    const normal = 3 - across.fileAxis - down.fileAxis;
+    for (const at of clicks.map(inside).filter((click) => click[normal] === voxel[normal])) {
+      paintCross(
+        put,
+        pixelOf(image, across, at[across.fileAxis]!, pixelMm),
+        pixelOf(image, down, at[down.fileAxis]!, pixelMm),
+      );
+    }
     startX += xs.length + gapPixels;
   }
   return { width, height, pixels };

@@ -3,8 +3,9 @@ import type { NiftiImage } from '../formats/nifti.ts';
 import { overlapOf } from './overlap.ts';
 import type { Preset } from '../volume/preset.ts';
 import type { Sam3D } from '../engine/sam3d.ts';
-import { segmentImage } from '../lesions/segment.ts';
-import { drawTestClicks } from './test-clicks.ts';
+import type { Components } from '../lesions/components.ts';
+import { segmentLesions } from '../lesions/segment.ts';
+import { drawClicksByLesion } from './test-clicks.ts';
 
 /** Dice of one case over several draws of its clicks. */
 export interface Spread {
@@ -32,7 +33,8 @@ export function spreadOf(name: string, dices: readonly number[]): Spread {
 
 /**
  * Segments a case from `draws` sets of clicks, drawn by its name and the draw's number.
- * @param truth 1 in the lesion, on the image's grid
+ * @param truth 1 in the lesions, on the image's grid
+ * @param lesions which of them are clicked: see `lesionsOf`
  * @returns undefined where there is no lesion to click in
  */
 export async function clickSpread(
@@ -40,15 +42,22 @@ export async function clickSpread(
   name: string,
   image: NiftiImage,
   truth: Uint8Array,
+  lesions: Components,
   preset: Preset,
   clicks: number,
   draws: number,
 ): Promise<Spread | undefined> {
   const dices: number[] = [];
   for (let draw = 0; draw < draws; draw++) {
-    const drawn = drawTestClicks(image, truth, `${name}/${draw}`, clicks, preset, model.config.crop);
+    const drawn = drawClicksByLesion(image, lesions, `${name}/${draw}`, clicks, preset, model.config.crop);
     if (drawn.length > 0) {
-      dices.push(overlapOf((await segmentImage(model, image, drawn, preset)).mask, truth).dice);
+      const { mask } = await segmentLesions(model, image, drawn, preset);
+      dices.push(
+        overlapOf(
+          mask.map((label) => Number(label > 0)),
+          truth,
+        ).dice,
+      );
     }
   }
   return dices.length > 0 ? spreadOf(name, dices) : undefined;

@@ -1,4 +1,5 @@
 /** The clicks of a test case: drawn in its lesion by its name, so that every model meets the same ones. */
+import type { Components } from '../lesions/components.ts';
 import { lesionVoxels } from '../lesions/lesion-mask.ts';
 import { randomOf } from '../model/random.ts';
 import { stridesOf, type NiftiImage } from '../formats/nifti.ts';
@@ -35,4 +36,22 @@ export function drawTestClicks(
     }
   }
   return clicks;
+}
+
+/**
+ * Clicks in each of a case's lesions; those of the first are drawn by the case's name alone.
+ * @param lesions a label for each
+ */
+export function drawClicksByLesion(
+  image: NiftiImage,
+  { mask, lesions }: Components,
+  name: string,
+  count: number,
+  preset: Preset,
+  side: number,
+): [number, number, number][][] {
+  return Array.from({ length: lesions }, (_, i) => {
+    const own = mask.map((label) => Number(label === i + 1));
+    return drawTestClicks(image, own, i === 0 ? name : `${name}/lesion ${i + 1}`, count, preset, side);
+  });
 }

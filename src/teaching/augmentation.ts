@@ -7,7 +7,7 @@ import type { Example } from '../engine/trainer.ts';
 
 /** How many clicks an example has, and where. */
 export interface ClickRecipe {
-  /** Clicks in the lesion, a number drawn from these. */
+  /** Clicks in the lesion, a number drawn from these; 0 by itself trains the automatic variant. */
   readonly foreground: readonly number[];
   /** Clicks anywhere in the crop, after those. */
   readonly arbitrary: number;
@@ -23,10 +23,15 @@ export function clickCountsOf({ foreground, arbitrary }: ClickRecipe): number[] 
   return foreground.map((count) => count + arbitrary);
 }
 
+/** Whether examples have no clicks: the network is trained to find lesions by itself. */
+export function isAutomatic(recipe: ClickRecipe): boolean {
+  return clickCountsOf(recipe).every((count) => count === 0);
+}
+
 const zoomRange = [0.85, 1.25] as const;
 const intensityShift = 0.1;
 
-/** Of three crops, two are centred in the lesion; the third holds some of it somewhere. */
+/** Of three crops, two are centred in the lesion; the third holds some of it somewhere, or is anywhere where there are no clicks. */
 const foregroundShare = 2 / 3;
 
 /** One axis of the crop: which axis of the case it runs along, and the case's neighbours of each of its voxels. */
@@ -108,23 +113,56 @@ function voxelAt(index: number, [, height, width]: readonly [number, number, num
   return [Math.floor(index / (height * width)), Math.floor(index / width) % height, index % width];
 }
 
+/** Clicks in the lesion; anywhere in a crop that has none. */
 function drawClicks(target: Uint8Array, side: number, { foreground, arbitrary }: ClickRecipe, random: Random): Point[] {
   const cube = [side, side, side] as const;
   const inLesion = lesionVoxels(target);
+  const anywhere = () => voxelAt(random.below(side ** 3), cube);
   const count = foreground[random.below(foreground.length)]!;
   return [
-    ...Array.from({ length: count }, () => voxelAt(inLesion[random.below(inLesion.length)]!, cube)),
-    ...Array.from({ length: arbitrary }, () => voxelAt(random.below(side ** 3), cube)),
+    ...Array.from({ length: count }, () =>
+      inLesion.length > 0 ? voxelAt(inLesion[random.below(inLesion.length)]!, cube) : anywhere(),
+    ),
+    ...Array.from({ length: arbitrary }, anywhere),
   ];
+}
+
+/** A crop round a place of the case, zoomed, mirrored, turned and shifted in intensity at random. */
+function drawCrop(whole: ResampledCase, centre: readonly number[], zoom: number, side: number, random: Random) {
+  const strides = [whole.shape[1] * whole.shape[2], whole.shape[2], 1];
+  const axes = drawAxes(random).map(({ axis, mirrored }) =>
+    samplesAlong(side, centre[axis]!, zoom, mirrored, whole.shape[axis]!, strides[axis]!),
+  );
+  return cut(whole, side, axes, random.between(-intensityShift, intensityShift));
 }
 
 /** Turns on a case whose lesion the crop always misses; every other crop holds some of it at once. */
 const attempts = 50;
 
+function drawLesionCrop(whole: ResampledCase, voxels: Int32Array, side: number, random: Random) {
+  for (let attempt = 0; attempt < attempts; attempt++) {
+    const zoom = random.between(...zoomRange);
+    const centred = random.next() < foregroundShare;
+    const near = voxelAt(voxels[random.below(voxels.length)]!, whole.shape);
+    // Elsewhere: up to half a crop away from some voxel of the lesion.
+    const centre = centred ? near : near.map((at) => at + random.between(-0.5, 0.5) * (side / zoom));
+    const crop = drawCrop(whole, centre, zoom, side, random);
+    if (crop.target.includes(1)) {
+      return crop;
+    }
+  }
+  return drawCropAnywhere(whole, side, random);
+}
+
+function drawCropAnywhere(whole: ResampledCase, side: number, random: Random) {
+  const centre = whole.shape.map((voxels) => random.below(voxels));
+  return drawCrop(whole, centre, random.between(...zoomRange), side, random);
+}
+
 /**
- * Draws an example, the same for the same state of `random`.
+ * Draws an example, the same for the same state of `random`. A case without a lesion gives crops of background, with clicks
+ * anywhere in them; so does one of three of the automatic variant, which has to tell lesions from what is none.
  * @param voxels of the case's lesion, from `lesionVoxels`
- * @returns undefined where the case has no lesion
  */
 export function drawExample(
   whole: ResampledCase,
@@ -132,24 +170,10 @@ export function drawExample(
   side: number,
   recipe: ClickRecipe,
   random: Random,
-): Example | undefined {
-  if (voxels.length === 0) {
-    return undefined;
-  }
-  const strides = [whole.shape[1] * whole.shape[2], whole.shape[2], 1];
-  for (let attempt = 0; attempt < attempts; attempt++) {
-    const zoom = random.between(...zoomRange);
-    const centred = random.next() < foregroundShare;
-    const near = voxelAt(voxels[random.below(voxels.length)]!, whole.shape);
-    // Elsewhere: up to half a crop away from some voxel of the lesion.
-    const centre = centred ? near : near.map((at) => at + random.between(-0.5, 0.5) * (side / zoom));
-    const axes = drawAxes(random).map(({ axis, mirrored }) =>
-      samplesAlong(side, centre[axis]!, zoom, mirrored, whole.shape[axis]!, strides[axis]!),
-    );
-    const { data, target } = cut(whole, side, axes, random.between(-intensityShift, intensityShift));
-    if (target.includes(1)) {
-      return { volume: { data, shape: [side, side, side] }, points: drawClicks(target, side, recipe, random), target };
-    }
-  }
-  return undefined;
+): Example {
+  const isAnywhere = voxels.length === 0 || (isAutomatic(recipe) && random.next() >= foregroundShare);
+  const { data, target } = isAnywhere
+    ? drawCropAnywhere(whole, side, random)
+    : drawLesionCrop(whole, voxels, side, random);
+  return { volume: { data, shape: [side, side, side] }, points: drawClicks(target, side, recipe, random), target };
 }

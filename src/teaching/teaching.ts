@@ -51,6 +51,9 @@ export async function teach(
   const label = { ...image, values: Float32Array.from(mask, (value) => value * preset.label) };
   const whole = resampleCase(image, label, preset);
   const voxels = lesionVoxels(whole.lesion);
+  if (voxels.length === 0) {
+    throw new InputError("mask: its lesion vanishes at the preset's spacing; expected a larger one");
+  }
   const trainer = await Trainer.create(gpu, weights, { clickCounts: clickCountsOf(defaultRecipe) });
   const losses: number[] = [];
   try {
@@ -62,9 +65,6 @@ export async function teach(
         defaultRecipe,
         randomOf(`${seed}/teaching/${step}`),
       );
-      if (!example) {
-        throw new InputError("mask: its lesion vanishes at the preset's spacing; expected a larger one");
-      }
       const { loss } = await trainer.step(example, learningRate);
       if (!Number.isFinite(loss)) {
         throw new VolsamError(`the loss is ${loss} in step ${step}: nothing was kept; try a lower learning rate`);

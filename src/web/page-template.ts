@@ -74,7 +74,7 @@ function lesionsPanel(
   const isEmpty = !lesions.some(({ mask }) => mask);
   return html`<section aria-labelledby="lesions-title">
     <h2 id="lesions-title">Lesions</h2>
-    <p class="soft">Volume, and the longest diameter in an axial slice.</p>
+    <p class="soft">Volume, and the longest diameter in an axial slice, from edge to edge of its voxels.</p>
     <ul class="lesions">${lesions.map((lesion) => lesionItem(lesion, lesion.value === active, actions))}</ul>
     <div class="row"><button @click=${actions.addLesion} ?disabled=${!image || work !== undefined}>Add a lesion</button><button @click=${actions.clear} ?disabled=${isEmpty || work !== undefined}>Clear</button></div>
     <div class="row"><button class="main" @click=${actions.saveMap} ?disabled=${isEmpty}>Save label map</button><button @click=${actions.saveEach} ?disabled=${isEmpty}>Save each mask</button></div>

@@ -115,6 +115,8 @@ test('the automatic variant goes over the whole volume', { tags: ['thorough'] },
     lesions.reduce((sum, { voxels }) => sum + voxels, 0),
   );
   expect(mask.values.every((value, i) => value > 0 === soft.values[i]! > 0.5)).toBe(true);
+  const again = await volsam('replay', at('auto.session.json'));
+  expect(again.stdout, again.stderr).toMatch(/^the same mask, bit for bit/);
 });
 
 test("a preset from one's own cases: percentiles, mean and deviation of the foreground", async () => {

@@ -1,92 +1,22 @@
 /** Training, export, evaluation and comparison by running the built `volsam` on small phantoms. */
-import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { beforeAll, expect, test } from 'vitest';
 import { testFolder } from '../setup/folder.ts';
+import { logOf, trainingArguments, writeSmallDataset } from '../setup/small-training.ts';
 import { volsam, type Ended } from '../setup/volsam.ts';
-import { randomOf } from '../../src/model/random.ts';
-import { createNifti, parseNifti } from '../../src/formats/nifti.ts';
-import { formatNifti } from '../../src/formats/nifti-output.ts';
+import { parseNifti } from '../../src/formats/nifti.ts';
 import { formatSafetensors, parseSafetensors } from '../../src/formats/safetensors.ts';
 import { configs, parameterShapes } from '../../src/model/config.ts';
 import { isTrainable } from '../../src/model/adaptation.ts';
-import { readCheckpoint } from '../../src/node/runs/checkpoint.ts';
 import type { RunIdentity } from '../../src/node/runs/run-identity.ts';
 import type { Evaluation } from '../../src/scoring/evaluation.ts';
 
 const at = testFolder('train');
 
-/** Noise with a brighter ball, the lesion. */
-function writeCase(name: string): { image: string; label: string } {
-  const random = randomOf(name);
-  const dims = [36, 34, 30] as const;
-  const [centre, radius] = [
-    [random.between(14, 20), random.between(14, 20), random.between(12, 18)],
-    random.between(5, 8),
-  ];
-  const inside = Uint8Array.from({ length: dims[0] * dims[1] * dims[2] }, (_, v) =>
-    Number(
-      Math.hypot(
-        (v % dims[0]) - centre[0]!,
-        (Math.floor(v / dims[0]) % dims[1]) - centre[1]!,
-        Math.floor(v / (dims[0] * dims[1])) - centre[2]!,
-      ) < radius,
-    ),
-  );
-  const values = Float32Array.from(inside, (value) => 40 + 100 * value + 10 * random.normal());
-  const grid = createNifti(
-    dims,
-    [
-      [1, 0, 0, 0],
-      [0, 1, 0, 0],
-      [0, 0, 1, 0],
-      [0, 0, 0, 1],
-    ],
-    values,
-  );
-  writeFileSync(at(`${name}.nii.gz`), formatNifti(grid, Int16Array.from(values), true));
-  writeFileSync(
-    at(`${name}-label.nii.gz`),
-    formatNifti(
-      grid,
-      inside.map((value) => 2 * value),
-      true,
-    ),
-  );
-  return { image: `${name}.nii.gz`, label: `${name}-label.nii.gz` };
-}
+beforeAll(() => writeSmallDataset(at));
 
-beforeAll(() => {
-  const split = (name: string, count: number) => Array.from({ length: count }, (_, i) => writeCase(`${name}${i}`));
-  writeFileSync(
-    at('dataset.json'),
-    JSON.stringify({ training: split('train', 3), validation: split('val', 1), test: split('test', 2) }),
-  );
-});
-
-/** Two clicks a crop: each number of clicks is a plan of its own to compile. */
-const training = (out: string, ...more: string[]) => [
-  'train',
-  '--data',
-  at('dataset.json'),
-  '--config',
-  'tiny',
-  '--preset',
-  'kits',
-  '--out',
-  at(out),
-  '--cache',
-  at('cache'),
-  '--no-tune',
-  '--epochs',
-  '2',
-  '--crops-per-case',
-  '1',
-  '--clicks',
-  '2',
-  ...more,
-];
+const training = (out: string, ...more: string[]) => trainingArguments(at, out, ...more);
 
 let whole: Promise<Ended> | undefined;
 
@@ -96,17 +26,14 @@ function wholeRun(): Promise<Ended> {
   return whole;
 }
 
-/** A run's log without what the clock tells. */
-function logOf(out: string): Record<string, unknown>[] {
-  return readFileSync(at(out, 'log.jsonl'), 'utf8')
-    .trim()
-    .split('\n')
-    .map((line) => ({ ...(JSON.parse(line) as Record<string, unknown>), seconds: 0 }));
-}
-
 test('a run makes log, report and checkpoints', async () => {
   const { status, stderr } = await wholeRun();
   expect(status, stderr).toBe(0);
+  expect(stderr).toMatch(/^3 training cases, 2 to validate on \(as the file names them\)$/m);
+  expect(stderr).toMatch(
+    /^1 of 3 training cases have no voxel of the label 2 \(train2\): they give crops of background$/m,
+  );
+  expect(stderr).toMatch(/^1 of 2 validation cases have no voxel of the label 2 \(val1\): they count as Dice 1/m);
   expect(readdirSync(at('whole')).sort()).toEqual([
     'best.safetensors',
     'last.safetensors',
@@ -115,8 +42,8 @@ test('a run makes log, report and checkpoints', async () => {
     'run.json',
   ]);
   const epoch = [...new Array<string>(3).fill('step'), 'validation'];
-  expect(logOf('whole').map(({ kind }) => kind)).toEqual(['validation', ...epoch, ...epoch]);
-  expect(logOf('whole')[0]).toMatchObject({ epoch: 0 });
+  expect(logOf(at, 'whole').map(({ kind }) => kind)).toEqual(['validation', ...epoch, ...epoch]);
+  expect(logOf(at, 'whole')[0]).toMatchObject({ epoch: 0, cases: { val1: 1 } }); // nothing is clicked in it, and nothing found
   const record = JSON.parse(readFileSync(at('whole', 'run.json'), 'utf8')) as {
     identity: RunIdentity;
     ended: string;
@@ -127,43 +54,21 @@ test('a run makes log, report and checkpoints', async () => {
       .update(readFileSync(at(file)))
       .digest('hex');
   expect(record.identity.weights).toBeNull();
-  expect(record.identity.validation).toEqual([
-    { name: 'val0', image: sha256('val0.nii.gz'), label: sha256('val0-label.nii.gz') },
-  ]);
+  expect(record.identity.validation).toEqual(
+    ['val0', 'val1'].map((name) => ({ name, image: sha256(`${name}.nii.gz`), label: sha256(`${name}-label.nii.gz`) })),
+  );
   expect([record.options.epochs, record.ended > '2026']).toEqual([2, true]);
   const again = await volsam(...training('whole'));
   expect(again.stderr).toMatch(
     /whole: holds a run already \(last.safetensors, .*\); expected another folder, --resume .*, or --overwrite/,
   );
   const page = readFileSync(at('whole', 'report.html'), 'utf8');
+  expect(page).toContain('<footer>');
+  expect(page).toMatch(/volsam train, version \d+\.\d+\.\d+, kernels \w+, on .* in f32; begun 20/);
+  expect(page).toContain('No weights file; files of the cases, together, ');
   expect(page).toMatch(/new Chart\(/);
   expect(page).toMatch(/src="data:image\/png;base64,/);
   expect(page).not.toMatch(/(src|href)="http/);
-});
-
-test('a run that is interrupted and resumed has the losses of a whole one', { tags: ['thorough'] }, async () => {
-  const long = ['--crops-per-case', '3'];
-  const { status, stderr } = await volsam(...training('long', ...long));
-  expect(status, stderr).toBe(0);
-  const child = spawn(process.execPath, ['dist/cli.js', ...training('parts', ...long)], { stdio: 'pipe' });
-  let sent = false;
-  child.stderr.on('data', (text: Buffer) => {
-    if (!sent && text.toString().includes('epoch 1, step 1')) {
-      sent = true;
-      child.kill('SIGINT');
-    }
-  });
-  const printed: string[] = [];
-  child.stdout.on('data', (text: Buffer) => printed.push(text.toString()));
-  expect(await new Promise((resolve) => child.on('close', resolve))).toBe(130);
-  expect(printed.join('')).toMatch(/stopped in epoch 1 after step \d+, no validation; --resume goes on/);
-  expect(logOf('parts').length).toBeLessThan(9);
-  const rest = await volsam(...training('parts', ...long, '--resume'));
-  expect(rest.status, rest.stderr).toBe(0);
-  expect(logOf('parts')).toEqual(logOf('long'));
-  expect(readFileSync(at('parts', 'last.safetensors')).equals(readFileSync(at('long', 'last.safetensors')))).toBe(true);
-  const other = await volsam(...training('parts', ...long, '--resume', '--learning-rate', '1e-3'));
-  expect(other.stderr).toMatch(/--resume: .*last.safetensors was made with learningRate 0.0004, not 0.001/);
 });
 
 test('export: the trained tensors alone, or everything merged; evaluate and compare take the result', async () => {
@@ -214,7 +119,7 @@ test('export: the trained tensors alone, or everything merged; evaluate and comp
   }
   expect(readdirSync(at('masks-f32')).sort()).toEqual(['clicks.csv', 'test0.nii.gz', 'test1.nii.gz']);
   const [, row] = readFileSync(at('masks-f32', 'clicks.csv'), 'utf8').split('\n') as [string, string];
-  const [caseName, i, j, k] = row.split(',');
+  const [caseName, , i, j, k] = row.split(',');
   const truth = parseNifti(readFileSync(at(`${caseName}-label.nii.gz`)));
   expect(truth.values[(Number(k) * truth.dims[1] + Number(j)) * truth.dims[0] + Number(i)]).toBe(2);
   const batch = await volsam(
@@ -245,57 +150,6 @@ test('export: the trained tensors alone, or everything merged; evaluate and comp
   expect(compared.status, compared.stderr).toBe(0);
   expect(compared.stdout).toMatch(/^Dice .* over 2 cases, p = /m);
   expect(readFileSync(at('compared.html'), 'utf8')).toMatch(/Wilcoxon signed-rank test p = /);
-});
-
-test('evaluate scores masks of another tool, and says what is wrong with them', async () => {
-  mkdirSync(at('masks'));
-  for (const name of ['test0', 'test1']) {
-    const label = parseNifti(readFileSync(at(`${name}-label.nii.gz`)));
-    writeFileSync(at('masks', `${name}.nii.gz`), formatNifti(label, Uint8Array.from(label.values), true));
-  }
-  const args = [
-    'evaluate',
-    '--data',
-    at('dataset.json'),
-    '--predictions',
-    at('masks'),
-    '--preset',
-    'kits',
-    '--out',
-    at('perfect'),
-  ];
-  expect((await volsam(...args)).stderr).toMatch(
-    /test0.nii.gz: holds 2 and no 1, and counts as empty; .*\n.*\n.*\n.*masks: no mask holds 1; --prediction-label says which value/s,
-  );
-  const perfect = await volsam(...args, '--prediction-label', '2');
-  expect(perfect.status, perfect.stderr).toBe(0);
-  expect(perfect.stdout).toMatch(/^Dice +1\.0000/m);
-  // The same mask, stored from right to left: another grid, the same places.
-  const label = parseNifti(readFileSync(at('test0-label.nii.gz')));
-  const [ni] = label.dims;
-  const turned = createNifti(
-    label.dims,
-    [[-1, 0, 0, ni - 1], ...label.affine.slice(1)],
-    label.values.map((_, v) => label.values[v - (v % ni) + ni - 1 - (v % ni)]!),
-  );
-  writeFileSync(at('masks', 'test0.nii.gz'), formatNifti(turned, Uint8Array.from(turned.values), true));
-  const regridded = await volsam(...args, '--prediction-label', '2');
-  expect(regridded.stdout).toMatch(/^Dice +1\.0000/m);
-  expect(regridded.stderr).toMatch(
-    /test0.nii.gz: lies on another grid than its image .*: resampled to the nearest voxel/,
-  );
-  expect((await volsam(...args, '--prediction-label', '2', '--strict')).stderr).toMatch(
-    /test0: failed \(.*lies on another grid than its image .*; expected the image's own\)/,
-  );
-  rmSync(at('masks', 'test1.nii.gz'));
-  const partial = await volsam(...args, '--prediction-label', '2');
-  expect(partial.status).toBe(2);
-  expect(partial.stderr).toMatch(/test1: failed \(.*test1.nii.gz: there is no such mask/);
-  expect(partial.stdout).toMatch(/^1 cases, 1 failed; /m);
-  expect(readFileSync(at('perfect', 'cases.csv'), 'utf8')).toMatch(/^test1,,,,,,,.*there is no such mask/m);
-  expect(
-    (await volsam('evaluate', '--data', at('dataset.json'), '--preset', 'kits', '--out', at('none'))).stderr,
-  ).toMatch(/expected --weights or --predictions/);
 });
 
 test('a run goes on with its own weights and data only, and an export is merged into its own base', async () => {
@@ -336,57 +190,6 @@ test('a run goes on with its own weights and data only, and an export is merged 
   expect(scored.stderr).toMatch(/this is a checkpoint of a training run, .*; volsam export --checkpoint/);
 });
 
-test('--resume with more epochs extends a run, and with none begun begins one', { tags: ['thorough'] }, async () => {
-  const status = async (...args: string[]) => (await volsam(...training('extended', ...args))).status;
-  expect(await status('--resume', '--epochs', '1')).toBe(0);
-  expect(await status('--resume', '--epochs', '3')).toBe(0);
-  expect(
-    logOf('extended')
-      .filter(({ kind }) => kind === 'validation')
-      .map(({ epoch }) => epoch),
-  ).toEqual([0, 1, 2, 3]);
-  expect((await volsam(...training('extended', '--resume', '--epochs', '2'))).stderr).toMatch(
-    /is of a run of 3 epochs; expected --epochs of at least so many/,
-  );
-});
-
-test('a run that is killed at any moment leaves its last checkpoint whole', { tags: ['thorough'] }, async () => {
-  const path = at('killed', 'last.safetensors');
-  let found = 0;
-  for (let attempt = 0; attempt < 6; attempt++) {
-    const temporary = () =>
-      existsSync(at('killed')) ? readdirSync(at('killed')).filter((name) => name.endsWith('.part')) : [];
-    temporary().forEach((name) => rmSync(at('killed', name)));
-    const child = spawn(
-      process.execPath,
-      [
-        'dist/cli.js',
-        ...training('killed', '--crops-per-case', '1', '--epochs', '50', ...(attempt > 0 ? ['--resume'] : [])),
-      ],
-      { stdio: 'ignore' },
-    );
-    const closed = new Promise((resolve) => child.on('close', resolve));
-    // While a checkpoint is being written, as its temporary name tells; a later one in each attempt.
-    const deadline = Date.now() + 60_000;
-    const seen = new Set<string>();
-    while (Date.now() < deadline && seen.size <= attempt) {
-      await new Promise((resolve) => setTimeout(resolve, 1));
-      temporary()
-        .filter((name) => name.startsWith('last.'))
-        .forEach((name) => seen.add(name));
-    }
-    child.kill('SIGKILL');
-    await closed;
-    if (existsSync(path)) {
-      const { progress, state } = await readCheckpoint(path);
-      expect(progress.epoch).toBeGreaterThan(0);
-      expect([...state.weights.values()].every((values) => values.every(Number.isFinite))).toBe(true);
-      found += 1;
-    }
-  }
-  expect(found).toBeGreaterThan(2);
-});
-
 test('a loss that is not a number stops the run, by step and case', async () => {
   const { status, stderr } = await volsam(...training('diverged', '--learning-rate', '1e30'));
   expect(status).toBe(1);
@@ -394,13 +197,22 @@ test('a loss that is not a number stops the run, by step and case', async () => 
 });
 
 test('what is wrong with the options is said in one line', async () => {
+  const [first, second] = [0, 1].map((n) => ({ image: `train${n}.nii.gz`, label: `train${n}-label.nii.gz` }));
+  writeFileSync(
+    at('missing.json'),
+    JSON.stringify({ training: [first], validation: [{ ...second, label: 'none.nii.gz' }] }),
+  );
   const cases: [string[], RegExp][] = [
     [['train', '--data', at('dataset.json'), '--preset', 'kits', '--out', at('x')], /--weights is missing: expected/],
     [training('x', '--epochs', '0'), /expected a whole number from 1 on/],
     [training('x', '--prompt-recipe', 'mine'), /expected paper/],
     [
       training('x', '--preset', 'colon'),
-      /4 of 4 cases cannot be used:\n {2}train\d: no voxel of .*train\d-label.nii.gz has the preset's label 1; expected a lesion\n/,
+      /no training case has a voxel of the preset's label 1; expected another preset, or cases with lesions/,
+    ],
+    [
+      training('x', '--data', at('missing.json')),
+      /1 of 2 cases cannot be used:\n {2}train1: .*none.nii.gz: cannot be read \(ENOENT\)/,
     ],
     [
       ['export', '--checkpoint', at('trained.safetensors'), '-o', at('y')],
@@ -412,4 +224,25 @@ test('what is wrong with the options is said in one line', async () => {
     expect(status).toBe(1);
     expect(stderr).toMatch(message);
   }
+});
+
+test('--clicks 0 trains the automatic variant, and every command knows', { tags: ['thorough'] }, async () => {
+  const { status, stderr } = await volsam(...training('automatic', '--clicks', '0'));
+  expect(status, stderr).toBe(0);
+  const checkpoint = at('automatic', 'best.safetensors');
+  const file = at('automatic.safetensors');
+  const exported = await volsam('export', '--checkpoint', checkpoint, '--random-encoder', '-o', file);
+  expect(exported.status, exported.stderr).toBe(0);
+  expect(parseSafetensors(readFileSync(file)).metadata.clicks).toBe('0');
+  const model = ['--image', at('test0.nii.gz'), '--weights', file, '--preset', 'kits', '--no-tune'];
+  const clicked = await volsam('segment', ...model, '--click', '17,17,15', '-o', at('clicked.nii.gz'));
+  expect(clicked.stderr).toMatch(/^the model was trained without clicks, and gets some: volsam auto is for it$/m);
+  const automatic = await volsam('auto', ...model, '-o', at('automatic.nii.gz'));
+  expect(automatic.status, automatic.stderr).toBe(0);
+  expect(automatic.stderr).not.toMatch(/clicks/);
+  await wholeRun();
+  const other = at('clicks.safetensors');
+  await volsam('export', '--checkpoint', at('whole', 'best.safetensors'), '--random-encoder', '-o', other);
+  const warned = await volsam('auto', ...model.map((arg) => (arg === file ? other : arg)), '-o', at('warned.nii.gz'));
+  expect(warned.stderr).toMatch(/^the model was trained with clicks \(2 a crop\) and gets none/m);
 });

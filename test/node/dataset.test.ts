@@ -1,8 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { caseNames, readDataset } from '../../src/node/data/dataset.ts';
+import { caseName, caseNames, readDataset } from '../../src/node/data/dataset.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'volsam-dataset-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -17,6 +17,8 @@ const entries = (prefix: string, count: number) =>
     image: `./images/${prefix}${i}.nii.gz`,
     label: `./labels/${prefix}${i}.nii.gz`,
   }));
+
+const nameOf = ({ image }: { image: string }) => caseName(image);
 
 test("the Decathlon's dataset.json: test images without labels are left out, a fifth is held out by the seed", async () => {
   const file = written(
@@ -46,12 +48,12 @@ test('splits that the file names are taken as they are', async () => {
 test('a CSV of two columns, with a heading or without', async () => {
   const rows = 'x/1.nii.gz, y/1.nii.gz\n"x/2,b.nii", y/2.nii\n';
   for (const text of [rows, `image,label\n${rows}`]) {
-    const { training, test: tests } = await readDataset(written('cases.csv', text));
+    const { training, validation, test: tests } = await readDataset(written('cases.csv', text));
     expect(tests.map(({ name, label }) => [name, label])).toEqual([
       ['1', join(folder, 'y/1.nii.gz')],
       ['2,b', join(folder, 'y/2.nii')],
     ]);
-    expect(training.length).toBe(2);
+    expect([training.length, validation.length]).toEqual([1, 1]);
   }
 });
 
@@ -112,5 +114,71 @@ test('a CSV may say which row is of which split; without that every split is all
   );
   await expect(readDataset(written('wrong.csv', 'image,label,split\na.nii,al.nii,x\n'))).rejects.toThrow(
     /wrong.csv: row 2 is of split "x"; expected training, validation, test/,
+  );
+});
+
+test('a validation split is made of as few as two cases, and its absence is said', async () => {
+  const division = async (count: number) => {
+    const { training, validation, division } = await readDataset(
+      written(`few${count}.json`, JSON.stringify({ training: entries('a', count) })),
+    );
+    return [training.length, validation.length, division];
+  };
+  expect(await division(1)).toEqual([1, 0, 'none: there is one case only']);
+  expect(await division(2)).toEqual([1, 1, '1 of 2, drawn by the seed']);
+  expect(await division(14)).toEqual([12, 2, '2 of 14, drawn by the seed']);
+});
+
+test('folds are drawn by the seed, written down, and hold every case out once', async () => {
+  const inner = join(folder, 'folds');
+  mkdirSync(inner);
+  const file = join(inner, 'dataset.json');
+  const test = entries('t', 2);
+  writeFileSync(file, JSON.stringify({ training: entries('a', 9), validation: entries('b', 2), test }));
+  const held: string[] = [];
+  for (let index = 0; index < 3; index++) {
+    // Another seed does not draw the folds that are written down again.
+    const fold = await readDataset(file, { fold: { index, count: 3 }, seed: String(index) });
+    const [training, validation] = [fold.training, fold.validation].map((cases) => cases.map(({ name }) => name));
+    expect([...training!, ...validation!].sort()).toEqual([...entries('a', 9), ...entries('b', 2)].map(nameOf).sort());
+    expect(validation!.length).toBe(index < 2 ? 4 : 3);
+    expect([fold.test.length, fold.division]).toEqual([
+      2,
+      `fold ${index} of 3, from ${join(inner, 'splits_final.json')}`,
+    ]);
+    held.push(...validation!);
+  }
+  expect(new Set(held).size).toBe(11);
+  const seeded = async (seed: string) =>
+    (await readDataset(file, { fold: { index: 0, count: 3 }, seed, splits: join(inner, `${seed}.json`) })).validation;
+  expect(await seeded('x')).not.toEqual(await seeded('y'));
+  await expect(readDataset(file, { fold: { index: 0, count: 5 } })).rejects.toThrow(
+    /--fold 0\/5: .*splits_final.json has 3 folds; expected --fold i\/3, or another file by --splits/,
+  );
+  writeFileSync(file, JSON.stringify({ training: entries('a', 10), validation: entries('b', 2) }));
+  await expect(readDataset(file, { fold: { index: 0, count: 3 } })).rejects.toThrow(
+    /splits_final.json: lacks a9; expected each case of the dataset once/,
+  );
+});
+
+test("nnU-Net's splits_final.json names cases without their channel", async () => {
+  const inner = join(folder, 'nnunet');
+  mkdirSync(inner);
+  const file = join(inner, 'dataset.json');
+  const channel = (n: number) => ({ image: `imagesTr/case_${n}_0000.nii.gz`, label: `labelsTr/case_${n}.nii.gz` });
+  writeFileSync(file, JSON.stringify({ training: [0, 1, 2].map(channel) }));
+  const splits = [
+    { train: ['case_0', 'case_1'], val: ['case_2'] },
+    { train: ['case_1', 'case_2'], val: ['case_0'] },
+  ];
+  writeFileSync(join(inner, 'splits_final.json'), JSON.stringify(splits));
+  const { training, validation } = await readDataset(file, { fold: { index: 1, count: 2 } });
+  expect([training, validation].map((cases) => cases.map(({ name }) => name))).toEqual([
+    ['case_1_0000', 'case_2_0000'],
+    ['case_0_0000'],
+  ]);
+  writeFileSync(join(inner, 'splits_final.json'), '{"train": []}');
+  await expect(readDataset(file, { fold: { index: 1, count: 2 } })).rejects.toThrow(
+    /splits_final.json: expected a list of {"train": \[…\], "val": \[…\]}/,
   );
 });

@@ -1,14 +1,8 @@
 import { expect, test } from 'vitest';
 import { createNifti } from '../../src/formats/nifti.ts';
-import {
-  compare,
-  scoresOf,
-  summariesOf,
-  summarise,
-  type Comparison,
-  type Evaluation,
-  type Summary,
-} from '../../src/scoring/evaluation.ts';
+import { scoresOf } from '../../src/scoring/case-scores.ts';
+import { compare, type Comparison } from '../../src/scoring/comparison.ts';
+import { summariesOf, summarise, type Evaluation, type Summary } from '../../src/scoring/evaluation.ts';
 import { drawTestClicks } from '../../src/scoring/test-clicks.ts';
 import { presets } from '../../src/volume/preset.ts';
 

@@ -1,7 +1,13 @@
 import { expect, test } from 'vitest';
 import { lesionVoxels } from '../../src/lesions/lesion-mask.ts';
 import { randomOf } from '../../src/model/random.ts';
-import { clickCountsOf, defaultRecipe, drawExample, paperRecipe } from '../../src/teaching/augmentation.ts';
+import {
+  clickCountsOf,
+  defaultRecipe,
+  drawExample,
+  isAutomatic,
+  paperRecipe,
+} from '../../src/teaching/augmentation.ts';
 
 const shape = [40, 50, 30] as const;
 
@@ -20,13 +26,13 @@ const voxels = lesionVoxels(whole.lesion);
 test('an example is a function of its name: volume and label are cut, turned and zoomed alike, clicks lie in the lesion', () => {
   const centred: number[] = [];
   for (let n = 0; n < 30; n++) {
-    const example = drawExample(whole, voxels, 24, defaultRecipe, randomOf(`example/${n}`))!;
+    const example = drawExample(whole, voxels, 24, defaultRecipe, randomOf(`example/${n}`));
     const {
       volume: { data },
       target,
       points,
     } = example;
-    const again = drawExample(whole, voxels, 24, defaultRecipe, randomOf(`example/${n}`))!;
+    const again = drawExample(whole, voxels, 24, defaultRecipe, randomOf(`example/${n}`));
     expect(again.points).toEqual(points);
     expect(Buffer.from(again.volume.data.buffer).equals(Buffer.from(data.buffer))).toBe(true);
     expect([1, 2, 3]).toContain(points.length);
@@ -43,7 +49,7 @@ test('an example is a function of its name: volume and label are cut, turned and
 
 test('zoom and turns change what is seen', () => {
   const sizes = Array.from({ length: 30 }, (_, n) =>
-    drawExample(whole, voxels, 40, { foreground: [1], arbitrary: 0 }, randomOf(`size/${n}`))!.target.reduce(
+    drawExample(whole, voxels, 40, { foreground: [1], arbitrary: 0 }, randomOf(`size/${n}`)).target.reduce(
       (sum, value) => sum + value,
       0,
     ),
@@ -52,21 +58,35 @@ test('zoom and turns change what is seen', () => {
 });
 
 test('the published recipe: 10 clicks in the lesion and 20 anywhere', () => {
-  const { points, target } = drawExample(whole, voxels, 24, paperRecipe, randomOf('paper'))!;
+  const { points, target } = drawExample(whole, voxels, 24, paperRecipe, randomOf('paper'));
   expect(clickCountsOf(paperRecipe)).toEqual([30]);
   expect(points.length).toBe(30);
   points.slice(0, 10).forEach(([d, h, w]) => expect(target[(d * 24 + h) * 24 + w]).toBe(1));
   expect(points.every((point) => point.every((at) => at >= 0 && at < 24))).toBe(true);
 });
 
-test('a case without a lesion gives no example', () => {
-  expect(
-    drawExample(
-      { ...whole, lesion: new Uint8Array(whole.lesion.length) },
+test('a case without a lesion gives crops of background, with clicks anywhere in them', () => {
+  const background = { ...whole, lesion: new Uint8Array(whole.lesion.length) };
+  for (let n = 0; n < 10; n++) {
+    const { volume, points, target } = drawExample(
+      background,
       new Int32Array(0),
       24,
       defaultRecipe,
-      randomOf('none'),
-    ),
-  ).toBeUndefined();
+      randomOf(`b/${n}`),
+    );
+    expect([1, 2, 3]).toContain(points.length);
+    expect(target.includes(1)).toBe(false);
+    expect(volume.data.some((value) => value !== 0)).toBe(true);
+  }
+});
+
+test('the automatic variant has no clicks, and some crops without a lesion', () => {
+  const recipe = { foreground: [0], arbitrary: 0 };
+  expect([isAutomatic(recipe), isAutomatic(defaultRecipe), isAutomatic(paperRecipe)]).toEqual([true, false, false]);
+  const examples = Array.from({ length: 30 }, (_, n) => drawExample(whole, voxels, 24, recipe, randomOf(`auto/${n}`)));
+  expect(examples.every(({ points }) => points.length === 0)).toBe(true);
+  const withLesion = examples.filter(({ target }) => target.includes(1)).length;
+  expect(withLesion).toBeGreaterThan(15);
+  expect(withLesion).toBeLessThan(30);
 });

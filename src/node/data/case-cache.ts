@@ -1,12 +1,13 @@
 /** Cases resampled to a preset's spacing, kept on disk: the next run, and the next epoch, read them as they are. */
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { resampleCase, type ResampledCase } from '../../volume/resampling.ts';
 import { formatSafetensors, parseSafetensors } from '../../formats/safetensors.ts';
 import type { Preset } from '../../volume/preset.ts';
 import type { DatasetCase } from './dataset.ts';
 import { writeWhole } from '../files/disk.ts';
+import { readSafetensors } from '../files/weights-file.ts';
 import { readImageAndLabel } from './labelled-case.ts';
 
 /** Goes up when files are read to other values than before. */
@@ -41,24 +42,28 @@ async function readCached(path: string): Promise<ResampledCase | undefined> {
   }
 }
 
-/**
- * A case at the preset's spacing, from the cache where it is there; else with what a person should beware of in its files.
- * @param folder of the cache
- * @throws InputError where the image or label cannot be read, or they have different grids
- */
-export async function cachedCase(
+/** Whether a case is in the cache, whole, and has a lesion; by its header, which says both. */
+async function cachedLesionVoxels(path: string): Promise<number | undefined> {
+  const voxels = await readSafetensors(path).then(
+    ({ metadata }) => Number(metadata.lesionVoxels),
+    () => undefined, // not there, or not whole
+  );
+  return Number.isInteger(voxels) ? voxels : undefined;
+}
+
+const pathOf = async (one: DatasetCase, preset: Preset, folder: string) =>
+  join(folder, `${one.name}-${await keyOf(one, preset)}.safetensors`);
+
+/** Reads and resamples a case, and keeps it. */
+async function makeCase(
   one: DatasetCase,
   preset: Preset,
-  folder: string,
-): Promise<ResampledCase & { readonly warnings: readonly string[] }> {
-  const path = join(folder, `${one.name}-${await keyOf(one, preset)}.safetensors`);
-  const cached = await readCached(path);
-  if (cached) {
-    return { ...cached, warnings: [] };
-  }
+  path: string,
+): Promise<{ made: ResampledCase; lesionVoxels: number; warnings: readonly string[] }> {
   const { image, label, warnings } = await readImageAndLabel(one);
   const made = resampleCase(image, label, preset);
-  await mkdir(folder, { recursive: true });
+  const lesionVoxels = made.lesion.reduce((sum, inside) => sum + inside, 0);
+  await mkdir(dirname(path), { recursive: true });
   await writeWhole(
     path,
     formatSafetensors(
@@ -66,7 +71,35 @@ export async function cachedCase(
         ['volume', { shape: made.shape, values: made.volume }],
         ['lesion', { shape: made.shape, values: Float32Array.from(made.lesion) }],
       ]),
+      { lesionVoxels: String(lesionVoxels) },
     ),
   );
-  return { ...made, warnings };
+  return { made, lesionVoxels, warnings };
+}
+
+/**
+ * A case at the preset's spacing, from the cache where it is there.
+ * @param folder of the cache
+ * @throws InputError where the image or label cannot be read, or they have different grids
+ */
+export async function cachedCase(one: DatasetCase, preset: Preset, folder: string): Promise<ResampledCase> {
+  const path = await pathOf(one, preset, folder);
+  return (await readCached(path)) ?? (await makeCase(one, preset, path)).made;
+}
+
+/**
+ * Sees to it that a case is in the cache.
+ * @returns whether it has a lesion, and where its files were read, what a person should beware of in them
+ * @throws as `cachedCase`
+ */
+export async function cachedLesion(
+  one: DatasetCase,
+  preset: Preset,
+  folder: string,
+): Promise<{ hasLesion: boolean; warnings: readonly string[] }> {
+  const path = await pathOf(one, preset, folder);
+  const known = await cachedLesionVoxels(path);
+  const { lesionVoxels, warnings } =
+    known === undefined ? await makeCase(one, preset, path) : { lesionVoxels: known, warnings: [] };
+  return { hasLesion: lesionVoxels > 0, warnings };
 }

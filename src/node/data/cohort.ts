@@ -123,8 +123,3 @@ export async function readCohort(data: string, clicksFile: string): Promise<Coho
   }
   return cases;
 }
-
-/** A cohort's share of one of several machines. @param index from 0 on */
-export function shardOf<T>(cases: readonly T[], index: number, count: number): T[] {
-  return cases.filter((_, i) => i % count === index);
-}

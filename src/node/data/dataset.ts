@@ -1,9 +1,10 @@
 /** Datasets: the Medical Segmentation Decathlon's dataset.json, or a CSV of image, label and, where it says so, split. */
 import { basename, dirname, isAbsolute, join } from 'node:path';
 import { parse } from 'csv-parse/sync';
-import { randomOf } from '../../model/random.ts';
 import { InputError } from '../../runtime/errors.ts';
 import { readBytes } from '../files/disk.ts';
+import { foldsPath, heldOutBy, shuffled } from './folds.ts';
+import type { Part } from './part.ts';
 
 /** An image and its label, by their files. */
 export interface DatasetCase {
@@ -17,9 +18,11 @@ export interface DatasetCase {
 
 export interface Dataset {
   readonly training: readonly DatasetCase[];
-  /** A split of this name in the file, else a fifth of the training cases. */
+  /** A fold, a split of this name in the file, or else a fifth of the training cases. */
   readonly validation: readonly DatasetCase[];
   readonly test: readonly DatasetCase[];
+  /** How the validation cases were chosen, in words. */
+  readonly division: string;
   /** Whether the file says which case is of which split; a CSV without that column has all cases in each. */
   readonly saysSplits: boolean;
 }
@@ -27,6 +30,9 @@ export interface Dataset {
 export type Split = 'training' | 'validation' | 'test';
 
 export const splits: readonly Split[] = ['training', 'validation', 'test'];
+
+/** Where the file names them. */
+const division = 'as the file names them';
 
 interface Entry {
   readonly image: string;
@@ -131,7 +137,7 @@ function fromJson(text: string, file: string): Dataset {
     );
   }
   const [training, validation, test] = splits.map((split) => entriesOf(file, dirname(file), split, json[split]));
-  return { ...named({ training: training!, validation: validation!, test: test! }), saysSplits: true };
+  return { ...named({ training: training!, validation: validation!, test: test! }), saysSplits: true, division };
 }
 
 /** Which split a row says that it is of: by the columns' heading, where there is one. */
@@ -186,32 +192,53 @@ function fromCsv(text: string, file: string): Dataset {
     validation: split < 0 ? [] : ofSplit('validation'),
     test: ofSplit('test'),
   });
-  return { ...cases, saysSplits: split >= 0 };
+  return { ...cases, saysSplits: split >= 0, division };
 }
 
-/** A fifth of the cases, chosen by the seed. */
-function held(cases: readonly DatasetCase[], seed: string): Set<DatasetCase> {
-  return new Set(shuffled(cases, `${seed}/validation`).slice(0, Math.floor(cases.length / 5)));
+/** A fifth of the cases, and at least one of two, chosen by the seed. */
+function held(cases: readonly DatasetCase[], seed: string): DatasetCase[] {
+  const count = cases.length < 2 ? 0 : Math.max(1, Math.floor(cases.length / 5));
+  return shuffled(cases, `${seed}/validation`).slice(0, count);
 }
 
-export function shuffled<T>(values: readonly T[], name: string): T[] {
-  const random = randomOf(name);
-  const order = [...values];
-  for (let i = order.length - 1; i > 0; i--) {
-    const other = random.below(i + 1);
-    [order[i], order[other]] = [order[other]!, order[i]!];
-  }
-  return order;
+export interface Division {
+  /** Draws the validation cases where the file names none, or the folds. */
+  readonly seed?: string;
+  /** Trains on the other folds and validates on this one. */
+  readonly fold?: Part | undefined;
+  /** Where folds are kept: see `foldsPath`. */
+  readonly splits?: string | undefined;
 }
 
-/** @param seed chooses the validation cases where the file names none @throws InputError where the file is neither format */
-export async function readDataset(file: string, seed = '0'): Promise<Dataset> {
-  const text = new TextDecoder().decode(await readBytes(file));
-  const dataset = file.endsWith('.csv') ? fromCsv(text, file) : fromJson(text, file);
+async function divided(dataset: Dataset, file: string, { seed = '0', fold, splits: path }: Division): Promise<Dataset> {
   const { training, validation } = dataset;
+  if (fold) {
+    const folds = path ?? foldsPath(file);
+    const cases = [...training, ...validation];
+    const names = cases.map(({ name }) => name);
+    const out = await heldOutBy(fold, names, folds, seed);
+    return {
+      ...dataset,
+      training: cases.filter(({ name }) => !out.has(name)),
+      validation: cases.filter(({ name }) => out.has(name)),
+      division: `fold ${fold.index} of ${fold.count}, from ${folds}`,
+    };
+  }
   if (validation.length > 0) {
     return dataset;
   }
-  const aside = held(training, seed);
-  return { ...dataset, training: training.filter((one) => !aside.has(one)), validation: [...aside] };
+  const aside = new Set(held(training, seed));
+  return {
+    ...dataset,
+    training: training.filter((one) => !aside.has(one)),
+    validation: [...aside],
+    division:
+      aside.size > 0 ? `${aside.size} of ${training.length}, drawn by the seed` : 'none: there is one case only',
+  };
+}
+
+/** @throws InputError where the file is neither format, or its folds are of other cases */
+export async function readDataset(file: string, division: Division = {}): Promise<Dataset> {
+  const text = new TextDecoder().decode(await readBytes(file));
+  return divided(file.endsWith('.csv') ? fromCsv(text, file) : fromJson(text, file), file, division);
 }

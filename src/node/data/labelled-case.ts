@@ -10,6 +10,9 @@ export interface LabelledCase {
   readonly image: NiftiImage;
   /** 1 in the lesion, on the image's grid. */
   readonly truth: Uint8Array;
+  /** SHA-256 of the two files' content. */
+  readonly imageSha256: string;
+  readonly labelSha256: string;
   /** What a person should beware of in the two files. */
   readonly warnings: readonly string[];
 }
@@ -17,7 +20,7 @@ export interface LabelledCase {
 /** @throws InputError where a file cannot be read, or the two have different grids */
 export async function readImageAndLabel(
   one: Pick<DatasetCase, 'image' | 'label'>,
-): Promise<{ image: NiftiImage; label: NiftiImage; warnings: string[] }> {
+): Promise<Omit<LabelledCase, 'truth'> & { label: NiftiImage }> {
   const [first, second] = [await readVolume(one.image), await readVolume(one.label)];
   const [{ image }, { image: label }] = [first, second];
   if (label.dims.join() !== image.dims.join()) {
@@ -27,6 +30,8 @@ export async function readImageAndLabel(
   return {
     image,
     label,
+    imageSha256: first.sha256,
+    labelSha256: second.sha256,
     warnings: [
       ...first.warnings,
       ...second.warnings,
@@ -44,6 +49,6 @@ export async function readLabelledCase(
   one: Pick<DatasetCase, 'image' | 'label'>,
   preset: Preset,
 ): Promise<LabelledCase> {
-  const { image, label, warnings } = await readImageAndLabel(one);
-  return { image, warnings, truth: Uint8Array.from(label.values, (value) => Number(value === preset.label)) };
+  const { label, ...rest } = await readImageAndLabel(one);
+  return { ...rest, truth: Uint8Array.from(label.values, (value) => Number(value === preset.label)) };
 }

@@ -134,10 +134,16 @@ function publishedExtras(config: Config): { encoder: [string, Entry][]; prompt: 
 /**
  * Writes a whole model as the published code's checkpoint, in f32: `encoder_dict`, `decoder_dict` and four times the prompt encoder
  * as `feature_dict`, of which that code asks the last.
- * @throws InputError where the weights are not a whole model's, or the file cannot be written
+ * @throws InputError where the weights are not a whole model's, or of an adaptation that the published code does not have, or the
+ * file cannot be written
  */
 export async function writeTorch(file: TensorFile, to: string): Promise<number> {
   const config = configOf(file);
+  if (config.adaptation !== 'spatial') {
+    throw new InputError(
+      `--torch: the model's adaptation is ${config.adaptation}, which the published code does not have; expected spatial. Without --torch it is exported as safetensors`,
+    );
+  }
   const entries: Entry[] = [];
   const placed = (entry: Entry): WrittenTensor => ({
     kind: 'written',

@@ -6,6 +6,7 @@ import { statisticsColumns } from '../../lesions/lesion-measures.ts';
 import { pictureFile, readCaseRecord, type CaseRecord } from '../runs/batch-run.ts';
 import type { CohortCase } from '../data/cohort.ts';
 import { writeWhole } from '../files/disk.ts';
+import { footOf, type RunRecord } from '../runs/run-record.ts';
 import { formatPage, type Section } from './report-page.ts';
 
 const columns = ['case', 'status', ...statisticsColumns, 'touchesBorder', 'reason'] as const;
@@ -53,7 +54,7 @@ function rowsOf(name: string, record: CaseRecord | undefined): Row[] {
 }
 
 /** Writes summary.csv and report.html of all cases, those of other shards included. @throws InputError where the folder cannot be written to */
-export async function writeBatchReport(folder: string, cases: readonly CohortCase[]): Promise<void> {
+export async function writeBatchReport(folder: string, cases: readonly CohortCase[], record: RunRecord): Promise<void> {
   const records = await Promise.all(cases.map(({ name }) => readCaseRecord(folder, name)));
   const rows = cases.flatMap(({ name }, i) => rowsOf(name, records[i]));
   const done = cases.filter((_, i) => records[i] && records[i].failure === undefined);
@@ -79,5 +80,8 @@ export async function writeBatchReport(folder: string, cases: readonly CohortCas
     { kind: 'pictures', title: 'Masks, in the planes through the first click', pictures },
   ];
   await writeWhole(join(folder, 'summary.csv'), new TextEncoder().encode(formatCsv(columns, rows)));
-  await writeWhole(join(folder, 'report.html'), new TextEncoder().encode(await formatPage('volsam batch', sections)));
+  await writeWhole(
+    join(folder, 'report.html'),
+    new TextEncoder().encode(await formatPage('volsam batch', sections, footOf(record))),
+  );
 }

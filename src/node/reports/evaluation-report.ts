@@ -1,10 +1,15 @@
 /** An evaluation as CSV, JSON and a page; two evaluations side by side as a page. */
+import { join } from 'node:path';
+import { writeJson, writeWhole } from '../files/disk.ts';
 import { formatPng } from '../files/png.ts';
 import { formatCsv } from '../../formats/csv.ts';
-import type { CaseScores, Comparison, Evaluation, FailedCase, Metric, Summary } from '../../scoring/evaluation.ts';
+import type { CaseScores, FailedCase } from '../../scoring/case-scores.ts';
+import type { Comparison } from '../../scoring/comparison.ts';
+import { metrics, summariesOf, type Evaluation, type Metric, type Summary } from '../../scoring/evaluation.ts';
+import type { LesionScores } from '../../scoring/lesion-scores.ts';
 import type { Spread } from '../../scoring/robustness.ts';
-import { metrics } from '../../scoring/evaluation.ts';
-import { formatPage, lineChart, type Section } from './report-page.ts';
+import { caseChart, formatPage, truthAndMask, type Section } from './report-page.ts';
+import { footOf, type RunRecord } from '../runs/run-record.ts';
 import type { EvaluatedCase } from '../runs/evaluation-run.ts';
 
 export const metricNames: Readonly<Record<Metric, string>> = {
@@ -20,12 +25,26 @@ function cell(value: string | number | null): string {
   return value === null ? '' : typeof value === 'number' ? value.toFixed(4) : value;
 }
 
-export function formatScores(cases: readonly CaseScores[], failures: readonly FailedCase[]): string {
+function formatScores(cases: readonly CaseScores[], failures: readonly FailedCase[]): string {
   const empty = { dice: null, surfaceDice: null, hd95: null, predictedMl: null, trueMl: null, volumeErrorMl: null };
   return formatCsv([...columns, 'failure'] as const, [
     ...cases.map((scores) => ({ ...scores, failure: null })),
     ...failures.map(({ case: name, reason }) => ({ case: name, ...empty, failure: reason })),
   ]);
+}
+
+const lesionColumns = ['case', 'lesion', ...columns.slice(1)] as const;
+
+/** A row for each true lesion. */
+function formatLesionScores(lesions: readonly LesionScores[]): string {
+  return formatCsv(lesionColumns, lesions);
+}
+
+/** How many lesions were found, of those that are there and beside them. */
+function describeLesions(lesions: readonly LesionScores[], falseLesions: number): string {
+  const found = lesions.filter(({ dice }) => dice > 0).length;
+  const { dice } = summariesOf(lesions);
+  return `${found} of ${lesions.length} lesions found, ${falseLesions} where none is; Dice by lesion ${describeSummary(dice)}`;
 }
 
 export function describeSummary({ mean, low, high }: Summary): string {
@@ -45,21 +64,40 @@ const spreadRows = (spreads: readonly Spread[]) =>
   }));
 
 /** A row for each case: its Dice over the draws of its clicks. */
-export function formatSpreads(spreads: readonly Spread[]): string {
+function formatSpreads(spreads: readonly Spread[]): string {
   return formatCsv(spreadColumns, spreadRows(spreads));
 }
 
-export function describeSpreads(spreads: readonly Spread[]): string {
+function describeSpreads(spreads: readonly Spread[]): string {
   const mean = (value: (spread: Spread) => number) =>
     (spreads.reduce((sum, spread) => sum + value(spread), 0) / spreads.length).toFixed(4);
   return `Dice over draws    ${mean((spread) => spread.mean)}, deviation within a case ${mean(({ deviation }) => deviation)}, worst draw ${mean(({ worst }) => worst)}, best draw ${mean(({ best }) => best)}`;
 }
 
+function describeClicks(clicks: number, { identity }: RunRecord): string {
+  if (clicks > 0) {
+    return `${clicks} click${clicks > 1 ? 's' : ''} in each lesion, drawn by the case's name`;
+  }
+  return identity.weights === null ? 'masks read from files' : 'without clicks, by sliding windows';
+}
+
 /** @param evaluated cases, the worst with pictures @param spreads over draws of clicks, where they were asked for */
-export function formatEvaluationPage(
-  { model, preset, split, clicks, toleranceMm, cases, failures = [], summary }: Evaluation,
+function formatEvaluationPage(
+  {
+    model,
+    preset,
+    split,
+    clicks,
+    toleranceMm,
+    cases,
+    failures = [],
+    summary,
+    lesions = [],
+    falseLesions = 0,
+  }: Evaluation,
   evaluated: readonly EvaluatedCase[],
   spreads: readonly Spread[],
+  record: RunRecord,
 ): Promise<string> {
   const sorted = [...evaluated].sort((a, b) => a.scores.dice - b.scores.dice);
   const sections: Section[] = [
@@ -67,8 +105,9 @@ export function formatEvaluationPage(
       kind: 'text',
       title: 'What was measured',
       lines: [
-        `${model} on ${cases.length} cases of ${split}, preset ${preset}, ${clicks > 0 ? `${clicks} click${clicks > 1 ? 's' : ''} a case, drawn by its name` : 'masks read from files'}.`,
+        `${model} on ${cases.length} cases of ${split}, preset ${preset}, ${describeClicks(clicks, record)}.`,
         `Surface Dice at ${toleranceMm} mm. Surface measures are in millimetres, on each file's own grid. Where both masks are empty, Dice and surface Dice count as 1 and HD95 as 0; where one is, HD95 has no value.`,
+        `${describeLesions(lesions, falseLesions)}. A found lesion counts for the true one that it shares most voxels with.`,
       ],
     },
     {
@@ -104,8 +143,12 @@ export function formatEvaluationPage(
     {
       kind: 'pictures',
       title: 'The worst cases',
-      pictures: sorted.flatMap(({ scores, picture }) =>
-        picture ? [{ caption: `${scores.case}: Dice ${scores.dice.toFixed(3)}`, png: formatPng(picture) }] : [],
+      legend: truthAndMask,
+      pictures: sorted.flatMap(({ scores, pictures = [] }) =>
+        pictures.map(({ where, picture }) => ({
+          caption: `${scores.case}: Dice ${scores.dice.toFixed(3)}, ${where}`,
+          png: formatPng(picture),
+        })),
       ),
     },
     {
@@ -114,8 +157,16 @@ export function formatEvaluationPage(
       head: [...columns],
       rows: sorted.map(({ scores }) => columns.map((column) => cell(scores[column]))),
     },
+    {
+      kind: 'table',
+      title: 'All lesions, the worst first',
+      head: [...lesionColumns],
+      rows: [...lesions]
+        .sort((a, b) => a.dice - b.dice)
+        .map((one) => lesionColumns.map((column) => (column === 'lesion' ? String(one.lesion) : cell(one[column])))),
+    },
   ];
-  return formatPage('volsam evaluation', sections);
+  return formatPage('volsam evaluation', sections, footOf(record));
 }
 
 export function formatComparisonPage(
@@ -136,11 +187,14 @@ export function formatComparisonPage(
       {
         kind: 'chart',
         title: `${metricNames[metric]}, case by case`,
-        chart: lineChart('cases, by their difference', [
-          { label: first, points: sorted.map((row, x) => ({ x, y: row.first })) },
-          { label: second, points: sorted.map((row, x) => ({ x, y: row.second })) },
-          { label: 'difference', points: sorted.map((row, x) => ({ x, y: row.difference })) },
-        ]),
+        chart: caseChart(
+          sorted.map((row) => row.case),
+          [
+            { label: first, points: sorted.map((row) => row.first) },
+            { label: second, points: sorted.map((row) => row.second) },
+            { label: 'difference', points: sorted.map((row) => row.difference) },
+          ],
+        ),
       },
     ];
   });
@@ -157,4 +211,48 @@ export function formatComparisonPage(
     ]),
   });
   return formatPage(`${first} and ${second}`, sections);
+}
+
+const robustnessFile = 'robustness.csv';
+
+/** The files that an evaluation may consist of. */
+export const evaluationFiles = (folder: string): string[] =>
+  ['cases.csv', 'lesions.csv', 'evaluation.json', 'run.json', 'report.html', robustnessFile].map((name) =>
+    join(folder, name),
+  );
+
+/** @throws InputError where the folder cannot be written to */
+export async function writeEvaluation(
+  folder: string,
+  evaluation: Evaluation,
+  evaluated: readonly EvaluatedCase[],
+  spreads: readonly Spread[],
+  record: RunRecord,
+): Promise<void> {
+  const write = (name: string, text: string) => writeWhole(join(folder, name), new TextEncoder().encode(text));
+  await write('cases.csv', formatScores(evaluation.cases, evaluation.failures ?? []));
+  await write('lesions.csv', formatLesionScores(evaluation.lesions ?? []));
+  await writeJson(join(folder, 'evaluation.json'), evaluation);
+  await write('report.html', await formatEvaluationPage(evaluation, evaluated, spreads, record));
+  if (spreads.length > 0) {
+    await write(robustnessFile, formatSpreads(spreads));
+  }
+}
+
+/** What the terminal shows of an evaluation. */
+export function describeEvaluation(
+  { summary, cases, failures = [], lesions = [], falseLesions = 0 }: Evaluation,
+  spreads: readonly Spread[],
+): string {
+  const means = metrics.map((metric) => {
+    const found = summary[metric].cases;
+    const some = found === cases.length ? '' : `, ${found} of ${cases.length} cases`;
+    return `${metricNames[metric].padEnd(18)} ${describeSummary(summary[metric])}${some}`;
+  });
+  return [
+    ...means,
+    describeLesions(lesions, falseLesions),
+    ...(spreads.length > 0 ? [describeSpreads(spreads)] : []),
+    `${cases.length} cases${failures.length > 0 ? `, ${failures.length} failed` : ''}`,
+  ].join('\n');
 }

@@ -2,7 +2,8 @@
 import { formatPng } from '../files/png.ts';
 import type { Picture } from '../../lesions/overlay.ts';
 import { writeWhole } from '../files/disk.ts';
-import { formatPage, lineChart, type Section } from './report-page.ts';
+import { epochChart, formatPage, truthAndMask, type Section } from './report-page.ts';
+import { footOf, type RunRecord } from '../runs/run-record.ts';
 import type { LogRecord, StepRecord, ValidationRecord } from '../runs/training-log.ts';
 
 /** Means of an epoch's steps. */
@@ -19,6 +20,7 @@ export async function writeTrainingReport(
   path: string,
   log: readonly LogRecord[],
   pictures: readonly { caption: string; picture: Picture }[],
+  record: RunRecord,
 ): Promise<void> {
   const steps = log.filter((record): record is StepRecord => record.kind === 'step');
   const validations = log.filter((record): record is ValidationRecord => record.kind === 'validation');
@@ -35,12 +37,12 @@ export async function writeTrainingReport(
     {
       kind: 'chart',
       title: 'Loss, by epoch',
-      chart: lineChart('epoch', [{ label: 'training loss', points: byEpoch(steps, ({ loss }) => loss) }]),
+      chart: epochChart([{ label: 'training loss', points: byEpoch(steps, ({ loss }) => loss) }]),
     },
     {
       kind: 'chart',
       title: 'Dice, by epoch',
-      chart: lineChart('epoch', [
+      chart: epochChart([
         { label: 'training crops (soft)', points: byEpoch(steps, ({ dice }) => dice) },
         { label: 'validation cases', points: validations.map(({ epoch, dice }) => ({ x: epoch, y: dice })) },
       ]),
@@ -48,6 +50,7 @@ export async function writeTrainingReport(
     {
       kind: 'pictures',
       title: 'Validation cases',
+      legend: truthAndMask,
       pictures: pictures.map(({ caption, picture }) => ({ caption, png: formatPng(picture) })),
     },
     {
@@ -57,5 +60,5 @@ export async function writeTrainingReport(
       rows: Object.entries(last.cases).map(([name, dice]) => [name, dice.toFixed(4)]),
     },
   ];
-  await writeWhole(path, new TextEncoder().encode(await formatPage('volsam training', sections)));
+  await writeWhole(path, new TextEncoder().encode(await formatPage('volsam training', sections, footOf(record))));
 }

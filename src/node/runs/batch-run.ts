@@ -10,14 +10,15 @@ import { join } from 'node:path';
 import { formatPng } from '../files/png.ts';
 import { InputError, VolsamError } from '../../runtime/errors.ts';
 import type { LesionStatistics } from '../../lesions/lesion-measures.ts';
-import { drawOverlay } from '../../lesions/overlay.ts';
+import { drawOverlay, marksOf } from '../../lesions/overlay.ts';
 import type { Preset } from '../../volume/preset.ts';
 import type { Sam3D } from '../../engine/sam3d.ts';
 import type { CaseFunctions, PreparedCase } from '../workers/case-worker.ts';
 import type { CohortCase } from '../data/cohort.ts';
 import { fileHash, writeJson, writeWhole } from '../files/disk.ts';
 import { segmentCase, writeCase } from './segment-case.ts';
-import { versions } from './mask-record.ts';
+import { recordOf, recordPath, versions, writeRecord as writeMaskRecord, type MaskRecord } from './mask-record.ts';
+import { rememberFile } from '../files/known-files.ts';
 import { volumeHash } from '../files/volume-file.ts';
 import { startWorker } from '../workers/worker.ts';
 
@@ -25,7 +26,9 @@ export interface BatchOptions {
   readonly folder: string;
   readonly preset: Preset;
   readonly weightsSha256: string;
-  readonly follow: boolean;
+  /** Of the run, for the masks' records. */
+  readonly device: string;
+  readonly options: MaskRecord['options'];
 }
 
 /** What is known of a case, as its file in the folder has it. */
@@ -52,6 +55,7 @@ export const pictureFile = (folder: string, name: string) => join(folder, `${nam
 export const caseFiles = (folder: string, name: string) => [
   maskFile(folder, name),
   pictureFile(folder, name),
+  recordPath(maskFile(folder, name)),
   recordFile(folder, name),
 ];
 
@@ -67,7 +71,7 @@ export async function readCaseRecord(folder: string, name: string): Promise<Case
 async function keyOf(
   { image, clicks }: CohortCase,
   sam: Sam3D,
-  { preset, weightsSha256, follow }: BatchOptions,
+  { preset, weightsSha256, options: { follow } }: BatchOptions,
 ): Promise<string> {
   const imageSha256 = await volumeHash(image);
   return createHash('sha256')
@@ -82,7 +86,8 @@ async function isDone({ name }: CohortCase, key: string, folder: string): Promis
     record.failure === undefined &&
     existsSync(maskFile(folder, name)) &&
     (record.mask === undefined || record.mask === (await fileHash(maskFile(folder, name)))) &&
-    existsSync(pictureFile(folder, name))
+    existsSync(pictureFile(folder, name)) &&
+    existsSync(recordPath(maskFile(folder, name)))
   );
 }
 
@@ -92,14 +97,18 @@ async function runCase(
   { volume, clicks, crops }: PreparedCase,
   name: string,
   key: string,
-  { folder, preset, follow }: BatchOptions,
+  { folder, preset, weightsSha256, device, options }: BatchOptions,
 ): Promise<void> {
-  const found = await segmentCase(sam, volume, clicks, preset, { follow, prepared: crops });
-  await writeCase({ output: maskFile(folder, name) }, volume, clicks.length, found);
+  const found = await segmentCase(sam, volume, clicks, preset, { follow: options.follow, prepared: crops });
+  await writeCase({ output: maskFile(folder, name) }, volume, found);
   await writeWhole(
     pictureFile(folder, name),
-    formatPng(drawOverlay(volume.image, found.mask, clicks[0]![0]!, preset.clip)),
+    formatPng(drawOverlay(volume.image, marksOf(found.mask, clicks[0]![0]!), preset.clip)),
   );
+  const { maskSha256 } = found;
+  const made = { device, weightsSha256, preset, options, maskSha256 };
+  await writeMaskRecord(recordPath(maskFile(folder, name)), recordOf(volume, clicks, made));
+  await rememberFile(volume.sha256, volume.source);
   const record: CaseRecord = {
     case: name,
     key,
@@ -121,7 +130,7 @@ function writeRecord(folder: string, record: CaseRecord): Promise<void> {
 async function removeLeftovers(cases: readonly CohortCase[], folder: string): Promise<void> {
   const names = new Set(cases.map(({ name }) => name));
   const left = (await readdir(folder)).filter((file) =>
-    names.has(/^(.*)\.(nii\.gz|png|json)\.[0-9a-f]{8}\.part$/.exec(file)?.[1] ?? ''),
+    names.has(/^(.*?)\.(nii\.gz|png|session\.json|json)\.[0-9a-f]{8}\.part$/.exec(file)?.[1] ?? ''),
   );
   await Promise.all(left.map((file) => rm(join(folder, file))));
 }
@@ -188,6 +197,10 @@ async function recordFailure({ name }: CohortCase, error: unknown, folder: strin
   if (!(error instanceof InputError)) {
     throw error instanceof VolsamError ? error : new Error(`case ${name} failed`, { cause: error });
   }
-  await Promise.all([maskFile(folder, name), pictureFile(folder, name)].map((file) => rm(file, { force: true })));
+  await Promise.all(
+    [maskFile(folder, name), pictureFile(folder, name), recordPath(maskFile(folder, name))].map((file) =>
+      rm(file, { force: true }),
+    ),
+  );
   await writeRecord(folder, { case: name, key: '', failure: error.message, lesions: [] });
 }

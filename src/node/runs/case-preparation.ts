@@ -1,72 +1,101 @@
 /** Every case of a training run is read before its first step: what is wrong with any of them is said at once. */
 import { InputError } from '../../runtime/errors.ts';
 import type { Preset } from '../../volume/preset.ts';
-import { cachedCase } from '../data/case-cache.ts';
 import type { Dataset, DatasetCase } from '../data/dataset.ts';
-import { readLabelledCase } from '../data/labelled-case.ts';
+import type { CheckedCase, PreparationFunctions } from '../workers/preparation-worker.ts';
+import { inParallel } from '../workers/pool.ts';
+import { withContent, type CaseIdentity } from './run-identity.ts';
 
-/** @returns what is wrong with a case; undefined of one that is in order @throws what is no fault of its files */
-async function problemOf(
-  one: DatasetCase,
-  hasLesion: () => Promise<boolean>,
-  preset: Preset,
-): Promise<string | undefined> {
-  try {
-    return (await hasLesion())
-      ? undefined
-      : `${one.name}: no voxel of ${one.label} has the preset's label ${preset.label}; expected a lesion`;
-  } catch (error) {
-    if (error instanceof InputError) {
-      return `${one.name}: ${error.message}`;
-    }
-    throw error;
-  }
-}
+const workerFile = './preparation-worker.js';
 
 export interface PreparationEvents {
   /** How many cases are done. */
   progress(done: number, total: number): void;
-  /** Gets what a person should beware of in a case's files. */
+  /** Gets what a person should beware of in the cases' files. */
   warn(sentence: string): void;
 }
 
+type UsableCase = Extract<CheckedCase, { identity: object }>;
+
+export interface PreparedCases {
+  /** Whose cases know their content. */
+  readonly dataset: Dataset;
+  readonly training: readonly CaseIdentity[];
+  readonly validation: readonly CaseIdentity[];
+}
+
+/** Some names, and how many more there are. */
+const listed = (cases: readonly UsableCase[]) =>
+  `${cases
+    .slice(0, 3)
+    .map(({ name }) => name)
+    .join(', ')}${cases.length > 3 ? ` and ${cases.length - 3} more` : ''}`;
+
+/** Says which cases have no lesion: they are used, but may be there by mistake. @throws InputError where no training case has one */
+function checkLesions(
+  training: readonly UsableCase[],
+  validation: readonly UsableCase[],
+  preset: Preset,
+  warn: PreparationEvents['warn'],
+): void {
+  if (training.every(({ hasLesion }) => !hasLesion)) {
+    throw new InputError(
+      `no training case has a voxel of the preset's label ${preset.label}; expected another preset, or cases with lesions`,
+    );
+  }
+  const without = (cases: readonly UsableCase[]) => cases.filter(({ hasLesion }) => !hasLesion);
+  const [trained, validated] = [without(training), without(validation)];
+  if (trained.length > 0) {
+    warn(
+      `${trained.length} of ${training.length} training cases have no voxel of the label ${preset.label} (${listed(trained)}): they give crops of background`,
+    );
+  }
+  if (validated.length > 0) {
+    warn(
+      `${validated.length} of ${validation.length} validation cases have no voxel of the label ${preset.label} (${listed(validated)}): they count as Dice 1 where nothing is found, else as 0`,
+    );
+  }
+}
+
+/** @throws InputError with a line for each case that cannot be used */
+function checkUsable(found: readonly CheckedCase[]): UsableCase[] {
+  const problems = found.filter((one) => 'problem' in one);
+  if (problems.length > 0) {
+    throw new InputError(
+      `${problems.length} of ${found.length} cases cannot be used:\n${problems.map(({ name, problem }) => `  ${name}: ${problem}`).join('\n')}`,
+    );
+  }
+  return found.filter((one) => 'identity' in one);
+}
+
 /**
- * Resamples training cases into the cache, where the first epoch finds them, and reads validation cases.
- * @throws InputError with a line for each case that cannot be used
+ * Hashes and reads every case, and resamples training cases into the cache, where the first epoch finds them.
+ * @throws InputError with a line for each case that cannot be used, or where no training case has a lesion
  */
 export async function prepareCases(
-  { training, validation }: Dataset,
+  dataset: Dataset,
   preset: Preset,
   cache: string,
   { progress, warn }: PreparationEvents,
-): Promise<void> {
-  const checks = [
-    ...training.map((one) => {
-      const hasLesion = async () => {
-        const { lesion, warnings } = await cachedCase(one, preset, cache);
-        warnings.forEach(warn);
-        return lesion.includes(1);
-      };
-      return [one, hasLesion] as const;
-    }),
-    ...validation.map((one) => {
-      const hasLesion = async () => {
-        const { truth, warnings } = await readLabelledCase(one, preset);
-        warnings.forEach(warn);
-        return truth.includes(1);
-      };
-      return [one, hasLesion] as const;
-    }),
-  ];
-  const problems: string[] = [];
-  for (const [done, [one, hasLesion]] of checks.entries()) {
-    const problem = await problemOf(one, hasLesion, preset);
-    problems.push(...(problem === undefined ? [] : [problem]));
-    progress(done + 1, checks.length);
-  }
-  if (problems.length > 0) {
-    throw new InputError(
-      `${problems.length} of ${checks.length} cases cannot be used:\n${problems.map((problem) => `  ${problem}`).join('\n')}`,
-    );
-  }
+): Promise<PreparedCases> {
+  const { training, validation } = dataset;
+  const cases = [...training, ...validation];
+  const checked = await inParallel<PreparationFunctions, number, CheckedCase>(
+    workerFile,
+    [...cases.keys()],
+    (functions, index) =>
+      index < training.length ? functions.prepare(cases[index]!, preset, cache) : functions.read(cases[index]!, preset),
+    (done) => progress(done, cases.length),
+  );
+  const usable = checkUsable(checked);
+  usable.flatMap(({ warnings }) => warnings).forEach(warn);
+  const [trained, validated] = [usable.slice(0, training.length), usable.slice(training.length)];
+  checkLesions(trained, validated, preset, warn);
+  const known = (own: readonly DatasetCase[], found: readonly UsableCase[]) =>
+    own.map((one, i) => withContent(one, found[i]!.identity));
+  return {
+    dataset: { ...dataset, training: known(training, trained), validation: known(validation, validated) },
+    training: trained.map(({ identity }) => identity),
+    validation: validated.map(({ identity }) => identity),
+  };
 }

@@ -2,10 +2,11 @@
 import { InputError } from '../../runtime/errors.ts';
 import type { Precision } from '../../kernels/kernel.ts';
 import { kernelsVersion } from '../../kernels/version.ts';
-import type { ClicksByLesion } from '../../volume/clicks.ts';
+import { inMillimetres, type ClicksByLesion } from '../../volume/clicks.ts';
 import type { Preset } from '../../volume/preset.ts';
 import packageJson from '../../../package.json' with { type: 'json' };
 import { readBytes, writeJson } from '../files/disk.ts';
+import type { VolumeFile } from '../files/volume-file.ts';
 
 export interface MaskRecord {
   readonly versions: { readonly volsam: string; readonly kernels: string };
@@ -13,8 +14,10 @@ export interface MaskRecord {
   readonly imageSha256: string;
   readonly weightsSha256: string;
   readonly preset: Preset;
-  /** Clicks in each lesion, millimetres in RAS. */
+  /** Clicks in each lesion, millimetres in RAS; none of the automatic variant. */
   readonly lesions: ClicksByLesion;
+  /** Of a mask that was made without clicks. */
+  readonly automatic?: { readonly overlap: number };
   readonly options: {
     readonly precision: Precision;
     readonly config: string | undefined;
@@ -32,6 +35,15 @@ export const versions = { volsam: packageJson.version, kernels: kernelsVersion }
 /** `mask.nii.gz` is recorded in `mask.session.json` beside it. */
 export function recordPath(maskPath: string): string {
   return `${maskPath.replace(/\.(nii(\.gz)?|nrrd|dcm)$/, '')}.session.json`;
+}
+
+/** @param clicks in voxels of the image */
+export function recordOf(
+  { image, sha256 }: Pick<VolumeFile, 'image' | 'sha256'>,
+  clicks: ClicksByLesion,
+  made: Omit<MaskRecord, 'versions' | 'imageSha256' | 'lesions'>,
+): MaskRecord {
+  return { versions, imageSha256: sha256, lesions: inMillimetres(image, clicks), ...made };
 }
 
 /** @throws InputError where the folder cannot be written to */

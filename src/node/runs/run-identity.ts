@@ -1,7 +1,6 @@
 /** What a training run is made from, by content: a run that goes on, and an export, have to be of the same. */
 import { InputError } from '../../runtime/errors.ts';
-import type { Dataset, DatasetCase } from '../data/dataset.ts';
-import { fileHash } from '../files/disk.ts';
+import type { DatasetCase } from '../data/dataset.ts';
 import { volumeHash } from '../files/volume-file.ts';
 
 /** SHA-256 of a case's files. */
@@ -18,31 +17,14 @@ export interface RunIdentity {
   readonly validation: readonly CaseIdentity[];
 }
 
-async function caseIdentity({ name, image, label }: DatasetCase): Promise<CaseIdentity> {
+/** @throws InputError where a file cannot be read */
+export async function caseIdentity({ name, image, label }: DatasetCase): Promise<CaseIdentity> {
   return { name, image: await volumeHash(image), label: await volumeHash(label) };
 }
 
-/** @throws InputError where a file cannot be read */
-export async function runIdentity(dataset: Dataset, weightsPath: string | undefined): Promise<RunIdentity> {
-  const identities = async (cases: readonly DatasetCase[]) => {
-    const found: CaseIdentity[] = [];
-    for (const one of cases) {
-      found.push(await caseIdentity(one));
-    }
-    return found;
-  };
-  return {
-    weights: weightsPath === undefined ? null : await fileHash(weightsPath),
-    training: await identities(dataset.training),
-    validation: await identities(dataset.validation),
-  };
-}
-
-/** A dataset whose cases know their content, by which the cache finds them. */
-export function withContent(dataset: Dataset, { training, validation }: RunIdentity): Dataset {
-  const known = (cases: readonly DatasetCase[], identities: readonly CaseIdentity[]) =>
-    cases.map((one, i) => ({ ...one, content: `${identities[i]!.image} ${identities[i]!.label}` }));
-  return { ...dataset, training: known(dataset.training, training), validation: known(dataset.validation, validation) };
+/** A case that knows its content, by which the cache finds it. */
+export function withContent(one: DatasetCase, { image, label }: CaseIdentity): DatasetCase {
+  return { ...one, content: `${image} ${label}` };
 }
 
 const short = (sha256: string | null) => (sha256 === null ? 'a random encoder' : `sha256 ${sha256.slice(0, 12)}…`);

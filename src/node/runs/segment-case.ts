@@ -5,6 +5,8 @@ import { statisticsColumns, statisticsOf, type LesionStatistics } from '../../le
 import type { ClicksByLesion } from '../../volume/clicks.ts';
 import type { Preset } from '../../volume/preset.ts';
 import type { Sam3D } from '../../engine/sam3d.ts';
+import type { Gpu } from '../../runtime/gpu.ts';
+import { segmentAutomatically, type AutomaticOptions } from '../../lesions/automatic.ts';
 import { segmentLesions, type LesionsSegmentation, type SegmentImageOptions } from '../../lesions/segment.ts';
 import { formatCsv } from '../../formats/csv.ts';
 import { checkContourWriter, writeContours } from '../dicom/contours.ts';
@@ -57,10 +59,25 @@ export async function checkResults({ output, contours }: Outputs, { series }: Vo
   }
 }
 
-export interface SegmentedCase extends LesionsSegmentation {
+/** What was found in one image. */
+export interface SegmentedCase extends Pick<LesionsSegmentation, 'mask' | 'probability'> {
   readonly statistics: readonly LesionStatistics[];
   /** Of the labels. */
   readonly maskSha256: string;
+}
+
+export interface ClickedCase extends SegmentedCase, LesionsSegmentation {}
+
+function measured<Found extends Pick<LesionsSegmentation, 'mask' | 'probability'>>(
+  found: Found,
+  { image }: VolumeFile,
+  lesions: number,
+): Found & SegmentedCase {
+  return {
+    ...found,
+    statistics: statisticsOf(image, found.mask, lesions),
+    maskSha256: createHash('sha256').update(found.mask).digest('hex'),
+  };
 }
 
 /** @throws InputError, GpuError, DeviceLostError */
@@ -70,27 +87,31 @@ export async function segmentCase(
   clicks: ClicksByLesion,
   preset: Preset,
   options: SegmentImageOptions,
-): Promise<SegmentedCase> {
-  const found = await segmentLesions(sam, volume.image, clicks, preset, options);
-  return {
-    ...found,
-    statistics: statisticsOf(volume.image, found.mask, clicks.length),
-    maskSha256: createHash('sha256').update(found.mask).digest('hex'),
-  };
+): Promise<ClickedCase> {
+  return measured(await segmentLesions(sam, volume.image, clicks, preset, options), volume, clicks.length);
 }
 
-type WrittenCase = Pick<SegmentedCase, 'mask' | 'probability' | 'statistics'>;
+/** Without clicks. @throws InputError, GpuError, DeviceLostError */
+export async function segmentCaseAutomatically(
+  gpu: Gpu,
+  sam: Sam3D,
+  volume: VolumeFile,
+  preset: Preset,
+  options: AutomaticOptions,
+): Promise<SegmentedCase> {
+  const { mask, probability, lesions } = await segmentAutomatically(gpu, sam, volume.image, preset, options);
+  return measured({ mask, probability }, volume, lesions);
+}
 
-/** Writes the results that are asked for, each whole or not at all. @param lesions labels in the mask @throws InputError */
+/** Writes the results that are asked for, each whole or not at all. @throws InputError */
 export async function writeCase(
   outputs: Outputs,
   volume: VolumeFile,
-  lesions: number,
-  { mask, probability, statistics }: WrittenCase,
+  { mask, probability, statistics }: SegmentedCase,
 ): Promise<void> {
   const { image, series } = volume;
   const { output, identified = false } = outputs;
-  const result = series && { image, mask, lesions, series, identified };
+  const result = series && { image, mask, lesions: statistics.length, series, identified };
   await (output.endsWith('.dcm') ? writeSegmentation(output, result!) : writeVolume(output, image, mask));
   if (outputs.contours) {
     await writeContours(outputs.contours, result!);

@@ -5,22 +5,27 @@ import { join } from 'node:path';
 import type { TensorFile } from '../../formats/safetensors.ts';
 import { VolsamError, InputError } from '../../runtime/errors.ts';
 import type { Gpu } from '../../runtime/gpu.ts';
-import { clickCountsOf, type ClickRecipe } from '../../teaching/augmentation.ts';
+import { clickCountsOf, isAutomatic, type ClickRecipe } from '../../teaching/augmentation.ts';
 import type { Preset } from '../../volume/preset.ts';
 import type { Precision } from '../../kernels/kernel.ts';
 import { Trainer, type StepResult } from '../../engine/trainer.ts';
 import { readCheckpoint, writeCheckpoint, type Progress } from './checkpoint.ts';
-import { shuffled, type Dataset, type DatasetCase } from '../data/dataset.ts';
+import type { Dataset, DatasetCase } from '../data/dataset.ts';
+import { shuffled } from '../data/folds.ts';
 import { openExampleStream, type ExampleStream } from '../workers/example-stream.ts';
 import { appendLog, logUntil, readLog, writeLog, type LogRecord, type StepRecord } from './training-log.ts';
 import { writeTrainingReport } from '../reports/training-report.ts';
 import { checkSameRun, type RunIdentity } from './run-identity.ts';
+import { modelPredictor } from './predictors.ts';
+import type { RunRecord } from './run-record.ts';
 import { validate } from './validation.ts';
 
 export interface TrainingOptions {
   readonly dataset: Dataset;
   /** What it is made from. */
   readonly identity: RunIdentity;
+  /** What its report ends with. */
+  readonly record: RunRecord;
   /** A whole model: see `completedWeights`. */
   readonly weights: TensorFile;
   readonly preset: Preset;
@@ -136,14 +141,8 @@ async function runEpoch(
   for (; step < cases.length && !(step > first && stopping()); step++) {
     const example = await ahead.shift();
     ahead.push(draw(step + 2));
-    const one = cases[step]!;
-    if (!example) {
-      throw new InputError(
-        `${one.label}: no voxel has the preset's label ${options.preset.label}; a case to train on needs a lesion`,
-      );
-    }
-    const at = { epoch, step, name: one.name, learningRate };
-    const result = trainer.step(example, learningRate);
+    const at = { epoch, step, name: cases[step]!.name, learningRate };
+    const result = trainer.step(example!, learningRate);
     result.catch(() => undefined); // the step before it may fail first
     await running;
     running = result.then((found) => {
@@ -184,6 +183,7 @@ export async function runTraining(gpu: Gpu, options: TrainingOptions, events: Tr
     weightDecay: options.weightDecay,
   });
   const model = trainer.model();
+  const predict = modelPredictor(gpu, model, preset, isAutomatic(options.recipe) ? 0 : 1);
   const stream = openExampleStream({
     preset,
     cache: options.cache,
@@ -216,7 +216,7 @@ export async function runTraining(gpu: Gpu, options: TrainingOptions, events: Tr
     };
     const perEpoch = dataset.training.length * options.cropsPerCase;
     const validated = async (epoch: number) => {
-      const found = await validate(model, dataset.validation, preset);
+      const found = await validate(predict, dataset.validation, preset);
       await note({ kind: 'validation', epoch, dice: found.dice, cases: found.cases });
       events.validated(found.dice);
       return found;
@@ -250,7 +250,7 @@ export async function runTraining(gpu: Gpu, options: TrainingOptions, events: Tr
       }
       await save(...(progress.bestDice > bestDice ? ['best.safetensors'] : []), 'last.safetensors');
       if (found) {
-        await writeTrainingReport(join(out, 'report.html'), log, found.pictures);
+        await writeTrainingReport(join(out, 'report.html'), log, found.pictures, options.record);
       }
       if (events.stopping()) {
         return { progress, finished: progress.epoch === epochs };

@@ -1,13 +1,11 @@
-/** The mean Dice of a model on cases that it is not trained on: the paper's test procedure with one click. */
-import { InputError } from '../../runtime/errors.ts';
+/** The mean Dice of a model on cases that it is not trained on: the paper's test procedure with one click in each lesion. */
 import { overlapOf } from '../../scoring/overlap.ts';
-import { drawOverlay, type Picture } from '../../lesions/overlay.ts';
+import { lesionsOf, smallestLesionMl } from '../../scoring/lesion-scores.ts';
+import { drawOverlay, maskColour, truthColour, type Picture } from '../../lesions/overlay.ts';
 import type { Preset } from '../../volume/preset.ts';
-import type { Sam3D } from '../../engine/sam3d.ts';
-import { segmentImage } from '../../lesions/segment.ts';
-import { drawTestClicks } from '../../scoring/test-clicks.ts';
 import type { DatasetCase } from '../data/dataset.ts';
 import { readLabelledCase } from '../data/labelled-case.ts';
+import type { Predictor } from './predictors.ts';
 
 export interface Validation {
   readonly dice: number;
@@ -18,26 +16,25 @@ export interface Validation {
 
 const pictureCount = 4;
 
-/** @throws InputError where a case has no lesion, or its files cannot be read */
-export async function validate(model: Sam3D, cases: readonly DatasetCase[], preset: Preset): Promise<Validation> {
+/** A case without a lesion counts as 1 where nothing is found in it, else as 0. @throws InputError where a case's files cannot be read */
+export async function validate(predict: Predictor, cases: readonly DatasetCase[], preset: Preset): Promise<Validation> {
   const found: Record<string, number> = {};
   const pictures: Validation['pictures'] = [];
   for (const one of cases) {
-    const { name, label: labelPath } = one;
     const { image, truth } = await readLabelledCase(one, preset);
-    const clicks = drawTestClicks(image, truth, name, 1, preset, model.config.crop);
-    if (clicks.length === 0) {
-      throw new InputError(
-        `${labelPath}: no voxel has the preset's label ${preset.label}; a case to validate on needs a lesion`,
-      );
-    }
-    const { mask } = await segmentImage(model, image, clicks, preset);
+    const { labels, clicks } = await predict(one, image, lesionsOf(truth, image, smallestLesionMl));
+    const mask = labels.map((label) => Number(label > 0));
     const { dice } = overlapOf(mask, truth);
-    found[name] = dice;
+    found[one.name] = dice;
     if (pictures.length < pictureCount) {
+      const place = clicks[0]?.[0] ?? image.dims.map((side) => Math.floor(side / 2));
+      const outlines = [
+        { mask: truth, colour: truthColour },
+        { mask, colour: maskColour },
+      ];
       pictures.push({
-        caption: `${name}: Dice ${dice.toFixed(3)}`,
-        picture: drawOverlay(image, mask, clicks[0]!, preset.clip),
+        caption: `${one.name}: Dice ${dice.toFixed(3)}`,
+        picture: drawOverlay(image, { outlines, place, clicks: clicks.flat() }, preset.clip),
       });
     }
   }

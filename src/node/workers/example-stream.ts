@@ -11,20 +11,20 @@ interface Answer {
 }
 
 export interface ExampleStream {
-  /** @returns undefined where the case has no lesion @throws InputError where its files cannot be read */
-  draw(request: ExampleRequest): Promise<Example | undefined>;
+  /** @throws InputError where the case's files cannot be read */
+  draw(request: ExampleRequest): Promise<Example>;
   close(): Promise<void>;
 }
 
 export function openExampleStream(source: ExampleSource): ExampleStream {
   // Built, this file is part of dist/cli.js and the worker lies beside it.
   const worker = new Worker(new URL('./example-worker.js', import.meta.url), { workerData: source });
-  const waiting = new Map<string, { resolve(example: Example | undefined): void; reject(error: Error): void }>();
+  const waiting = new Map<string, { resolve(example: Example): void; reject(error: Error): void }>();
   worker.on('message', ({ key, example, failure }: Answer) => {
     const { resolve, reject } = waiting.get(key)!;
     waiting.delete(key);
     if (failure === undefined) {
-      resolve(example);
+      resolve(example!);
     } else {
       reject(new InputError(failure));
     }

@@ -1,0 +1,104 @@
+/** Where a case's mask comes from when it is scored: a model and clicks, a model by itself, or another tool's file. */
+import { existsSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { affineDistance } from '../../formats/affine.ts';
+import type { NiftiImage } from '../../formats/nifti.ts';
+import { InputError } from '../../runtime/errors.ts';
+import type { Gpu } from '../../runtime/gpu.ts';
+import type { Sam3D } from '../../engine/sam3d.ts';
+import { segmentAutomatically } from '../../lesions/automatic.ts';
+import { componentsOf, type Components } from '../../lesions/components.ts';
+import { segmentLesions } from '../../lesions/segment.ts';
+import { drawClicksByLesion } from '../../scoring/test-clicks.ts';
+import type { ClicksByLesion } from '../../volume/clicks.ts';
+import type { Preset } from '../../volume/preset.ts';
+import { labelsOnGrid } from '../../volume/regridding.ts';
+import { caseName, type DatasetCase } from '../data/dataset.ts';
+import { readVolume } from '../files/volume-file.ts';
+
+export interface Prediction {
+  /** A label for each lesion that was found, on the image's grid. */
+  readonly labels: Uint8Array;
+  /** That it was made from. */
+  readonly clicks: ClicksByLesion;
+}
+
+/** @param lesions the true ones, which are clicked */
+export type Predictor = (one: DatasetCase, image: NiftiImage, lesions: Components) => Promise<Prediction>;
+
+/** By a model, with clicks drawn by the case's name. A case without a lesion gets no click, and no mask. */
+export function clickPredictor(model: Sam3D, preset: Preset, clickCount: number): Predictor {
+  return async ({ name }, image, lesions) => {
+    const clicks = drawClicksByLesion(image, lesions, name, clickCount, preset, model.config.crop);
+    return {
+      labels:
+        clicks.length > 0
+          ? (await segmentLesions(model, image, clicks, preset)).mask
+          : new Uint8Array(image.values.length),
+      clicks,
+    };
+  };
+}
+
+/** By a model that needs no clicks: see `segmentAutomatically`. */
+export function automaticPredictor(gpu: Gpu, model: Sam3D, preset: Preset): Predictor {
+  return async (_, image) => ({ labels: (await segmentAutomatically(gpu, model, image, preset)).mask, clicks: [] });
+}
+
+/** By a model with so many clicks in each lesion; none are the automatic variant. */
+export function modelPredictor(gpu: Gpu, model: Sam3D, preset: Preset, clickCount: number): Predictor {
+  return clickCount === 0 ? automaticPredictor(gpu, model, preset) : clickPredictor(model, preset, clickCount);
+}
+
+/** Where the mask of an image may lie: under its name, or under nnU-Net's, which ends without the channel. */
+function predictionOf(folder: string, { name, image }: DatasetCase): string | undefined {
+  const beside = join(basename(dirname(image)), caseName(image));
+  return [name, name.replace(/_0000$/, ''), beside]
+    .flatMap((stem) => ['.nii.gz', '.nii', '.nrrd', '.mha'].map((ending) => join(folder, `${stem}${ending}`)))
+    .find((file) => existsSync(file));
+}
+
+export interface FilePredictorOptions {
+  /** The lesion's value in the masks. */
+  readonly label: number;
+  /** Refuses masks on another grid than their image's, instead of resampling them. */
+  readonly strict: boolean;
+  /** Gets a sentence where a mask was resampled, or holds other labels only. */
+  readonly warn: (sentence: string) => void;
+}
+
+/** A mask's values on the image's grid. @throws InputError where it lies on another one, and that is refused */
+function valuesOn(image: NiftiImage, mask: NiftiImage, path: string, { strict, warn }: FilePredictorOptions) {
+  const apart = affineDistance(mask.affine, image.affine);
+  if (mask.dims.join() === image.dims.join() && apart < 1e-2) {
+    return mask.values;
+  }
+  const grid = `${path}: lies on another grid than its image (${mask.dims.join(' x ')} voxels against ${image.dims.join(' x ')}, affines ${apart.toPrecision(3)} mm apart)`;
+  if (strict) {
+    throw new InputError(`${grid}; expected the image's own`);
+  }
+  warn(`${grid}: resampled to the nearest voxel`);
+  return labelsOnGrid(mask, image);
+}
+
+/** From a folder of masks under the images' names. */
+export function filePredictor(folder: string, options: FilePredictorOptions): Predictor {
+  const { label, warn } = options;
+  return async (one, image) => {
+    const path = predictionOf(folder, one);
+    if (!path) {
+      throw new InputError(
+        `${join(folder, one.name)}.nii.gz: there is no such mask; expected masks under the images' names`,
+      );
+    }
+    const values = valuesOn(image, (await readVolume(path)).image, path, options);
+    const other = values.find((value) => value !== 0 && value !== label);
+    if (other !== undefined && !values.includes(label)) {
+      warn(
+        `${path}: holds ${other} and no ${label}, and counts as empty; --prediction-label says which value is the lesion`,
+      );
+    }
+    const mask = Uint8Array.from(values, (value) => Number(value === label));
+    return { labels: componentsOf(mask, image.dims).mask, clicks: [] };
+  };
+}

@@ -1,0 +1,89 @@
+/** Two evaluations case by case: paired differences and a signed-rank test. */
+import { InputError } from '../runtime/errors.ts';
+import { metrics, summarise, type Evaluation, type Metric, type Summary } from './evaluation.ts';
+import { holm, wilcoxonP } from './wilcoxon.ts';
+
+export interface Comparison {
+  readonly metric: Metric;
+  /** Second less first, by case. */
+  readonly differences: readonly {
+    readonly case: string;
+    readonly first: number;
+    readonly second: number;
+    readonly difference: number;
+  }[];
+  readonly mean: Summary;
+  /** Of the Wilcoxon signed-rank test: see `wilcoxonP`. */
+  readonly p: number;
+  /** Adjusted by Holm for the measures that are compared together. */
+  readonly adjustedP: number;
+}
+
+const listed = (names: readonly string[]) =>
+  `${names.slice(0, 4).join(', ')}${names.length > 4 ? ` and ${names.length - 4} more` : ''}`;
+
+/**
+ * Whether two evaluations may be compared case by case.
+ * @returns the cases that only one of the two has
+ * @throws InputError where they measured otherwise, or have no case in common
+ */
+export function checkComparable(first: Evaluation, second: Evaluation): string[] {
+  if (first.clicks !== second.clicks && first.clicks > 0 && second.clicks > 0) {
+    throw new InputError(
+      `compare: ${first.clicks} clicks against ${second.clicks}; expected evaluations with the same clicks`,
+    );
+  }
+  if (first.toleranceMm !== second.toleranceMm) {
+    throw new InputError(
+      `compare: surface Dice at ${first.toleranceMm} mm against ${second.toleranceMm} mm; expected evaluations with the same --tolerance`,
+    );
+  }
+  const others = new Map(second.cases.map((scores) => [scores.case, scores]));
+  const names = new Set(first.cases.map((scores) => scores.case));
+  const common = first.cases.filter((scores) => others.has(scores.case));
+  if (common.length === 0) {
+    throw new InputError('compare: the two evaluations have no case in common');
+  }
+  const regridded = common.find(({ case: name, spacing }) => {
+    const other = others.get(name)!.spacing;
+    return spacing && other && spacing.some((side, axis) => Math.abs(side - other[axis]!) > 1e-3);
+  });
+  if (regridded) {
+    throw new InputError(
+      `compare: case ${regridded.case} has voxels of ${regridded.spacing!.join(' x ')} mm against ${others.get(regridded.case)!.spacing!.join(' x ')} mm; expected the same images`,
+    );
+  }
+  return [
+    ...first.cases.map((scores) => scores.case).filter((name) => !others.has(name)),
+    ...second.cases.map((scores) => scores.case).filter((name) => !names.has(name)),
+  ];
+}
+
+function compareMetric(first: Evaluation, second: Evaluation, metric: Metric): Omit<Comparison, 'adjustedP'> {
+  const others = new Map(second.cases.map((scores) => [scores.case, scores]));
+  const differences = first.cases.flatMap((scores) => {
+    const [a, b] = [scores[metric], others.get(scores.case)?.[metric]];
+    return a === null || b === null || b === undefined
+      ? []
+      : [{ case: scores.case, first: a, second: b, difference: b - a }];
+  });
+  const values = differences.map(({ difference }) => difference);
+  return { metric, differences, mean: summarise(values), p: wilcoxonP(values) };
+}
+
+/**
+ * Paired comparisons of all measures, on the cases of both.
+ * @param common goes on without the cases that only one has
+ * @throws InputError as `checkComparable`, and by the cases that only one has
+ */
+export function compare(first: Evaluation, second: Evaluation, common: boolean): Comparison[] {
+  const lonely = checkComparable(first, second);
+  if (lonely.length > 0 && !common) {
+    throw new InputError(
+      `compare: only one of the two has ${listed(lonely)}; expected the same cases, or --common to go on with those of both`,
+    );
+  }
+  const comparisons = metrics.map((metric) => compareMetric(first, second, metric));
+  const adjusted = holm(comparisons.map(({ p }) => p));
+  return comparisons.map((comparison, i) => ({ ...comparison, adjustedP: adjusted[i]! }));
+}
