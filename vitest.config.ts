@@ -6,7 +6,7 @@ import { RoomOrder } from './test/setup/room-order.ts';
 const ops = ['test/ops/**/*.test.ts'];
 const networks = [
   'test/{model,engine,runtime,teaching}/**/*.test.ts',
-  'test/cli/{train,evaluate,batch,profile}.test.ts',
+  'test/cli/{train,train-interrupted,evaluate,batch,profile}.test.ts',
   'test/node/torch.test.ts',
 ];
 

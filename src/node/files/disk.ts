@@ -10,6 +10,12 @@ function unreadable(path: string, error: unknown): InputError {
   );
 }
 
+export function unwritable(path: string, error: unknown): InputError {
+  return new InputError(
+    `${path}: cannot be written (${(error as NodeJS.ErrnoException).code ?? (error as Error).message})`,
+  );
+}
+
 /** @throws InputError where the file cannot be read */
 export async function readBytes(path: string): Promise<Uint8Array> {
   try {
@@ -63,11 +69,7 @@ export async function writeBeside(path: string, write: (temporary: string) => Pr
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true });
-    throw error instanceof InputError
-      ? error
-      : new InputError(
-          `${path}: cannot be written (${(error as NodeJS.ErrnoException).code ?? (error as Error).message})`,
-        );
+    throw error instanceof InputError ? error : unwritable(path, error);
   }
 }
 

@@ -1,7 +1,7 @@
 /** A run's log: one JSON object a line, of each step and each validation. */
 import { appendFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
-import { readBytes, writeWhole } from '../files/disk.ts';
+import { readBytes, unwritable, writeWhole } from '../files/disk.ts';
 import type { Progress } from './checkpoint.ts';
 
 export interface StepRecord {
@@ -59,6 +59,11 @@ export async function writeLog(path: string, records: readonly LogRecord[]): Pro
   await writeWhole(path, new TextEncoder().encode(records.map((record) => `${JSON.stringify(record)}\n`).join('')));
 }
 
+/** @throws InputError where the file cannot be written to */
 export async function appendLog(path: string, record: LogRecord): Promise<void> {
-  await appendFile(path, `${JSON.stringify(record)}\n`);
+  try {
+    await appendFile(path, `${JSON.stringify(record)}\n`);
+  } catch (error) {
+    throw unwritable(path, error);
+  }
 }
