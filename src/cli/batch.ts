@@ -107,7 +107,7 @@ export function addBatch(program: Command): void {
     .description('segment many cases by a table of clicks; a second run skips what is done')
     .requiredOption(
       '--data <folder or file>',
-      'a folder of volumes (files, or folders with a DICOM series each), or a dataset.json',
+      'a folder of volumes (files, or a folder for each case), a dataset.json, or a CSV of image and label',
     )
     .requiredOption(
       '--clicks <file>',

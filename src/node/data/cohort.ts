@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { parse } from 'csv-parse/sync';
 import type { ClicksFile } from '../../formats/clicks.ts';
 import { InputError } from '../../runtime/errors.ts';
-import { caseNames, under } from './dataset.ts';
+import { caseNames, readDataset, splits, under } from './dataset.ts';
 import { readBytes } from '../files/disk.ts';
 
 export interface CohortCase {
@@ -19,17 +19,29 @@ async function text(path: string): Promise<string> {
   return new TextDecoder().decode(await readBytes(path));
 }
 
-/** Volumes in a folder: files by their ending, and folders, which hold a DICOM series each. */
-async function imagesIn(folder: string): Promise<string[]> {
-  const names = (await readdir(folder)).filter((name) => !name.startsWith('.')).sort();
+const isVolume = (name: string) => /\.(nii(\.gz)?|hdr|nrrd|nhdr|mha|mhd)$/.test(name);
+
+const visible = async (folder: string) => (await readdir(folder)).filter((name) => !name.startsWith('.')).sort();
+
+/** Images that one of several volumes may be: a list for each entry of a folder. */
+type Candidates = readonly string[];
+
+/** Volumes in a folder: files by their ending; folders hold volumes, image and label among them, or else a DICOM series. */
+async function imagesIn(folder: string): Promise<Candidates[]> {
   const found = await Promise.all(
-    names.map(async (name) => {
-      const isVolume =
-        /\.(nii(\.gz)?|hdr|nrrd|nhdr|mha|mhd)$/.test(name) || (await stat(join(folder, name))).isDirectory();
-      return isVolume ? [join(folder, name)] : [];
+    (await visible(folder)).map(async (name): Promise<Candidates> => {
+      const path = join(folder, name);
+      if (isVolume(name)) {
+        return [path];
+      }
+      if (!(await stat(path)).isDirectory()) {
+        return [];
+      }
+      const inside = (await visible(path)).filter(isVolume);
+      return inside.length > 0 ? inside.map((file) => join(path, file)) : [path];
     }),
   );
-  return found.flat();
+  return found.filter((candidates) => candidates.length > 0);
 }
 
 /** Every image of a dataset.json, of whatever split, with a label or without. */
@@ -101,19 +113,35 @@ function clicksByCase(csv: string, file: string): Map<string, ClicksFile> {
   );
 }
 
+async function candidatesOf(data: string): Promise<Candidates[]> {
+  const found = await stat(data).catch(() => {
+    throw new InputError(`${data}: cannot be read; expected a folder of volumes, a dataset.json or a CSV`);
+  });
+  if (found.isDirectory()) {
+    return imagesIn(data);
+  }
+  if (data.endsWith('.csv')) {
+    const dataset = await readDataset(data);
+    const images = new Set(splits.flatMap((split) => dataset[split]).map(({ image }) => image));
+    return [...images].sort().map((image) => [image]);
+  }
+  return imagesOf(await text(data), data).map((image) => [image]);
+}
+
 /**
- * @param data a folder of volumes, or a dataset.json
- * @param clicksFile the table of clicks
+ * @param data a folder of volumes, a dataset.json, or a dataset's CSV
+ * @param clicksFile the table of clicks; of several volumes in one folder it says which are images
  * @throws InputError where either cannot be read, or the table names a case that is not there
  */
 export async function readCohort(data: string, clicksFile: string): Promise<CohortCase[]> {
-  const found = await stat(data).catch(() => {
-    throw new InputError(`${data}: cannot be read; expected a folder of volumes or a dataset.json`);
-  });
-  const images = found.isDirectory() ? await imagesIn(data) : imagesOf(await text(data), data);
+  const candidates = await candidatesOf(data);
   const clicks = clicksByCase(await text(clicksFile), clicksFile);
-  const named = caseNames(images);
-  const cases = images.map((image) => ({ name: named.get(image)!, image, clicks: clicks.get(named.get(image)!) }));
+  const nameOf = caseNames(candidates.flat());
+  const images = candidates.flatMap((own) => {
+    const clicked = own.filter((image) => clicks.has(nameOf.get(image)!));
+    return clicked.length > 0 ? clicked : own.slice(0, 1);
+  });
+  const cases = images.map((image) => ({ name: nameOf.get(image)!, image, clicks: clicks.get(nameOf.get(image)!) }));
   const names = new Set(cases.map(({ name }) => name));
   const unknown = [...clicks.keys()].find((name) => !names.has(name));
   if (unknown !== undefined) {

@@ -1,0 +1,34 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { readCohort } from '../../src/node/data/cohort.ts';
+import { testFolder } from '../setup/folder.ts';
+
+const at = testFolder('cohort');
+
+function written(path: string, text = ''): string {
+  writeFileSync(at(path), text);
+  return at(path);
+}
+
+test('a folder for each case, as KiTS has it: the table of clicks says which of its volumes are images', async () => {
+  for (const folder of ['', '/case_0', '/case_1', '/case_2', '/series']) {
+    mkdirSync(at(`kits${folder}`));
+  }
+  for (const name of ['case_0', 'case_1', 'case_2']) {
+    written(`kits/${name}/imaging.nii.gz`);
+    written(`kits/${name}/segmentation.nii.gz`);
+  }
+  written('kits/series/I001.dcm');
+  written('kits/notes.txt');
+  const clicks = written('clicks.csv', 'case,i,j,k\ncase_0-imaging,1,2,3\ncase_1-imaging,4,5,6\n');
+  const cases = await readCohort(at('kits'), clicks);
+  expect(cases.map(({ name, clicks: own }) => [name, own?.byLesion])).toEqual([
+    ['case_0-imaging', [[[1, 2, 3]]]],
+    ['case_1-imaging', [[[4, 5, 6]]]],
+    ['case_2-imaging', undefined],
+    ['series', undefined],
+  ]);
+  expect(cases[1]!.image).toBe(at('kits', 'case_1', 'imaging.nii.gz'));
+  const csv = written('kits.csv', 'image,label\nkits/case_0/imaging.nii.gz,x.nii\nkits/case_1/imaging.nii.gz,y.nii\n');
+  expect((await readCohort(csv, clicks)).map(({ name }) => name)).toEqual(['case_0-imaging', 'case_1-imaging']);
+});
