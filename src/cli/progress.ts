@@ -2,20 +2,43 @@
 import { SingleBar } from 'cli-progress';
 
 export interface ProgressBar {
+  /** Shows the bar, from the first call on. */
   update(done: number, total: number): void;
   stop(): void;
 }
 
-export function progressBar(shown: boolean): ProgressBar {
+/** Times in bars: the library's own form shows "NFs" where none is known yet. @param seconds a number, or a word where there is none */
+export function formatDuration(seconds: number | string): string {
+  if (typeof seconds === 'string' || !Number.isFinite(seconds)) {
+    return '?';
+  }
+  const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor((seconds % 3600) / 60)];
+  const padded = (value: number) => String(value).padStart(2, '0');
+  if (hours > 0) {
+    return `${hours}h${padded(minutes)}m`;
+  }
+  return minutes > 0 ? `${minutes}m${padded(Math.round(seconds % 60))}s` : `${Math.round(seconds)}s`;
+}
+
+/** @param what is going on, before the bar */
+export function progressBar(shown: boolean, what = ''): ProgressBar {
   if (!shown) {
     return { update: () => undefined, stop: () => undefined };
   }
   const bar = new SingleBar({
-    format: '{bar} {percentage} % | {duration_formatted} gone, {eta_formatted} left',
+    format: `${what}{bar} {percentage} % | {duration_formatted} gone, {eta_formatted} left`,
     hideCursor: true,
     clearOnComplete: true,
     stream: process.stderr,
+    formatTime: formatDuration,
   });
-  bar.start(1000, 0);
-  return { update: (done, total) => bar.update(Math.round((1000 * done) / total)), stop: () => bar.stop() };
+  return {
+    update(done, total) {
+      if (!bar.isActive) {
+        bar.start(1000, 0);
+      }
+      bar.update(Math.round((1000 * done) / total));
+    },
+    stop: () => bar.stop(),
+  };
 }

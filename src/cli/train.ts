@@ -21,7 +21,7 @@ import { InputError } from '../runtime/errors.ts';
 import type { Gpu } from '../runtime/gpu.ts';
 import { defaultRecipe, paperRecipe, type ClickRecipe } from '../teaching/augmentation.ts';
 import { addFolds, addTuning, type DivisionOptions } from './options.ts';
-import { progressBar, type ProgressBar } from './progress.ts';
+import { formatDuration, progressBar, type ProgressBar } from './progress.ts';
 
 interface TrainArguments extends DivisionOptions {
   readonly data: string;
@@ -80,7 +80,7 @@ async function clearRunFolder({ out, resume, overwrite }: TrainArguments): Promi
 
 /** Calls `work` with what shows its progress, where a person looks on. */
 async function withProgress<T>(work: (progress: ProgressBar['update']) => Promise<T>): Promise<T> {
-  const bar = progressBar(process.stderr.isTTY);
+  const bar = progressBar(process.stderr.isTTY, 'reading cases ');
   try {
     return await work(bar.update);
   } finally {
@@ -132,13 +132,20 @@ function showProgress(gpu: Gpu, stopping: () => boolean): { events: TrainingEven
         hideCursor: true,
         stream: process.stderr,
         etaBuffer: 50,
+        formatTime: formatDuration,
       })
     : undefined;
   let started = false;
   let validation = '-';
   let epoch = -1;
+  const compiling = progressBar(process.stderr.isTTY, 'compiling ');
   const events: TrainingEvents = {
     stopping,
+    compiling: compiling.update,
+    compiled(seconds) {
+      compiling.stop();
+      console.error(`compiled a step's kernels in ${seconds.toFixed(1)} s`);
+    },
     step(record, done, total) {
       const memory = Math.round(gpu.memory.currentBytes / 2 ** 20);
       const shown = {
@@ -168,7 +175,13 @@ function showProgress(gpu: Gpu, stopping: () => boolean): { events: TrainingEven
       }
     },
   };
-  return { events, end: () => bar?.stop() };
+  return {
+    events,
+    end() {
+      compiling.stop();
+      bar?.stop();
+    },
+  };
 }
 
 async function train(given: TrainArguments): Promise<void> {

@@ -155,6 +155,19 @@ export class Trainer {
     return done;
   }
 
+  /**
+   * Runs each recorded step once on what lies in its slots, and leaves the weights alone: drivers that compile a kernel when it is
+   * first used do so here, and not in the first steps.
+   * @throws GpuError, DeviceLostError
+   */
+  async warmUp({ progress, signal }: ReplayOptions = {}): Promise<void> {
+    const plans = [...this.#plans.values()];
+    for (const [index, plan] of plans.entries()) {
+      const share = progress && ((done: number, total: number) => progress(index * total + done, plans.length * total));
+      await this.#inTurn(() => plan.replay({ progress: share, signal }));
+    }
+  }
+
   /** The model with the weights as they are now; each call allocates an arena, so reuse the model. */
   model(): Sam3D {
     return Sam3D.over(this.#gpu, this.config, this.precision, this.#weights);

@@ -46,6 +46,9 @@ export interface TrainingOptions {
 }
 
 export interface TrainingEvents {
+  /** Of the kernels' compiling, before the first step. */
+  compiling(done: number, total: number): void;
+  compiled(seconds: number): void;
   /** Of each step, as its loss is read. */
   step(record: StepRecord, done: number, total: number): void;
   validated(dice: number): void;
@@ -177,6 +180,7 @@ export async function runTraining(gpu: Gpu, options: TrainingOptions, events: Tr
     throw new InputError('--data: no training case with a label');
   }
   await mkdir(out, { recursive: true });
+  const began = performance.now();
   const trainer = await Trainer.create(gpu, options.weights, {
     precision,
     clickCounts: clickCountsOf(options.recipe),
@@ -221,6 +225,8 @@ export async function runTraining(gpu: Gpu, options: TrainingOptions, events: Tr
       events.validated(found.dice);
       return found;
     };
+    await trainer.warmUp({ progress: events.compiling });
+    events.compiled((performance.now() - began) / 1e3);
     if (log.length === 0 && dataset.validation.length > 0) {
       await validated(0); // what the model can do before it has learned anything
     }
