@@ -108,6 +108,9 @@ function describeFault({ message, stack }: Error): string {
     : `${message.split('\n')[0]} (a fault of volsam's own; please report it, with what VOLSAM_DEBUG=1 prints)`;
 }
 
+/** Control characters but ends of lines: a parser's message may quote a binary file. */
+const unprintable = /[^\P{Cc}\n]/gu;
+
 /**
  * Runs the command and sets the process' exit code: 1 where something was refused, 2 where some of many cases failed.
  * @param args without the program's name
@@ -121,7 +124,8 @@ export async function runCommand(args: readonly string[]): Promise<void> {
       process.exitCode = error.exitCode;
       return;
     }
-    console.error(`volsam: ${error instanceof VolsamError ? error.message : describeFault(error as Error)}`);
+    const said = error instanceof VolsamError ? error.message : describeFault(error as Error);
+    console.error(`volsam: ${said.replace(unprintable, '\ufffd')}`);
     process.exitCode = 1;
   }
 }

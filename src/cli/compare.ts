@@ -1,8 +1,9 @@
 /** `volsam compare`: two evaluations side by side. */
 import type { Command } from 'commander';
-import { readBytes, writeWhole } from '../node/files/disk.ts';
+import { fileHash, readBytes, writeWhole } from '../node/files/disk.ts';
 import { checkOutputPaths } from '../node/files/output-paths.ts';
 import { describeSummary, formatComparisonPage, metricNames } from '../node/reports/evaluation-report.ts';
+import { versions } from '../node/runs/mask-record.ts';
 import { InputError } from '../runtime/errors.ts';
 import { compare } from '../scoring/comparison.ts';
 import type { Evaluation } from '../scoring/evaluation.ts';
@@ -30,7 +31,11 @@ async function compareFiles(
   const [first, second] = [await readEvaluation(a), await readEvaluation(b)];
   const comparisons = compare(first, second, common);
   const names = first.model === second.model ? ([a, b] as const) : ([first.model, second.model] as const);
-  await writeWhole(output, new TextEncoder().encode(await formatComparisonPage(...names, comparisons)));
+  const hashed = async (file: string) => `${file} sha256 ${await fileHash(file)}`;
+  const foot = [
+    `volsam compare, version ${versions.volsam}, of ${await hashed(a)} and ${await hashed(b)}${common ? ', on the cases of both' : ''}.`,
+  ];
+  await writeWhole(output, new TextEncoder().encode(await formatComparisonPage(...names, comparisons, foot)));
   comparisons.forEach(({ metric, differences, mean, p, adjustedP }) =>
     console.log(
       `${metricNames[metric].padEnd(18)} ${describeSummary(mean)} over ${differences.length} cases, p = ${p.toPrecision(3)}, by Holm ${adjustedP.toPrecision(3)}`,

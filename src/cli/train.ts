@@ -104,7 +104,7 @@ async function optionsOf(given: TrainArguments): Promise<Omit<TrainingOptions, '
   const { adaptation = sizes.adaptation, loraRank = sizes.loraRank } = given;
   const dataset = await readDataset(data, given);
   console.error(
-    `${dataset.training.length} training cases, ${dataset.validation.length} to validate on (${dataset.division})`,
+    `cases: ${dataset.training.length} to train on, ${dataset.validation.length} to validate on (${dataset.division})`,
   );
   const [presetGiven, cache] = [await presetNamed(preset), given.cache ?? join(out, 'cache')];
   const completed = completedWeights(file, { ...sizes, adaptation, loraRank }, seed);
@@ -215,7 +215,7 @@ async function train(given: TrainArguments): Promise<void> {
     const best = progress.bestDice < 0 ? 'no validation' : `best validation Dice ${progress.bestDice.toFixed(4)}`;
     console.log(
       finished
-        ? `${options.out}: ${progress.epoch} epochs, ${best}`
+        ? `${options.out}: ${progress.epoch} ${progress.epoch === 1 ? 'epoch' : 'epochs'}, ${best}`
         : `${options.out}: stopped in epoch ${progress.epoch + 1} after step ${progress.step}, ${best}; --resume goes on`,
     );
   } finally {

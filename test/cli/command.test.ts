@@ -89,3 +89,16 @@ describe('a mistake is answered by what is wrong and the usage, a line each', ()
     expect(await volsam(...args)).toEqual({ status: 1, stdout: '', stderr: `${message}\n${line}\n` });
   });
 });
+
+test('no option has an object for a default, and none is NaN', async () => {
+  for (const command of commands) {
+    const { stdout } = await volsam(command, '--help');
+    expect(stdout, command).not.toMatch(/default: [{\[]|NaN|undefined|\[object/);
+  }
+});
+
+test('a binary file that is quoted in a message leaves no control characters at the terminal', async () => {
+  const { stderr, status } = await volsam('compare', 'dist/web/demo/phantom_ct.nii.gz', 'x.json', '-o', 'x.html');
+  expect(status).toBe(1);
+  expect(stderr).not.toMatch(/[^\P{Cc}\n]/u);
+});

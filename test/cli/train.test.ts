@@ -29,7 +29,7 @@ function wholeRun(): Promise<Ended> {
 test('a run makes log, report and checkpoints', async () => {
   const { status, stderr } = await wholeRun();
   expect(status, stderr).toBe(0);
-  expect(stderr).toMatch(/^3 training cases, 2 to validate on \(as the file names them\)$/m);
+  expect(stderr).toMatch(/^cases: 3 to train on, 2 to validate on \(as the file names them\)$/m);
   expect(stderr).toMatch(
     /^1 of 3 training cases have no voxel of the label 2 \(train2\): they give crops of background$/m,
   );

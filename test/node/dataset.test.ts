@@ -62,6 +62,8 @@ test('what is wrong with a dataset is said by name', async () => {
     ['broken.json', '{', /broken.json: no JSON/],
     ['list.json', '{"training": 3}', /list.json: training is 3; expected a list/],
     ['entry.json', '{"training": [{"image": "x"}]}', /entry.json: training holds {"image":"x"}; expected/],
+    ['scan.json', '\u001f\u0000\u0008', /scan.json: is no text; expected a dataset.json or a CSV of image and label/],
+    ['empty.csv', '', /empty.csv: is empty \(0 bytes\); expected a dataset.json or a CSV/],
     ['three.csv', 'a.nii,b.nii,c.nii\n', /three.csv: row 1 has 3 columns; expected 2, image and label/],
   ];
   for (const [name, text, message] of cases) {

@@ -1,6 +1,7 @@
 /** Datasets: the Medical Segmentation Decathlon's dataset.json, or a CSV of image, label and, where it says so, split. */
 import { basename, dirname, isAbsolute, join } from 'node:path';
 import { parse } from 'csv-parse/sync';
+import { foreignKind } from '../../formats/foreign-file.ts';
 import { InputError } from '../../runtime/errors.ts';
 import { readBytes } from '../files/disk.ts';
 import { foldsPath, heldOutBy, shuffled } from './folds.ts';
@@ -239,6 +240,11 @@ async function divided(dataset: Dataset, file: string, { seed = '0', fold, split
 
 /** @throws InputError where the file is neither format, or its folds are of other cases */
 export async function readDataset(file: string, division: Division = {}): Promise<Dataset> {
-  const text = new TextDecoder().decode(await readBytes(file));
+  const bytes = await readBytes(file);
+  const kind = foreignKind(bytes) ?? (bytes.includes(0) ? 'is no text' : undefined);
+  if (kind !== undefined) {
+    throw new InputError(`${file}: ${kind}; expected a dataset.json or a CSV of image and label`);
+  }
+  const text = new TextDecoder().decode(bytes);
   return divided(file.endsWith('.csv') ? fromCsv(text, file) : fromJson(text, file), file, division);
 }

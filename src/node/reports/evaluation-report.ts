@@ -173,6 +173,7 @@ export function formatComparisonPage(
   first: string,
   second: string,
   comparisons: readonly Comparison[],
+  foot: readonly string[],
 ): Promise<string> {
   const sections = comparisons.flatMap(({ metric, differences, mean, p, adjustedP }): Section[] => {
     const sorted = [...differences].sort((a, b) => a.difference - b.difference);
@@ -210,7 +211,7 @@ export function formatComparisonPage(
       row.difference.toFixed(4),
     ]),
   });
-  return formatPage(`${first} and ${second}`, sections);
+  return formatPage(`${first} and ${second}`, sections, foot);
 }
 
 const robustnessFile = 'robustness.csv';

@@ -31,7 +31,7 @@ export async function writeTrainingReport(
       kind: 'text',
       title: 'The run so far',
       lines: [
-        `${steps.length} steps in ${last.epoch} epochs, ${(seconds / Math.max(1, steps.length)).toFixed(2)} s a step. Validation Dice ${last.dice.toFixed(4)}; the best so far ${Math.max(...validations.map(({ dice }) => dice)).toFixed(4)}.`,
+        `${steps.length} steps in ${last.epoch} ${last.epoch === 1 ? 'epoch' : 'epochs'}, ${(seconds / Math.max(1, steps.length)).toFixed(2)} s a step. Validation Dice ${last.dice.toFixed(4)}; the best so far ${Math.max(...validations.map(({ dice }) => dice)).toFixed(4)}.`,
       ],
     },
     {
