@@ -93,7 +93,7 @@ describe('a mistake is answered by what is wrong and the usage, a line each', ()
 test('no option has an object for a default, and none is NaN', async () => {
   for (const command of commands) {
     const { stdout } = await volsam(command, '--help');
-    expect(stdout, command).not.toMatch(/default: [{\[]|NaN|undefined|\[object/);
+    expect(stdout, command).not.toMatch(/default: [{[]|NaN|undefined|\[object/);
   }
 });
 
