@@ -6,6 +6,7 @@ import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { readLabelledCase } from '../src/node/data/labelled-case.ts';
 import { presets } from '../src/volume/preset.ts';
+import { lesionVoxels } from '../src/lesions/lesion-mask.ts';
 import { drawTestClicks } from '../src/scoring/test-clicks.ts';
 
 const {
@@ -28,7 +29,7 @@ async function writeCase(): Promise<void> {
   ];
   const { image, truth } = await readLabelledCase({ image: imagePath, label: labelPath }, presets[preset]!);
   const { crop } = JSON.parse(await readFile(demo('config.json'), 'utf8')) as { crop: number };
-  const [click] = drawTestClicks(image, truth, demoCase, 1, presets[preset]!, crop);
+  const [click] = drawTestClicks(image, lesionVoxels(truth), demoCase, 1, presets[preset]!, crop);
   await copyFile(imagePath, demo('phantom_ct.nii.gz'));
   await copyFile(labelPath, demo('phantom_label.nii.gz'));
   await writeFile(

@@ -8,7 +8,7 @@ import { openTuned } from './open-tuned.ts';
 import type { Precision } from '../kernels/kernel.ts';
 import { configOf } from '../model/config.ts';
 import { writeBatchReport } from '../node/reports/batch-report.ts';
-import { caseFiles, runBatch, type Outcome } from '../node/runs/batch-run.ts';
+import { caseFiles, readCaseRecord, runBatch, type Outcome } from '../node/runs/batch-run.ts';
 import { readCohort, type CohortCase } from '../node/data/cohort.ts';
 import { partOf, type Part } from '../node/data/part.ts';
 import { checkOutputPaths } from '../node/files/output-paths.ts';
@@ -46,12 +46,18 @@ async function checkBatchOutputs({ out, clicks, weights, preset }: BatchArgument
   );
 }
 
+/** What the masks in the folder were made from and on, by this run, other shards' and earlier ones. */
+async function madeCases(folder: string, cohort: readonly CohortCase[]) {
+  const records = await Promise.all(cohort.map(({ name }) => readCaseRecord(folder, name)));
+  return records.flatMap((record) =>
+    record?.image === undefined ? [] : [{ name: record.case, image: record.image, device: record.device }],
+  );
+}
+
 async function batch(given: BatchArguments): Promise<void> {
-  const [cohort, file, preset] = [
-    await readCohort(given.data, given.clicks),
-    await readHashedWeights(given.weights),
-    await presetNamed(given.preset),
-  ];
+  const { cases: cohort, notes } = await readCohort(given.data, given.clicks);
+  notes.forEach((note) => console.error(note));
+  const [file, preset] = [await readHashedWeights(given.weights), await presetNamed(given.preset)];
   const weights = withConfig(file.weights, given.config);
   configOf(weights);
   warnOfPreset(weights, preset);
@@ -59,13 +65,8 @@ async function batch(given: BatchArguments): Promise<void> {
   await checkBatchOutputs(given, cohort);
   const cases = given.shard ? partOf(cohort, given.shard) : cohort;
   const gpu = await openTuned(given);
-  const record = beginRecord({
-    command: 'batch',
-    device: gpu.adapter.name,
-    options: given,
-    preset,
-    identity: { weights: file.sha256, clicks: await fileHash(given.clicks) },
-  });
+  const identity = { weights: file.sha256, clicks: await fileHash(given.clicks) };
+  const record = beginRecord({ command: 'batch', options: given, preset, identity }, gpu.adapter.name);
   const { precision, config, tune, follow = false } = given;
   const options = { precision, config, tune, follow };
   const counts: Record<Outcome, number> = { done: 0, failed: 0, skipped: 0 };
@@ -92,7 +93,7 @@ async function batch(given: BatchArguments): Promise<void> {
     gpu.close();
   }
   await rememberFile(file.sha256, given.weights);
-  const ended = endRecord(record);
+  const ended = endRecord({ ...record, identity: { ...identity, cases: await madeCases(given.out, cohort) } });
   await writeRunRecord(given.out, ended);
   await writeBatchReport(given.out, cohort, ended);
   console.log(

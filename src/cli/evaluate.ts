@@ -25,6 +25,7 @@ import { InputError } from '../runtime/errors.ts';
 import type { FailedCase } from '../scoring/case-scores.ts';
 import { summariesOf, type Evaluation } from '../scoring/evaluation.ts';
 import { lesionsOf, smallestLesionMl } from '../scoring/lesion-scores.ts';
+import type { Preset } from '../volume/preset.ts';
 import { clickSpread, type Spread } from '../scoring/robustness.ts';
 import { Sam3D } from '../engine/sam3d.ts';
 import { addFolds, addTuning, type DivisionOptions } from './options.ts';
@@ -116,7 +117,8 @@ async function scoredModel(
       ...report(cases.length),
       ...(predicted && { predicted }),
     });
-    return { ...run, spreads: await spreadsOf(model, cases, options, given), device: gpu.adapter.name };
+    const scored = cases.filter(({ name }) => run.evaluated.some(({ scores }) => scores.case === name));
+    return { ...run, spreads: await spreadsOf(model, scored, options, given), device: gpu.adapter.name };
   } finally {
     gpu.close();
   }
@@ -155,9 +157,38 @@ function checkArguments({ weights, predictions, save, robustness, clicks }: Eval
   }
 }
 
+/** @throws InputError where no mask of another tool holds the lesion's value */
+function evaluationOf(
+  { weights, predictions, predictionLabel, clicks, tolerance, smallestLesion }: EvaluateArguments,
+  preset: Preset,
+  split: string,
+  evaluated: readonly EvaluatedCase[],
+  failures: readonly FailedCase[],
+): Evaluation {
+  const scores = evaluated.map((one) => one.scores);
+  if (predictions !== undefined && scores.length > 0 && scores.every(({ predictedMl }) => predictedMl === 0)) {
+    throw new InputError(
+      `${predictions}: no mask holds ${predictionLabel}; --prediction-label says which value is the lesion`,
+    );
+  }
+  return {
+    model: basename((weights ?? predictions)!),
+    preset: preset.name,
+    split,
+    clicks: predictions === undefined ? clicks : 0,
+    toleranceMm: tolerance,
+    smallestLesionMl: smallestLesion,
+    cases: scores,
+    failures,
+    summary: summariesOf(scores),
+    lesions: evaluated.flatMap(({ lesions }) => lesions),
+    falseLesions: evaluated.reduce((sum, { falseLesions }) => sum + falseLesions, 0),
+  };
+}
+
 async function evaluate(given: EvaluateArguments): Promise<void> {
   checkArguments(given);
-  const { data, weights, predictions, clicks, tolerance: toleranceMm, smallestLesion: smallestMl, out } = given;
+  const { data, weights, tolerance: toleranceMm, smallestLesion: smallestMl, out } = given;
   const [dataset, preset] = [await readDataset(data, given), await presetNamed(given.preset)];
   const { cases, name: split } = chosenCases(dataset, given);
   await mkdir(out, { recursive: true });
@@ -169,41 +200,17 @@ async function evaluate(given: EvaluateArguments): Promise<void> {
   ]);
   const options = { preset, toleranceMm, smallestMl };
   const weightsSha256 = weights === undefined ? null : await fileHash(weights);
-  const begun = beginRecord({
-    command: 'evaluate',
-    device: null,
-    options: given,
-    preset,
-    identity: { weights: weightsSha256 },
-  });
+  const started = new Date();
   const { evaluated, failures, spreads, device } = await (weights === undefined ? scoredFiles : scoredModel)(
     cases,
     options,
     given,
   );
-  const scores = evaluated.map((one) => one.scores);
-  if (predictions !== undefined && scores.length > 0 && scores.every(({ predictedMl }) => predictedMl === 0)) {
-    throw new InputError(
-      `${predictions}: no mask holds ${given.predictionLabel}; --prediction-label says which value is the lesion`,
-    );
-  }
-  const evaluation: Evaluation = {
-    model: basename((weights ?? predictions)!),
-    preset: preset.name,
-    split,
-    clicks: predictions === undefined ? clicks : 0,
-    toleranceMm,
-    cases: scores,
-    failures,
-    summary: summariesOf(scores),
-    lesions: evaluated.flatMap(({ lesions }) => lesions),
-    falseLesions: evaluated.reduce((sum, { falseLesions }) => sum + falseLesions, 0),
-  };
-  const record = endRecord({
-    ...begun,
-    device: device ?? null,
-    identity: { weights: weightsSha256, cases: evaluated.map(({ identity }) => identity) },
-  });
+  const evaluation = evaluationOf(given, preset, split, evaluated, failures);
+  const identity = { weights: weightsSha256, cases: evaluated.map((one) => one.identity) };
+  const record = endRecord(
+    beginRecord({ command: 'evaluate', options: given, preset, identity }, device ?? null, started),
+  );
   await writeRunRecord(out, record);
   await writeEvaluation(out, evaluation, evaluated, spreads, record);
   console.log(`${describeEvaluation(evaluation, spreads)}; ${join(out, 'report.html')}`);

@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline';
 import type { Command } from 'commander';
 import type { Click } from '../volume/clicks.ts';
 import { presetNamed } from './parsers.ts';
-import { warnOfPreset } from './model-warnings.ts';
+import { warnOfClicks, warnOfPreset } from './model-warnings.ts';
 import { openTuned } from './open-tuned.ts';
 import type { Precision } from '../kernels/kernel.ts';
 import { readVolume, writeVolume, type VolumeFile } from '../node/files/volume-file.ts';
@@ -104,6 +104,7 @@ async function repl(given: ReplOptions): Promise<void> {
     await presetNamed(given.preset),
   ];
   warnOfPreset(weights, preset);
+  warnOfClicks(weights);
   const session = createSession({ open: () => openTuned(given), weights, precision: given.precision });
   session.load(volume.image, preset);
   const answer = createDialogue(session, volume);

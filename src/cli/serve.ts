@@ -6,6 +6,7 @@ import { openTuned } from './open-tuned.ts';
 import { numberFrom, parseConfig, parsePrecision, presetNamed } from './parsers.ts';
 import type { Precision } from '../kernels/kernel.ts';
 import { servePage, listening } from '../node/servers/page-server.ts';
+import { warnOfClicks } from './model-warnings.ts';
 import { readWeights, withConfig } from '../node/files/weights-file.ts';
 import { InputError } from '../runtime/errors.ts';
 import { createSession } from '../lesions/session.ts';
@@ -33,9 +34,11 @@ async function serveApi(given: ServeOptions): Promise<void> {
   }
   const { createApi } = await import('../node/servers/api-server.ts'); // its libraries are large
   const token = given.token ?? (loopback.includes(host) ? undefined : randomBytes(24).toString('base64url'));
+  const weights = withConfig(await readWeights(path), given.config);
+  warnOfClicks(weights);
   const session = createSession({
     open: () => openTuned(given),
-    weights: withConfig(await readWeights(path), given.config),
+    weights,
     precision: given.precision,
   });
   const app = await createApi({

@@ -10,11 +10,11 @@ import type { Precision } from '../kernels/kernel.ts';
 import { adaptations, type Adaptation } from '../model/adaptation.ts';
 import { configNamed, partialConfigOf } from '../model/config.ts';
 import { completedWeights } from '../model/initial-weights.ts';
-import { readDataset } from '../node/data/dataset.ts';
+import { drawFoldsOf, readDataset } from '../node/data/dataset.ts';
 import { checkDistinct } from '../node/files/output-paths.ts';
 import { fileHash, readBytes } from '../node/files/disk.ts';
 import { prepareCases } from '../node/runs/case-preparation.ts';
-import { beginRecord, endRecord, writeRunRecord } from '../node/runs/run-record.ts';
+import { beginRecord, continuedRecord, endRecord, readRunRecord, writeRunRecord } from '../node/runs/run-record.ts';
 import { readWeights } from '../node/files/weights-file.ts';
 import { runTraining, type TrainingEvents, type TrainingOptions } from '../node/runs/training-run.ts';
 import { InputError } from '../runtime/errors.ts';
@@ -47,6 +47,9 @@ interface TrainArguments extends DivisionOptions {
 
 function recipeOf({ clicks, promptRecipe }: TrainArguments): ClickRecipe {
   if (promptRecipe === 'paper') {
+    if (clicks !== undefined) {
+      throw new InputError('train: --clicks and --prompt-recipe both say how many clicks; expected one of them');
+    }
     return paperRecipe;
   }
   return clicks === undefined ? defaultRecipe : { foreground: [clicks], arbitrary: 0 };
@@ -91,6 +94,7 @@ async function withProgress<T>(work: (progress: ProgressBar['update']) => Promis
 /** Reads everything that a run is made from; all but its record, for which the device has to be known. */
 async function optionsOf(given: TrainArguments): Promise<Omit<TrainingOptions, 'record'>> {
   const { weights, config, preset, data, out, seed } = given;
+  const recipe = recipeOf(given);
   const file = weights === undefined ? undefined : await readWeights(weights);
   if (!file && config === undefined) {
     throw new InputError(
@@ -102,6 +106,10 @@ async function optionsOf(given: TrainArguments): Promise<Omit<TrainingOptions, '
       ? partialConfigOf(file)
       : configNamed(config!.endsWith('.json') ? new TextDecoder().decode(await readBytes(config!)) : config!);
   const { adaptation = sizes.adaptation, loraRank = sizes.loraRank } = given;
+  const drawn = await drawFoldsOf(data, given);
+  if (drawn !== undefined) {
+    console.error(`${drawn}: folds, drawn by seed ${seed} and written down`);
+  }
   const dataset = await readDataset(data, given);
   console.error(
     `cases: ${dataset.training.length} to train on, ${dataset.validation.length} to validate on (${dataset.division})`,
@@ -118,7 +126,7 @@ async function optionsOf(given: TrainArguments): Promise<Omit<TrainingOptions, '
     weights: completed,
     preset: presetGiven,
     cache,
-    recipe: recipeOf(given),
+    recipe,
     resume: given.resume ?? false,
   };
 }
@@ -199,13 +207,9 @@ async function train(given: TrainArguments): Promise<void> {
   try {
     await clearRunFolder(given);
     const { identity, preset, out } = options;
-    const record = beginRecord({
-      command: 'train',
-      device: gpu.adapter.name,
-      options: given,
-      preset,
-      identity: { ...identity },
-    });
+    const made = { command: 'train', options: given, preset, identity: { ...identity } } as const;
+    const begun = beginRecord(made, gpu.adapter.name);
+    const record = given.resume ? continuedRecord(begun, await readRunRecord(out)) : begun;
     await mkdir(out, { recursive: true });
     await writeRunRecord(out, record);
     const { progress, finished } = await runTraining(gpu, { ...options, record }, events);

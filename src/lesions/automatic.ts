@@ -11,7 +11,7 @@ import { finishPlan, type Plan } from '../runtime/plan.ts';
 import { createRecorder, targetOf } from '../runtime/recorder.ts';
 import { createTensor, destroyTensor, readTensor, writeTensor, type Tensor } from '../runtime/tensor.ts';
 import { lesionTensor } from '../engine/lesion-class.ts';
-import { componentsOf } from './components.ts';
+import { componentsOf, type Components } from './components.ts';
 import { cropAt, resampledAxes } from '../volume/crop.ts';
 import { gaussianWindow } from './gaussian-window.ts';
 import type { Volume } from '../engine/inputs.ts';
@@ -23,11 +23,8 @@ export interface AutomaticOptions extends PredictOptions {
   readonly overlap?: number;
 }
 
-export interface AutomaticSegmentation {
-  /** A label for each connected part, the largest first, from 1 on; the image's grid, i fastest. */
-  readonly mask: Uint8Array;
+export interface AutomaticSegmentation extends Components {
   readonly probability: Float32Array;
-  readonly lesions: number;
 }
 
 type Shape = readonly [depth: number, height: number, width: number];

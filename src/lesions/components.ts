@@ -6,10 +6,12 @@ export interface Components {
   /** A label for each part, the largest first, from 1 on; i fastest. */
   readonly mask: Uint8Array;
   readonly lesions: number;
+  /** Voxels of every part, the largest first; there may be more of them than a mask has labels for. */
+  readonly sizes: readonly number[];
 }
 
 /** Labels that a byte holds; smaller parts than these are left out. */
-const mostComponents = 255;
+export const mostComponents = 255;
 
 /** The voxels that touch one, by a side, an edge or a corner. */
 const neighbours = [-1, 0, 1]
@@ -46,13 +48,15 @@ export function componentsOf(probability: ArrayLike<number>, dims: Triple): Comp
       }
     }
   }
-  const bySize = [...sizes.keys()]
-    .slice(1)
-    .sort((a, b) => sizes[b]! - sizes[a]!)
-    .slice(0, mostComponents);
+  const parts = [...sizes.keys()].slice(1).sort((a, b) => sizes[b]! - sizes[a]!);
+  const bySize = parts.slice(0, mostComponents);
   const labels = new Uint8Array(sizes.length);
   bySize.forEach((label, rank) => {
     labels[label] = rank + 1;
   });
-  return { mask: Uint8Array.from(part, (label) => labels[label]!), lesions: bySize.length };
+  return {
+    mask: Uint8Array.from(part, (label) => labels[label]!),
+    lesions: bySize.length,
+    sizes: parts.map((label) => sizes[label]!),
+  };
 }

@@ -62,6 +62,11 @@ export function lesionVoxels(lesion: Uint8Array): Int32Array {
   return found;
 }
 
+/** 1 wherever a label is. */
+export function anyOf(labels: Uint8Array): Uint8Array {
+  return labels.map((label) => Number(label > 0));
+}
+
 /** What lies in one of the two or in both. */
 export function united(a: LesionMask, b: LesionMask): LesionMask {
   if (a.voxels.length === 0 || b.voxels.length === 0) {

@@ -28,6 +28,20 @@ export interface Marks {
   readonly clicks: readonly (readonly number[])[];
 }
 
+/** A prediction over the truth. */
+export function marksOfBoth(
+  mask: Uint8Array,
+  truth: Uint8Array,
+  place: readonly number[],
+  clicks: Marks['clicks'],
+): Marks {
+  const outlines = [
+    { mask: truth, colour: truthColour },
+    { mask, colour: maskColour },
+  ];
+  return { outlines, place, clicks };
+}
+
 /** A mask, in the planes through a click. */
 export function marksOf(mask: Uint8Array, click: readonly number[]): Marks {
   return { outlines: [{ mask, colour: maskColour }], place: click, clicks: [click] };

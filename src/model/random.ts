@@ -34,6 +34,17 @@ export interface Random {
   normal(): number;
 }
 
+/** The values in an order that the name determines. */
+export function shuffled<T>(values: readonly T[], name: string): T[] {
+  const random = randomOf(name);
+  const order = [...values];
+  for (let i = order.length - 1; i > 0; i--) {
+    const other = random.below(i + 1);
+    [order[i], order[other]] = [order[other]!, order[i]!];
+  }
+  return order;
+}
+
 /** A stream of random numbers that its name alone determines. */
 export function randomOf(name: string): Random {
   const hash = hashOf(name);

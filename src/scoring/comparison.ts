@@ -1,4 +1,5 @@
 /** Two evaluations case by case: paired differences and a signed-rank test. */
+import { listed } from '../formats/listed.ts';
 import { InputError } from '../runtime/errors.ts';
 import { metrics, summarise, type Evaluation, type Metric, type Summary } from './evaluation.ts';
 import { holm, wilcoxonP } from './wilcoxon.ts';
@@ -19,9 +20,6 @@ export interface Comparison {
   readonly adjustedP: number;
 }
 
-const listed = (names: readonly string[]) =>
-  `${names.slice(0, 4).join(', ')}${names.length > 4 ? ` and ${names.length - 4} more` : ''}`;
-
 /**
  * Whether two evaluations may be compared case by case.
  * @returns the cases that only one of the two has
@@ -31,6 +29,13 @@ export function checkComparable(first: Evaluation, second: Evaluation): string[]
   if (first.clicks !== second.clicks && first.clicks > 0 && second.clicks > 0) {
     throw new InputError(
       `compare: ${first.clicks} clicks against ${second.clicks}; expected evaluations with the same clicks`,
+    );
+  }
+  if (first.clicks > 0 && second.clicks > 0 && first.smallestLesionMl !== second.smallestLesionMl) {
+    const least = ({ smallestLesionMl: ml }: Evaluation) =>
+      ml === undefined ? 'clicks by case (an older volsam)' : `clicks in each lesion from ${ml} ml on`;
+    throw new InputError(
+      `compare: ${least(first)} against ${least(second)}; expected evaluations with the same --smallest-lesion`,
     );
   }
   if (first.toleranceMm !== second.toleranceMm) {

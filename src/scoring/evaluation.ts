@@ -23,6 +23,8 @@ export interface Evaluation {
   /** In each lesion; 0 where masks were read from files, or the model takes none. */
   readonly clicks: number;
   readonly toleranceMm: number;
+  /** Lesions of less volume got no click and no score of their own; undefined of an evaluation that an older volsam wrote. */
+  readonly smallestLesionMl?: number;
   readonly cases: readonly CaseScores[];
   /** Cases without scores; undefined of an evaluation that an older volsam wrote. */
   readonly failures?: readonly FailedCase[];

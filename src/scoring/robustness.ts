@@ -4,6 +4,7 @@ import { overlapOf } from './overlap.ts';
 import type { Preset } from '../volume/preset.ts';
 import type { Sam3D } from '../engine/sam3d.ts';
 import type { Components } from '../lesions/components.ts';
+import { anyOf } from '../lesions/lesion-mask.ts';
 import { segmentLesions } from '../lesions/segment.ts';
 import { drawClicksByLesion } from './test-clicks.ts';
 
@@ -42,7 +43,7 @@ export async function clickSpread(
   name: string,
   image: NiftiImage,
   truth: Uint8Array,
-  lesions: Components,
+  lesions: Pick<Components, 'mask' | 'lesions'>,
   preset: Preset,
   clicks: number,
   draws: number,
@@ -52,12 +53,7 @@ export async function clickSpread(
     const drawn = drawClicksByLesion(image, lesions, `${name}/${draw}`, clicks, preset, model.config.crop);
     if (drawn.length > 0) {
       const { mask } = await segmentLesions(model, image, drawn, preset);
-      dices.push(
-        overlapOf(
-          mask.map((label) => Number(label > 0)),
-          truth,
-        ).dice,
-      );
+      dices.push(overlapOf(anyOf(mask), truth).dice);
     }
   }
   return dices.length > 0 ? spreadOf(name, dices) : undefined;

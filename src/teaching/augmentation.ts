@@ -31,7 +31,10 @@ export function isAutomatic(recipe: ClickRecipe): boolean {
 const zoomRange = [0.85, 1.25] as const;
 const intensityShift = 0.1;
 
-/** Of three crops, two are centred in the lesion; the third holds some of it somewhere, or is anywhere where there are no clicks. */
+/**
+ * Of three crops, two are centred in the lesion, and the third holds some of it somewhere. Without clicks, one of three is anywhere
+ * in the case, and the others are drawn so.
+ */
 const foregroundShare = 2 / 3;
 
 /** One axis of the crop: which axis of the case it runs along, and the case's neighbours of each of its voxels. */
@@ -151,7 +154,9 @@ function drawLesionCrop(whole: ResampledCase, voxels: Int32Array, side: number, 
       return crop;
     }
   }
-  return drawCropAnywhere(whole, side, random);
+  // Zoomed in on one of its voxels, a crop holds that voxel at least.
+  const centre = voxelAt(voxels[random.below(voxels.length)]!, whole.shape);
+  return drawCrop(whole, centre, zoomRange[1], side, random);
 }
 
 function drawCropAnywhere(whole: ResampledCase, side: number, random: Random) {

@@ -102,7 +102,12 @@ test("a mask's record makes it again, and the run's says what it was made with",
     createHash('sha256')
       .update(readFileSync(at(file)))
       .digest('hex');
-  expect(record.identity).toEqual({ weights: sha256('tiny.safetensors'), clicks: sha256('clicks.csv') });
+  const [{ device }] = record.sessions as [RunRecord['sessions'][number]];
+  expect(record.identity).toEqual({
+    weights: sha256('tiny.safetensors'),
+    clicks: sha256('clicks.csv'),
+    cases: names.map((name) => ({ name, image: sha256(join('data', `${name}.nii.gz`)), device })),
+  });
   expect(readFileSync(join(at('whole'), 'report.html'), 'utf8')).toContain(`Weights sha256 ${record.identity.weights}`);
 });
 

@@ -25,10 +25,16 @@ test('every sub-command is listed, and starts by itself', async () => {
   const { stdout } = await volsam('--help');
   expect([...stdout.matchAll(/^ {2}(\w+) \[options\]/gm)].map(([, name]) => name)).toEqual(commands);
   for (const command of commands) {
-    const { status, stdout: help, stderr } = spawnVolsam([command, '--help']);
+    const { status, stdout: help, stderr } = await volsam(command, '--help');
     expect(status, stderr).toBe(0);
     expect(help).toMatch(new RegExp(`^Usage: volsam ${command} `));
   }
+});
+
+test.for(commands)('%s --help, started as a person starts it', { tags: ['thorough'] }, (command) => {
+  const { status, stdout: help, stderr } = spawnVolsam([command, '--help']);
+  expect(status, stderr).toBe(0);
+  expect(help).toMatch(new RegExp(`^Usage: volsam ${command} `));
 });
 
 test("the version is the package's", () => {

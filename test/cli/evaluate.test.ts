@@ -103,7 +103,7 @@ test('lesions of a case are scored one by one, beside the case', async () => {
   const { stdout, stderr } = await volsam(
     ...['evaluate', '--data', at('pair.json'), '--predictions', at('parts'), '--preset', 'kits', '--out', at('apart')],
   );
-  expect(stdout, stderr).toMatch(/^1 of 2 lesions found, 1 where none is; Dice by lesion 0\.5000/m);
+  expect(stdout, stderr).toMatch(/^1 of 2 lesions found, 1 found where none is; Dice by lesion 0\.5000/m);
   const count = (balls: readonly Ball[]) => ballMask(balls).reduce((sum, value) => sum + value, 0);
   const [large, small, both, all] = [count([pair[0]!]), count([pair[1]!]), count(pair), count(found)];
   expect(large + small).toBe(both);
@@ -120,13 +120,53 @@ test('lesions of a case are scored one by one, beside the case', async () => {
   const page = readFileSync(at('apart', 'report.html'), 'utf8');
   expect(page).toMatch(/class="legend".*rgb\(80,220,100\)">truth.*rgb\(255,196,0\)">prediction/);
   expect(page).toContain('through the slice where they differ most');
-  expect(page).toMatch(/volsam evaluate, version .*; begun 20.*, ended 20/);
+  expect(page).toMatch(/volsam evaluate, version .*, kernels .*, in f32: begun 20.*, ended 20/);
   // With a larger least size, the small one has no score of its own.
   const coarse = await volsam(
     ...['evaluate', '--data', at('pair.json'), '--predictions', at('parts'), '--preset', 'kits', '--out', at('coarse')],
     ...['--smallest-lesion', '0.5'],
   );
-  expect(coarse.stdout).toMatch(/^1 of 1 lesions found, 1 where none is/m);
+  expect(coarse.stdout).toMatch(/^1 of 1 lesions found, 0 found where none is/m); // 0.113 ml are a speck then
+});
+
+test('every voxel of a mask in more parts than labels counts; a case without a lesion is said', async () => {
+  const empty = writeBallCase(at, 'empty', []);
+  writeFileSync(
+    at('specks.json'),
+    JSON.stringify({ test: [{ image: 'test0.nii.gz', label: 'test0-label.nii.gz' }, empty] }),
+  );
+  mkdirSync(at('specks'));
+  // The lesion, and 500 single voxels two apart.
+  const mask = ballMask([ballOf('test0')]);
+  const lesion = mask.reduce((sum, value) => sum + value, 0);
+  let specks = 0;
+  for (let k = 0; k < 30 && specks < 500; k += 2) {
+    for (let j = 0; j < 34 && specks < 500; j += 2) {
+      for (let i = 0; i < 6 && specks < 500; i += 2, specks++) {
+        mask[(k * 34 + j) * 36 + i] = 1;
+      }
+    }
+  }
+  writeMask(at('specks', 'test0.nii.gz'), mask);
+  writeMask(at('specks', 'empty.nii.gz'), new Uint8Array(mask.length));
+  const { stdout, stderr } = await volsam(
+    ...[
+      'evaluate',
+      '--data',
+      at('specks.json'),
+      '--predictions',
+      at('specks'),
+      '--preset',
+      'kits',
+      '--out',
+      at('many'),
+    ],
+  );
+  expect(stderr).toMatch(/test0.nii.gz: has 501 parts; the 255 largest are scored as lesions, all in the case's score/);
+  expect(evaluation('many').cases[0]!.dice).toBeCloseTo((2 * lesion) / (2 * lesion + 500), 12);
+  expect(stdout).toMatch(
+    /^1 of 2 cases have no lesion, and count as 1 where nothing is found; Dice of the others 0\.\d/m,
+  );
 });
 
 test('a model is given clicks in each lesion; what it saves is what batch makes of the same clicks', async () => {
@@ -170,6 +210,11 @@ test("a fold's held-out cases are scored where folds are asked for", async () =>
     writeMask(at('labels', `${name}.nii.gz`), ballMask([ballOf(name)]));
   }
   writeMask(at('labels', 'pair.nii.gz'), ballMask(pair));
+  const folds = ['pair', 'test0', 'test1'].map((name, _, all) => ({
+    train: all.filter((other) => other !== name),
+    val: [name],
+  }));
+  writeFileSync(at('splits_final.json'), JSON.stringify(folds));
   const names: string[] = [];
   for (const fold of ['0/3', '1/3', '2/3']) {
     const { status, stderr } = await volsam(

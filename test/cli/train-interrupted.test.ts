@@ -6,6 +6,7 @@ import { testFolder } from '../setup/folder.ts';
 import { randomFor } from '../setup/seed.ts';
 import { logOf, trainingArguments, writeSmallDataset } from '../setup/small-training.ts';
 import { volsam } from '../setup/volsam.ts';
+import type { RunRecord } from '../../src/node/runs/run-record.ts';
 import { readCheckpoint } from '../../src/node/runs/checkpoint.ts';
 
 const at = testFolder('interrupted');
@@ -89,6 +90,8 @@ describe('a run', { tags: ['thorough'] }, () => {
       console.log(`${what}; ${began} lines of log were there`);
       expect(rest.status, rest.stderr).toBe(0);
       expect(logOf(at, out)).toEqual(logOf(at, 'whole'));
+      const { sessions } = JSON.parse(readFileSync(at(out, 'run.json'), 'utf8')) as RunRecord;
+      expect(sessions.length).toBe(began > 0 ? 2 : sessions.length); // one for each time that it was gone on with
       const checkpoint = (folder: string) => readFileSync(at(folder, 'last.safetensors'));
       expect(checkpoint(out).equals(checkpoint('whole'))).toBe(true);
       expect(readdirSync(at(out)).filter((name) => name.endsWith('.part'))).toEqual([]);

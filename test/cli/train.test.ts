@@ -46,7 +46,7 @@ test('a run makes log, report and checkpoints', async () => {
   expect(logOf(at, 'whole')[0]).toMatchObject({ epoch: 0, cases: { val1: 1 } }); // nothing is clicked in it, and nothing found
   const record = JSON.parse(readFileSync(at('whole', 'run.json'), 'utf8')) as {
     identity: RunIdentity;
-    ended: string;
+    sessions: readonly { ended: string }[];
     options: { epochs: number };
   };
   const sha256 = (file: string) =>
@@ -57,15 +57,15 @@ test('a run makes log, report and checkpoints', async () => {
   expect(record.identity.validation).toEqual(
     ['val0', 'val1'].map((name) => ({ name, image: sha256(`${name}.nii.gz`), label: sha256(`${name}-label.nii.gz`) })),
   );
-  expect([record.options.epochs, record.ended > '2026']).toEqual([2, true]);
+  expect([record.options.epochs, record.sessions.length, record.sessions[0]!.ended > '2026']).toEqual([2, 1, true]);
   const again = await volsam(...training('whole'));
   expect(again.stderr).toMatch(
     /whole: holds a run already \(last.safetensors, .*\); expected another folder, --resume .*, or --overwrite/,
   );
   const page = readFileSync(at('whole', 'report.html'), 'utf8');
   expect(page).toContain('<footer>');
-  expect(page).toMatch(/volsam train, version \d+\.\d+\.\d+, kernels \w+, on .* in f32; begun 20/);
-  expect(page).toContain('No weights file; files of the cases, together, ');
+  expect(page).toMatch(/volsam train, version \d+\.\d+\.\d+, kernels \w+, in f32: begun 20.*, on /);
+  expect(page).toContain('No weights file; what else went in (run.json lists it), together ');
   expect(page).toMatch(/new Chart\(/);
   expect(page).toMatch(/src="data:image\/png;base64,/);
   expect(page).not.toMatch(/(src|href)="http/);
@@ -190,7 +190,7 @@ test('a run goes on with its own weights and data only, and an export is merged 
   expect(scored.stderr).toMatch(/this is a checkpoint of a training run, .*; volsam export --checkpoint/);
 });
 
-test('a loss that is not a number stops the run, by step and case', async () => {
+test('a loss that is not a number stops the run, by step and case', { tags: ['thorough'] }, async () => {
   const { status, stderr } = await volsam(...training('diverged', '--learning-rate', '1e30'));
   expect(status).toBe(1);
   expect(stderr).toMatch(/volsam: the loss is NaN in step \d+ of epoch \d, case train\d: the run stops here/);

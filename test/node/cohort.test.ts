@@ -21,14 +21,28 @@ test('a folder for each case, as KiTS has it: the table of clicks says which of 
   written('kits/series/I001.dcm');
   written('kits/notes.txt');
   const clicks = written('clicks.csv', 'case,i,j,k\ncase_0-imaging,1,2,3\ncase_1-imaging,4,5,6\n');
-  const cases = await readCohort(at('kits'), clicks);
+  const { cases, notes } = await readCohort(at('kits'), clicks);
   expect(cases.map(({ name, clicks: own }) => [name, own?.byLesion])).toEqual([
     ['case_0-imaging', [[[1, 2, 3]]]],
     ['case_1-imaging', [[[4, 5, 6]]]],
-    ['case_2-imaging', undefined],
     ['series', undefined],
+  ]);
+  expect(notes).toEqual([
+    'left out, since the table of clicks does not name them: case_0-segmentation, case_1-segmentation, case_2-imaging and 1 more (of folders with several volumes)',
   ]);
   expect(cases[1]!.image).toBe(at('kits', 'case_1', 'imaging.nii.gz'));
   const csv = written('kits.csv', 'image,label\nkits/case_0/imaging.nii.gz,x.nii\nkits/case_1/imaging.nii.gz,y.nii\n');
-  expect((await readCohort(csv, clicks)).map(({ name }) => name)).toEqual(['case_0-imaging', 'case_1-imaging']);
+  expect((await readCohort(csv, clicks)).cases.map(({ name }) => name)).toEqual(['case_0-imaging', 'case_1-imaging']);
+});
+
+test('a folder that holds a DICOM series and other volumes is whichever the table names', async () => {
+  mkdirSync(at('mixed/patient1'), { recursive: true });
+  written('mixed/patient1/I001.dcm');
+  written('mixed/patient1/mask.nii.gz');
+  const images = async (name: string) =>
+    (await readCohort(at('mixed'), written(`${name}.csv`, `case,i,j,k\n${name},1,2,3\n`))).cases.map(
+      ({ image }) => image,
+    );
+  expect(await images('patient1')).toEqual([at('mixed/patient1')]);
+  expect(await images('mask')).toEqual([at('mixed/patient1/mask.nii.gz')]);
 });

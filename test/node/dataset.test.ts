@@ -1,8 +1,8 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { caseName, caseNames, readDataset } from '../../src/node/data/dataset.ts';
+import { caseName, caseNames, drawFoldsOf, readDataset } from '../../src/node/data/dataset.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'volsam-dataset-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -126,7 +126,7 @@ test('a validation split is made of as few as two cases, and its absence is said
     );
     return [training.length, validation.length, division];
   };
-  expect(await division(1)).toEqual([1, 0, 'none: there is one case only']);
+  expect(await division(1)).toEqual([1, 0, 'too few to hold one out']);
   expect(await division(2)).toEqual([1, 1, '1 of 2, drawn by the seed']);
   expect(await division(14)).toEqual([12, 2, '2 of 14, drawn by the seed']);
 });
@@ -139,7 +139,8 @@ test('folds are drawn by the seed, written down, and hold every case out once', 
   writeFileSync(file, JSON.stringify({ training: entries('a', 9), validation: entries('b', 2), test }));
   const held: string[] = [];
   for (let index = 0; index < 3; index++) {
-    // Another seed does not draw the folds that are written down again.
+    const drawn = await drawFoldsOf(file, { fold: { index, count: 3 }, seed: String(index) });
+    expect(drawn).toBe(index === 0 ? join(inner, 'splits_final.json') : undefined); // once
     const fold = await readDataset(file, { fold: { index, count: 3 }, seed: String(index) });
     const [training, validation] = [fold.training, fold.validation].map((cases) => cases.map(({ name }) => name));
     expect([...training!, ...validation!].sort()).toEqual([...entries('a', 9), ...entries('b', 2)].map(nameOf).sort());
@@ -151,8 +152,14 @@ test('folds are drawn by the seed, written down, and hold every case out once', 
     held.push(...validation!);
   }
   expect(new Set(held).size).toBe(11);
-  const seeded = async (seed: string) =>
-    (await readDataset(file, { fold: { index: 0, count: 3 }, seed, splits: join(inner, `${seed}.json`) })).validation;
+  const seeded = async (seed: string) => {
+    const division = { fold: { index: 0, count: 3 }, seed, splits: join(inner, `${seed}.json`) };
+    await expect(readDataset(file, division)).rejects.toThrow(
+      /there are no folds in .*; volsam train --fold draws them/,
+    );
+    await drawFoldsOf(file, division);
+    return (await readDataset(file, division)).validation;
+  };
   expect(await seeded('x')).not.toEqual(await seeded('y'));
   await expect(readDataset(file, { fold: { index: 0, count: 5 } })).rejects.toThrow(
     /--fold 0\/5: .*splits_final.json has 3 folds; expected --fold i\/3, or another file by --splits/,
@@ -169,6 +176,12 @@ test("nnU-Net's splits_final.json names cases without their channel", async () =
   const file = join(inner, 'dataset.json');
   const channel = (n: number) => ({ image: `imagesTr/case_${n}_0000.nii.gz`, label: `labelsTr/case_${n}.nii.gz` });
   writeFileSync(file, JSON.stringify({ training: [0, 1, 2].map(channel) }));
+  const own = join(inner, 'own.json');
+  await drawFoldsOf(file, { fold: { index: 0, count: 3 }, splits: own });
+  const folds = JSON.parse(readFileSync(own, 'utf8')) as { train: string[]; val: string[] }[];
+  expect(folds.flatMap(({ val }) => val).sort()).toEqual(['case_0', 'case_1', 'case_2']);
+  await expect(readDataset(file, { splits: own })).rejects.toThrow('--splits names a file of folds; expected --fold');
+  await expect(readDataset(file, { fold: { index: 0, count: 1 } })).rejects.toThrow(/expected at least two folds/);
   const splits = [
     { train: ['case_0', 'case_1'], val: ['case_2'] },
     { train: ['case_1', 'case_2'], val: ['case_0'] },

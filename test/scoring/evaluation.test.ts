@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { lesionVoxels } from '../../src/lesions/lesion-mask.ts';
 import { createNifti } from '../../src/formats/nifti.ts';
 import { scoresOf } from '../../src/scoring/case-scores.ts';
 import { compare, type Comparison } from '../../src/scoring/comparison.ts';
@@ -73,6 +74,12 @@ test("paired differences, with the Wilcoxon test's exact p", () => {
   expect(() => compare(first, { ...second, toleranceMm: 2 }, false)).toThrow(
     'compare: surface Dice at 5 mm against 2 mm; expected evaluations with the same --tolerance',
   );
+  expect(() => compare({ ...first, smallestLesionMl: 0.03 }, { ...second, smallestLesionMl: 1 }, false)).toThrow(
+    'compare: clicks in each lesion from 0.03 ml on against clicks in each lesion from 1 ml on',
+  );
+  expect(() => compare(first, { ...second, smallestLesionMl: 0.03 }, false)).toThrow(
+    'compare: clicks by case (an older volsam) against clicks in each lesion from 0.03 ml on',
+  );
   const fewer = { ...second, cases: second.cases.slice(1) };
   expect(() => compare(first, fewer, false)).toThrow(
     'compare: only one of the two has case 0; expected the same cases, or --common to go on with those of both',
@@ -86,14 +93,14 @@ test("paired differences, with the Wilcoxon test's exact p", () => {
 
 test("test clicks lie in the lesion, within one crop, and depend on the case's name alone", () => {
   const lesion = Uint8Array.from({ length: 1000 }, (_, i) => Number(i % 10 < 2 || i % 10 > 7));
-  const clicks = drawTestClicks(image, lesion, 'case', 3, presets.kits!, 64);
+  const clicks = drawTestClicks(image, lesionVoxels(lesion), 'case', 3, presets.kits!, 64);
   expect(clicks.length).toBe(3);
   expect(clicks.every(([i, j, k]) => lesion[(k * 10 + j) * 10 + i] === 1)).toBe(true);
-  expect(drawTestClicks(image, lesion, 'case', 3, presets.kits!, 64)).toEqual(clicks);
-  expect(drawTestClicks(image, lesion, 'another', 3, presets.kits!, 64)).not.toEqual(clicks);
-  const near = drawTestClicks(image, lesion, 'case', 3, presets.kits!, 8);
+  expect(drawTestClicks(image, lesionVoxels(lesion), 'case', 3, presets.kits!, 64)).toEqual(clicks);
+  expect(drawTestClicks(image, lesionVoxels(lesion), 'another', 3, presets.kits!, 64)).not.toEqual(clicks);
+  const near = drawTestClicks(image, lesionVoxels(lesion), 'case', 3, presets.kits!, 8);
   expect(Math.max(...near.map(([i]) => i)) - Math.min(...near.map(([i]) => i))).toBeLessThanOrEqual(4);
-  expect(drawTestClicks(image, slab(0, 0), 'case', 1, presets.kits!, 64)).toEqual([]);
+  expect(drawTestClicks(image, lesionVoxels(slab(0, 0)), 'case', 1, presets.kits!, 64)).toEqual([]);
 });
 
 test('a score that no case has is none, and one that some have is their own mean', () => {

@@ -51,12 +51,15 @@ test('each lesion is scored against the found one that shares most with it; othe
   // Label 1 takes half of the large lesion, label 3 a slice of it too, label 2 lies beside everything; the small one is missed.
   const found = grid([1, [1, 1, 1], [5, 5, 3]], [3, [1, 1, 4], [5, 5, 5]], [2, [8, 8, 8], [9, 9, 9]]);
   const scored = lesionScoresOf('case', image, found, lesions, 5);
-  expect(scored.falseLesions).toBe(2);
+  expect(scored.falseLesions).toBe(0); // label 3 shares voxels with the truth, label 2 is a speck
   expect(scored.lesions.map(({ lesion }) => lesion)).toEqual([1, 2]);
   const [large, small] = scored.lesions;
   expect(large!.dice).toBeCloseTo((2 * 32) / (32 + 64), 12);
   expect([large!.predictedMl, large!.trueMl, large!.volumeErrorMl]).toEqual([0.32, 0.64, -0.32]);
   expect(small).toMatchObject({ case: 'case', dice: 0, surfaceDice: 0, hd95: null, predictedMl: 0, trueMl: 0.18 });
+  // Four voxels beside everything, and two on the truth's speck.
+  const beside = grid([1, [8, 8, 8], [10, 10, 9]], [2, [18, 8, 8], [20, 9, 9]]);
+  expect(lesionScoresOf('case', image, beside, lesions, 5).falseLesions).toBe(1);
   // One found lesion over both true ones belongs to the larger share.
   const over = lesionScoresOf('case', image, grid([1, [1, 1, 1], [15, 5, 5]]), lesions, 5);
   expect(over.lesions.map(({ dice }) => dice > 0)).toEqual([true, false]);

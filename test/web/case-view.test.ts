@@ -51,8 +51,8 @@ function middleOf(image: NiftiImage): number[] {
   return origin.map((first, axis) => first + Math.floor(dims[axis]! / 2));
 }
 
-/** With every npm test, the plainest and the most awkward one. */
-const thorough = ['lps', 'sra'];
+/** With every npm test, the most awkward one only. */
+const thorough = ['ras', 'lps', 'sra'];
 
 describe.for(Object.entries(orientations(label)).map(([name, image]) => ({ name, image })))(
   '$name',

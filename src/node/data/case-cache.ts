@@ -1,13 +1,14 @@
 /** Cases resampled to a preset's spacing, kept on disk: the next run, and the next epoch, read them as they are. */
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, stat } from 'node:fs/promises';
+import { mkdir, open, readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { resampleCase, type ResampledCase } from '../../volume/resampling.ts';
 import { formatSafetensors, parseSafetensors } from '../../formats/safetensors.ts';
 import type { Preset } from '../../volume/preset.ts';
 import type { DatasetCase } from './dataset.ts';
 import { writeWhole } from '../files/disk.ts';
-import { readSafetensors } from '../files/weights-file.ts';
+import { sourceOf } from '../files/byte-source.ts';
+import { InputError } from '../../runtime/errors.ts';
 import { readImageAndLabel } from './labelled-case.ts';
 
 /** Goes up when files are read to other values than before. */
@@ -42,13 +43,17 @@ async function readCached(path: string): Promise<ResampledCase | undefined> {
   }
 }
 
-/** Whether a case is in the cache, whole, and has a lesion; by its header, which says both. */
+/** Voxels of a cached case's lesion, by its header; undefined where it is not there, or not whole. */
 async function cachedLesionVoxels(path: string): Promise<number | undefined> {
-  const voxels = await readSafetensors(path).then(
-    ({ metadata }) => Number(metadata.lesionVoxels),
-    () => undefined, // not there, or not whole
-  );
-  return Number.isInteger(voxels) ? voxels : undefined;
+  const file = await open(path).catch(() => undefined);
+  try {
+    const { metadata } = parseSafetensors(sourceOf(file!.fd, path), path);
+    return Number.isInteger(Number(metadata.lesionVoxels)) ? Number(metadata.lesionVoxels) : undefined;
+  } catch {
+    return undefined;
+  } finally {
+    await file?.close();
+  }
 }
 
 const pathOf = async (one: DatasetCase, preset: Preset, folder: string) =>
@@ -63,6 +68,11 @@ async function makeCase(
   const { image, label, warnings } = await readImageAndLabel(one);
   const made = resampleCase(image, label, preset);
   const lesionVoxels = made.lesion.reduce((sum, inside) => sum + inside, 0);
+  if (lesionVoxels === 0 && label.values.includes(preset.label)) {
+    throw new InputError(
+      `${one.label}: its lesion vanishes when it is resampled to ${preset.spacing.join(' x ')} mm; expected a larger one, or a preset with a finer spacing`,
+    );
+  }
   await mkdir(dirname(path), { recursive: true });
   await writeWhole(
     path,
@@ -80,7 +90,7 @@ async function makeCase(
 /**
  * A case at the preset's spacing, from the cache where it is there.
  * @param folder of the cache
- * @throws InputError where the image or label cannot be read, or they have different grids
+ * @throws InputError where the image or label cannot be read, or they have different grids, or the lesion is lost
  */
 export async function cachedCase(one: DatasetCase, preset: Preset, folder: string): Promise<ResampledCase> {
   const path = await pathOf(one, preset, folder);

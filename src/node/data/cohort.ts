@@ -3,6 +3,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { parse } from 'csv-parse/sync';
 import type { ClicksFile } from '../../formats/clicks.ts';
+import { listed } from '../../formats/listed.ts';
 import { InputError } from '../../runtime/errors.ts';
 import { caseNames, readDataset, splits, under } from './dataset.ts';
 import { readBytes } from '../files/disk.ts';
@@ -23,10 +24,10 @@ const isVolume = (name: string) => /\.(nii(\.gz)?|hdr|nrrd|nhdr|mha|mhd)$/.test(
 
 const visible = async (folder: string) => (await readdir(folder)).filter((name) => !name.startsWith('.')).sort();
 
-/** Images that one of several volumes may be: a list for each entry of a folder. */
+/** What of an entry of a folder may be an image: the entry itself, or one of the volumes in it. */
 type Candidates = readonly string[];
 
-/** Volumes in a folder: files by their ending; folders hold volumes, image and label among them, or else a DICOM series. */
+/** Volumes in a folder: files by their ending; folders hold volumes, image and label among them, or a DICOM series, or both. */
 async function imagesIn(folder: string): Promise<Candidates[]> {
   const found = await Promise.all(
     (await visible(folder)).map(async (name): Promise<Candidates> => {
@@ -37,8 +38,12 @@ async function imagesIn(folder: string): Promise<Candidates[]> {
       if (!(await stat(path)).isDirectory()) {
         return [];
       }
-      const inside = (await visible(path)).filter(isVolume);
-      return inside.length > 0 ? inside.map((file) => join(path, file)) : [path];
+      const files = await visible(path);
+      const inside = files.filter(isVolume);
+      return [
+        ...(inside.length < files.length || files.length === 0 ? [path] : []),
+        ...inside.map((file) => join(path, file)),
+      ];
     }),
   );
   return found.filter((candidates) => candidates.length > 0);
@@ -128,26 +133,42 @@ async function candidatesOf(data: string): Promise<Candidates[]> {
   return imagesOf(await text(data), data).map((image) => [image]);
 }
 
+export interface Cohort {
+  readonly cases: readonly CohortCase[];
+  /** What was left out, in words. */
+  readonly notes: readonly string[];
+}
+
 /**
  * @param data a folder of volumes, a dataset.json, or a dataset's CSV
  * @param clicksFile the table of clicks; of several volumes in one folder it says which are images
  * @throws InputError where either cannot be read, or the table names a case that is not there
  */
-export async function readCohort(data: string, clicksFile: string): Promise<CohortCase[]> {
+export async function readCohort(data: string, clicksFile: string): Promise<Cohort> {
   const candidates = await candidatesOf(data);
   const clicks = clicksByCase(await text(clicksFile), clicksFile);
   const nameOf = caseNames(candidates.flat());
-  const images = candidates.flatMap((own) => {
-    const clicked = own.filter((image) => clicks.has(nameOf.get(image)!));
-    return clicked.length > 0 ? clicked : own.slice(0, 1);
-  });
-  const cases = images.map((image) => ({ name: nameOf.get(image)!, image, clicks: clicks.get(nameOf.get(image)!) }));
+  const chosen = candidates.flatMap((own) =>
+    own.length === 1 ? own : own.filter((image) => clicks.has(nameOf.get(image)!)),
+  );
+  const images = new Set(chosen);
+  const left = candidates.flat().filter((image) => !images.has(image));
+  const cases = chosen.map((image) => ({ name: nameOf.get(image)!, image, clicks: clicks.get(nameOf.get(image)!) }));
   const names = new Set(cases.map(({ name }) => name));
   const unknown = [...clicks.keys()].find((name) => !names.has(name));
   if (unknown !== undefined) {
     throw new InputError(
-      `${clicksFile}: names case ${unknown}; the ${cases.length} cases of ${data} are ${[...names].slice(0, 3).join(', ')}…`,
+      `${clicksFile}: names case ${unknown}; the ${cases.length} cases of ${data} are ${listed([...names])}`,
     );
   }
-  return cases;
+  const leftNames = left.map((image) => nameOf.get(image)!);
+  return {
+    cases,
+    notes:
+      left.length > 0
+        ? [
+            `left out, since the table of clicks does not name them: ${listed(leftNames)} (of folders with several volumes)`,
+          ]
+        : [],
+  };
 }

@@ -4,7 +4,8 @@ import { parse } from 'csv-parse/sync';
 import { foreignKind } from '../../formats/foreign-file.ts';
 import { InputError } from '../../runtime/errors.ts';
 import { readBytes } from '../files/disk.ts';
-import { foldsPath, heldOutBy, shuffled } from './folds.ts';
+import { shuffled } from '../../model/random.ts';
+import { drawFoldsOnce, foldsPath, heldOutBy } from './folds.ts';
 import type { Part } from './part.ts';
 
 /** An image and its label, by their files. */
@@ -214,16 +215,22 @@ export interface Division {
 async function divided(dataset: Dataset, file: string, { seed = '0', fold, splits: path }: Division): Promise<Dataset> {
   const { training, validation } = dataset;
   if (fold) {
+    if (fold.count < 2) {
+      throw new InputError(`--fold ${fold.index}/${fold.count}: expected at least two folds`);
+    }
     const folds = path ?? foldsPath(file);
     const cases = [...training, ...validation];
     const names = cases.map(({ name }) => name);
-    const out = await heldOutBy(fold, names, folds, seed);
+    const out = await heldOutBy(fold, names, folds);
     return {
       ...dataset,
       training: cases.filter(({ name }) => !out.has(name)),
       validation: cases.filter(({ name }) => out.has(name)),
       division: `fold ${fold.index} of ${fold.count}, from ${folds}`,
     };
+  }
+  if (path !== undefined) {
+    throw new InputError('--splits names a file of folds; expected --fold with it');
   }
   if (validation.length > 0) {
     return dataset;
@@ -233,18 +240,37 @@ async function divided(dataset: Dataset, file: string, { seed = '0', fold, split
     ...dataset,
     training: training.filter((one) => !aside.has(one)),
     validation: [...aside],
-    division:
-      aside.size > 0 ? `${aside.size} of ${training.length}, drawn by the seed` : 'none: there is one case only',
+    division: aside.size > 0 ? `${aside.size} of ${training.length}, drawn by the seed` : 'too few to hold one out',
   };
 }
 
-/** @throws InputError where the file is neither format, or its folds are of other cases */
+/**
+ * Draws a dataset's folds, unless they are written down.
+ * @returns where, if they were drawn now
+ * @throws as `readDataset` and `drawFoldsOnce`
+ */
+export async function drawFoldsOf(file: string, { seed = '0', fold, splits }: Division): Promise<string | undefined> {
+  if (!fold) {
+    return undefined;
+  }
+  const { training, validation } = await readSplits(file);
+  const folds = splits ?? foldsPath(file);
+  const names = [...training, ...validation].map(({ name }) => name);
+  return (await drawFoldsOnce(names, fold.count, folds, seed)) ? folds : undefined;
+}
+
+/** @throws InputError where the file is neither format, or there are no folds of its cases where one is asked for */
 export async function readDataset(file: string, division: Division = {}): Promise<Dataset> {
+  return divided(await readSplits(file), file, division);
+}
+
+/** A dataset as its file has it. */
+async function readSplits(file: string): Promise<Dataset> {
   const bytes = await readBytes(file);
   const kind = foreignKind(bytes) ?? (bytes.includes(0) ? 'is no text' : undefined);
   if (kind !== undefined) {
     throw new InputError(`${file}: ${kind}; expected a dataset.json or a CSV of image and label`);
   }
   const text = new TextDecoder().decode(bytes);
-  return divided(file.endsWith('.csv') ? fromCsv(text, file) : fromJson(text, file), file, division);
+  return file.endsWith('.csv') ? fromCsv(text, file) : fromJson(text, file);
 }

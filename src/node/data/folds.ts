@@ -1,9 +1,9 @@
 /** Folds of a cross-validation, kept in a file as nnU-Net keeps them: a list of {"train": names, "val": names}. */
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { randomOf } from '../../model/random.ts';
+import { shuffled } from '../../model/random.ts';
 import { InputError } from '../../runtime/errors.ts';
-import { readBytes, writeJson } from '../files/disk.ts';
+import { readBytes, writeNew } from '../files/disk.ts';
 import { partOf, type Part } from './part.ts';
 
 interface Fold {
@@ -14,16 +14,6 @@ interface Fold {
 /** Where a dataset's folds are kept: beside it, under nnU-Net's own name. */
 export function foldsPath(datasetPath: string): string {
   return join(dirname(datasetPath), 'splits_final.json');
-}
-
-export function shuffled<T>(values: readonly T[], name: string): T[] {
-  const random = randomOf(name);
-  const order = [...values];
-  for (let i = order.length - 1; i > 0; i--) {
-    const other = random.below(i + 1);
-    [order[i], order[other]] = [order[other]!, order[i]!];
-  }
-  return order;
 }
 
 /** Folds whose sizes differ by one at most, drawn by the seed. */
@@ -73,24 +63,37 @@ function checkFold({ train, val }: Fold, names: readonly string[], path: string)
 }
 
 /**
- * The names that a fold validates on. Where the file of folds is not there yet, folds are drawn by the seed and written to it,
- * so that every fold of a cross-validation is of the same drawing.
- * @param names of all cases @param path of the file of folds
- * @throws InputError where the file has another number of folds, or other cases
+ * Draws folds by the seed and writes them down, unless they are: every fold of a cross-validation is to be of the same drawing.
+ * @param names of all cases
+ * @returns whether they were drawn now
+ * @throws InputError where there are fewer cases than folds, or the file cannot be written
  */
-export async function heldOutBy(
-  { index, count }: Part,
+export async function drawFoldsOnce(
   names: readonly string[],
+  count: number,
   path: string,
   seed: string,
-): Promise<Set<string>> {
+): Promise<boolean> {
   if (names.length < count) {
-    throw new InputError(
-      `--fold ${index}/${count}: there are ${names.length} cases; expected at least one for each fold`,
-    );
+    throw new InputError(`--fold: ${count} folds of ${names.length} cases; expected at least one case for each fold`);
   }
+  if (existsSync(path)) {
+    return false;
+  }
+  const folds = drawFolds(names.map(identifier), count, seed);
+  return writeNew(path, new TextEncoder().encode(`${JSON.stringify(folds, undefined, 2)}\n`));
+}
+
+/**
+ * The names that a fold validates on.
+ * @param names of all cases @param path of the file of folds
+ * @throws InputError where there is no such file, or it has another number of folds, or other cases
+ */
+export async function heldOutBy({ index, count }: Part, names: readonly string[], path: string): Promise<Set<string>> {
   if (!existsSync(path)) {
-    await writeJson(path, drawFolds(names, count, seed));
+    throw new InputError(
+      `--fold ${index}/${count}: there are no folds in ${path}; volsam train --fold draws them, and --splits names another file`,
+    );
   }
   const folds = await readFolds(path);
   if (folds.length !== count) {

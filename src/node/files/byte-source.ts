@@ -18,8 +18,12 @@ export function openByteSource(path: string): FileSource {
   } catch (error) {
     throw new InputError(`${path}: cannot be read (${(error as NodeJS.ErrnoException).code})`);
   }
+  return { descriptor, ...sourceOf(descriptor, path) };
+}
+
+/** @param descriptor of a file that stays open as long as the source is used @param path for messages */
+export function sourceOf(descriptor: number, path: string): ByteSource {
   return {
-    descriptor,
     length: fstatSync(descriptor).size,
     subarray(first, end) {
       const { size } = fstatSync(descriptor);

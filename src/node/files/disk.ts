@@ -1,7 +1,7 @@
 /** Files in Node: read whole, and written to a temporary name first, so that a killed run leaves no half file. */
 import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { open, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { link, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { InputError } from '../../runtime/errors.ts';
 
 function unreadable(path: string, error: unknown): InputError {
@@ -70,6 +70,27 @@ export async function writeBeside(path: string, write: (temporary: string) => Pr
   } catch (error) {
     await rm(temporary, { force: true });
     throw error instanceof InputError ? error : unwritable(path, error);
+  }
+}
+
+/**
+ * Writes a file that is not there yet, whole or not at all.
+ * @returns false where somebody else has written it meanwhile; that file is left
+ * @throws InputError where the folder cannot be written to
+ */
+export async function writeNew(path: string, bytes: Uint8Array): Promise<boolean> {
+  const temporary = `${path}.${randomBytes(4).toString('hex')}.part`;
+  try {
+    await writeFile(temporary, bytes);
+    await link(temporary, path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') {
+      return false;
+    }
+    throw unwritable(path, error);
+  } finally {
+    await rm(temporary, { force: true });
   }
 }
 

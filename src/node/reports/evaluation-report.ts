@@ -44,7 +44,7 @@ function formatLesionScores(lesions: readonly LesionScores[]): string {
 function describeLesions(lesions: readonly LesionScores[], falseLesions: number): string {
   const found = lesions.filter(({ dice }) => dice > 0).length;
   const { dice } = summariesOf(lesions);
-  return `${found} of ${lesions.length} lesions found, ${falseLesions} where none is; Dice by lesion ${describeSummary(dice)}`;
+  return `${found} of ${lesions.length} lesions found, ${falseLesions} found where none is; Dice by lesion ${describeSummary(dice)}`;
 }
 
 export function describeSummary({ mean, low, high }: Summary): string {
@@ -107,7 +107,10 @@ function formatEvaluationPage(
       lines: [
         `${model} on ${cases.length} cases of ${split}, preset ${preset}, ${describeClicks(clicks, record)}.`,
         `Surface Dice at ${toleranceMm} mm. Surface measures are in millimetres, on each file's own grid. Where both masks are empty, Dice and surface Dice count as 1 and HD95 as 0; where one is, HD95 has no value.`,
-        `${describeLesions(lesions, falseLesions)}. A found lesion counts for the true one that it shares most voxels with.`,
+        ...(cases.some(({ trueMl }) => trueMl === 0)
+          ? [`${describeEmpty(cases, cases.filter(({ trueMl }) => trueMl === 0).length)}.`]
+          : []),
+        `${describeLesions(lesions, falseLesions)}. Found and true lesions are paired one to one, those that share most voxels first.`,
       ],
     },
     {
@@ -240,6 +243,12 @@ export async function writeEvaluation(
   }
 }
 
+/** Cases in which there is nothing to find raise the means: they count as 1 where nothing is found, and get no click. */
+function describeEmpty(cases: readonly CaseScores[], empty: number): string {
+  const { dice } = summariesOf(cases.filter(({ trueMl }) => trueMl > 0));
+  return `${empty} of ${cases.length} cases have no lesion, and count as 1 where nothing is found; Dice of the others ${describeSummary(dice)}`;
+}
+
 /** What the terminal shows of an evaluation. */
 export function describeEvaluation(
   { summary, cases, failures = [], lesions = [], falseLesions = 0 }: Evaluation,
@@ -250,8 +259,10 @@ export function describeEvaluation(
     const some = found === cases.length ? '' : `, ${found} of ${cases.length} cases`;
     return `${metricNames[metric].padEnd(18)} ${describeSummary(summary[metric])}${some}`;
   });
+  const empty = cases.filter(({ trueMl }) => trueMl === 0).length;
   return [
     ...means,
+    ...(empty > 0 ? [describeEmpty(cases, empty)] : []),
     describeLesions(lesions, falseLesions),
     ...(spreads.length > 0 ? [describeSpreads(spreads)] : []),
     `${cases.length} cases${failures.length > 0 ? `, ${failures.length} failed` : ''}`,

@@ -36,6 +36,9 @@ export interface CaseRecord {
   readonly case: string;
   /** Of everything that its results depend on. */
   readonly key: string;
+  /** SHA-256 of the image. */
+  readonly image?: string;
+  readonly device?: string;
   /** SHA-256 of the mask's file, which is made again where it has another one. */
   readonly mask?: string;
   /** Why it failed; undefined of a case that is done. */
@@ -112,6 +115,8 @@ async function runCase(
   const record: CaseRecord = {
     case: name,
     key,
+    image: volume.sha256,
+    device,
     mask: await fileHash(maskFile(folder, name)),
     lesions: found.statistics.map((statistics, i) => ({
       ...statistics,

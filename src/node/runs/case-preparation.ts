@@ -1,4 +1,5 @@
 /** Every case of a training run is read before its first step: what is wrong with any of them is said at once. */
+import { listed } from '../../formats/listed.ts';
 import { InputError } from '../../runtime/errors.ts';
 import type { Preset } from '../../volume/preset.ts';
 import type { Dataset, DatasetCase } from '../data/dataset.ts';
@@ -24,12 +25,7 @@ export interface PreparedCases {
   readonly validation: readonly CaseIdentity[];
 }
 
-/** Some names, and how many more there are. */
-const listed = (cases: readonly UsableCase[]) =>
-  `${cases
-    .slice(0, 3)
-    .map(({ name }) => name)
-    .join(', ')}${cases.length > 3 ? ` and ${cases.length - 3} more` : ''}`;
+const namesOf = (cases: readonly UsableCase[]) => listed(cases.map(({ name }) => name));
 
 /** Says which cases have no lesion: they are used, but may be there by mistake. @throws InputError where no training case has one */
 function checkLesions(
@@ -47,12 +43,12 @@ function checkLesions(
   const [trained, validated] = [without(training), without(validation)];
   if (trained.length > 0) {
     warn(
-      `${trained.length} of ${training.length} training cases have no voxel of the label ${preset.label} (${listed(trained)}): they give crops of background`,
+      `${trained.length} of ${training.length} training cases have no voxel of the label ${preset.label} (${namesOf(trained)}): they give crops of background`,
     );
   }
   if (validated.length > 0) {
     warn(
-      `${validated.length} of ${validation.length} validation cases have no voxel of the label ${preset.label} (${listed(validated)}): they count as Dice 1 where nothing is found, else as 0`,
+      `${validated.length} of ${validation.length} validation cases have no voxel of the label ${preset.label} (${namesOf(validated)}): they count as Dice 1 where nothing is found, and with clicks nothing is, since they get none`,
     );
   }
 }
@@ -79,13 +75,16 @@ export async function prepareCases(
   { progress, warn }: PreparationEvents,
 ): Promise<PreparedCases> {
   const { training, validation } = dataset;
+  if (training.length === 0) {
+    throw new InputError('--data: no training case with a label');
+  }
   const cases = [...training, ...validation];
   const checked = await inParallel<PreparationFunctions, number, CheckedCase>(
     workerFile,
     [...cases.keys()],
     (functions, index) =>
       index < training.length ? functions.prepare(cases[index]!, preset, cache) : functions.read(cases[index]!, preset),
-    (done) => progress(done, cases.length),
+    { nameOf: (index) => cases[index]!.name, done: (count) => progress(count, cases.length) },
   );
   const usable = checkUsable(checked);
   usable.flatMap(({ warnings }) => warnings).forEach(warn);

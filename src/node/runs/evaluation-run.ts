@@ -3,9 +3,8 @@ import { InputError } from '../../runtime/errors.ts';
 import { scoresOf, type CaseScores, type FailedCase } from '../../scoring/case-scores.ts';
 import { lesionScoresOf, lesionsOf, type LesionScores } from '../../scoring/lesion-scores.ts';
 import { worstPlace } from '../../scoring/worst-slice.ts';
-import { drawOverlay, maskColour, truthColour, type Picture } from '../../lesions/overlay.ts';
+import { drawOverlay, marksOfBoth, type Picture } from '../../lesions/overlay.ts';
 import type { NiftiImage } from '../../formats/nifti.ts';
-import type { ClicksByLesion } from '../../volume/clicks.ts';
 import type { Preset } from '../../volume/preset.ts';
 import type { DatasetCase } from '../data/dataset.ts';
 import { readLabelledCase } from '../data/labelled-case.ts';
@@ -13,7 +12,8 @@ import type { Prediction, Predictor } from './predictors.ts';
 import type { CaseIdentity } from './run-identity.ts';
 
 export interface EvaluatedCase {
-  readonly identity: CaseIdentity;
+  /** The mask's hash, too, where it was read from a file. */
+  readonly identity: CaseIdentity & { readonly prediction?: string };
   readonly scores: CaseScores;
   readonly lesions: readonly LesionScores[];
   readonly falseLesions: number;
@@ -46,26 +46,20 @@ export interface EvaluationEvents {
   failed(name: string, reason: string): void;
 }
 
-/** Prediction and truth through the first click, or the largest lesion's first voxel, and through the worst slice. */
+/** Prediction and truth through the first click, where there is one, and through the worst slice, where they differ. */
 function picturesOf(
   image: NiftiImage,
-  mask: Uint8Array,
   truth: Uint8Array,
-  clicks: ClicksByLesion,
+  { mask, clicks }: Prediction,
   { clip }: Preset,
 ): CasePicture[] {
-  const outlines = [
-    { mask: truth, colour: truthColour },
-    { mask, colour: maskColour },
-  ];
-  const all = clicks.flat();
   const draw = (where: string, place: readonly number[]) => ({
     where,
-    picture: drawOverlay(image, { outlines, place, clicks: all }, clip),
+    picture: drawOverlay(image, marksOfBoth(mask, truth, place, clicks.flat()), clip),
   });
-  const worst = worstPlace(mask, truth, image);
+  const [click, worst] = [clicks[0]?.[0], worstPlace(mask, truth, image)];
   return [
-    ...(all.length > 0 ? [draw('through the first click', all[0]!)] : []),
+    ...(click ? [draw('through the first click', click)] : []),
     ...(worst ? [draw('through the slice where they differ most', worst)] : []),
   ];
 }
@@ -80,16 +74,28 @@ async function evaluateCase(
   const lesions = lesionsOf(truth, image, smallestMl);
   const prediction = await predict(one, image, lesions);
   await predicted?.(one, image, prediction);
-  const { labels, clicks } = prediction;
-  const mask = labels.map((label) => Number(label > 0));
+  const { mask, labels, sha256 } = prediction;
+  const unlabelled = lesions.sizes.length - lesions.lesions;
   return {
     case: {
-      identity: { name: one.name, image: imageSha256, label: labelSha256 },
+      identity: {
+        name: one.name,
+        image: imageSha256,
+        label: labelSha256,
+        ...(sha256 !== undefined && { prediction: sha256 }),
+      },
       scores: scoresOf(one.name, image, mask, truth, toleranceMm),
       ...lesionScoresOf(one.name, image, labels, lesions, toleranceMm),
-      pictures: picturesOf(image, mask, truth, clicks, preset),
+      pictures: picturesOf(image, truth, prediction, preset),
     },
-    warnings,
+    warnings: [
+      ...warnings,
+      ...(unlabelled > 0
+        ? [
+            `its label has ${lesions.sizes.length} parts; the ${lesions.lesions} largest are lesions with scores of their own`,
+          ]
+        : []),
+    ],
   };
 }
 

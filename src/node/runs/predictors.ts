@@ -7,7 +7,8 @@ import { InputError } from '../../runtime/errors.ts';
 import type { Gpu } from '../../runtime/gpu.ts';
 import type { Sam3D } from '../../engine/sam3d.ts';
 import { segmentAutomatically } from '../../lesions/automatic.ts';
-import { componentsOf, type Components } from '../../lesions/components.ts';
+import { componentsOf, mostComponents, type Components } from '../../lesions/components.ts';
+import { anyOf } from '../../lesions/lesion-mask.ts';
 import { segmentLesions } from '../../lesions/segment.ts';
 import { drawClicksByLesion } from '../../scoring/test-clicks.ts';
 import type { ClicksByLesion } from '../../volume/clicks.ts';
@@ -17,32 +18,41 @@ import { caseName, type DatasetCase } from '../data/dataset.ts';
 import { readVolume } from '../files/volume-file.ts';
 
 export interface Prediction {
-  /** A label for each lesion that was found, on the image's grid. */
+  /** 1 in everything that was found, on the image's grid. */
+  readonly mask: Uint8Array;
+  /** A label for each lesion of it; the smallest of more than 255 have none. */
   readonly labels: Uint8Array;
   /** That it was made from. */
   readonly clicks: ClicksByLesion;
+  /** Of the mask's file, where it was read from one. */
+  readonly sha256?: string;
 }
 
 /** @param lesions the true ones, which are clicked */
-export type Predictor = (one: DatasetCase, image: NiftiImage, lesions: Components) => Promise<Prediction>;
+export type Predictor = (
+  one: DatasetCase,
+  image: NiftiImage,
+  lesions: Pick<Components, 'mask' | 'lesions'>,
+) => Promise<Prediction>;
 
 /** By a model, with clicks drawn by the case's name. A case without a lesion gets no click, and no mask. */
 export function clickPredictor(model: Sam3D, preset: Preset, clickCount: number): Predictor {
   return async ({ name }, image, lesions) => {
     const clicks = drawClicksByLesion(image, lesions, name, clickCount, preset, model.config.crop);
-    return {
-      labels:
-        clicks.length > 0
-          ? (await segmentLesions(model, image, clicks, preset)).mask
-          : new Uint8Array(image.values.length),
-      clicks,
-    };
+    const labels =
+      clicks.length > 0
+        ? (await segmentLesions(model, image, clicks, preset)).mask
+        : new Uint8Array(image.values.length);
+    return { mask: anyOf(labels), labels, clicks };
   };
 }
 
 /** By a model that needs no clicks: see `segmentAutomatically`. */
 export function automaticPredictor(gpu: Gpu, model: Sam3D, preset: Preset): Predictor {
-  return async (_, image) => ({ labels: (await segmentAutomatically(gpu, model, image, preset)).mask, clicks: [] });
+  return async (_, image) => {
+    const { mask: labels, probability } = await segmentAutomatically(gpu, model, image, preset);
+    return { mask: Uint8Array.from(probability, (value) => Number(value > 0.5)), labels, clicks: [] };
+  };
 }
 
 /** By a model with so many clicks in each lesion; none are the automatic variant. */
@@ -91,7 +101,8 @@ export function filePredictor(folder: string, options: FilePredictorOptions): Pr
         `${join(folder, one.name)}.nii.gz: there is no such mask; expected masks under the images' names`,
       );
     }
-    const values = valuesOn(image, (await readVolume(path)).image, path, options);
+    const { image: read, sha256 } = await readVolume(path);
+    const values = valuesOn(image, read, path, options);
     const other = values.find((value) => value !== 0 && value !== label);
     if (other !== undefined && !values.includes(label)) {
       warn(
@@ -99,6 +110,12 @@ export function filePredictor(folder: string, options: FilePredictorOptions): Pr
       );
     }
     const mask = Uint8Array.from(values, (value) => Number(value === label));
-    return { labels: componentsOf(mask, image.dims).mask, clicks: [] };
+    const { mask: labels, sizes } = componentsOf(mask, image.dims);
+    if (sizes.length > mostComponents) {
+      warn(
+        `${path}: has ${sizes.length} parts; the ${mostComponents} largest are scored as lesions, all in the case's score`,
+      );
+    }
+    return { mask, labels, clicks: [], sha256 };
   };
 }

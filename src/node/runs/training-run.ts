@@ -11,7 +11,7 @@ import type { Precision } from '../../kernels/kernel.ts';
 import { Trainer, type StepResult } from '../../engine/trainer.ts';
 import { readCheckpoint, writeCheckpoint, type Progress } from './checkpoint.ts';
 import type { Dataset, DatasetCase } from '../data/dataset.ts';
-import { shuffled } from '../data/folds.ts';
+import { shuffled } from '../../model/random.ts';
 import { openExampleStream, type ExampleStream } from '../workers/example-stream.ts';
 import { appendLog, logUntil, readLog, writeLog, type LogRecord, type StepRecord } from './training-log.ts';
 import { writeTrainingReport } from '../reports/training-report.ts';
@@ -176,9 +176,6 @@ async function noted(
 /** Trains. @throws InputError, VolsamError where the loss is not finite, GpuError, DeviceLostError */
 export async function runTraining(gpu: Gpu, options: TrainingOptions, events: TrainingEvents): Promise<TrainingResult> {
   const { out, dataset, preset, epochs, precision } = options;
-  if (dataset.training.length === 0) {
-    throw new InputError('--data: no training case with a label');
-  }
   await mkdir(out, { recursive: true });
   const began = performance.now();
   const trainer = await Trainer.create(gpu, options.weights, {
@@ -254,10 +251,11 @@ export async function runTraining(gpu: Gpu, options: TrainingOptions, events: Tr
       if (found) {
         progress = { ...progress, bestDice: Math.max(bestDice, found.dice) };
       }
-      await save(...(progress.bestDice > bestDice ? ['best.safetensors'] : []), 'last.safetensors');
+      // Before the checkpoint: a run that ends between the two makes the report again when it goes on.
       if (found) {
         await writeTrainingReport(join(out, 'report.html'), log, found.pictures, options.record);
       }
+      await save(...(progress.bestDice > bestDice ? ['best.safetensors'] : []), 'last.safetensors');
       if (events.stopping()) {
         return { progress, finished: progress.epoch === epochs };
       }

@@ -1,7 +1,7 @@
 /** The mean Dice of a model on cases that it is not trained on: the paper's test procedure with one click in each lesion. */
 import { overlapOf } from '../../scoring/overlap.ts';
 import { lesionsOf, smallestLesionMl } from '../../scoring/lesion-scores.ts';
-import { drawOverlay, maskColour, truthColour, type Picture } from '../../lesions/overlay.ts';
+import { drawOverlay, marksOfBoth, type Picture } from '../../lesions/overlay.ts';
 import type { Preset } from '../../volume/preset.ts';
 import type { DatasetCase } from '../data/dataset.ts';
 import { readLabelledCase } from '../data/labelled-case.ts';
@@ -16,25 +16,20 @@ export interface Validation {
 
 const pictureCount = 4;
 
-/** A case without a lesion counts as 1 where nothing is found in it, else as 0. @throws InputError where a case's files cannot be read */
+/** A case without a lesion counts as 1 where nothing is found in it, as with clicks, of which it gets none; else as 0. @throws InputError where a case's files cannot be read */
 export async function validate(predict: Predictor, cases: readonly DatasetCase[], preset: Preset): Promise<Validation> {
   const found: Record<string, number> = {};
   const pictures: Validation['pictures'] = [];
   for (const one of cases) {
     const { image, truth } = await readLabelledCase(one, preset);
-    const { labels, clicks } = await predict(one, image, lesionsOf(truth, image, smallestLesionMl));
-    const mask = labels.map((label) => Number(label > 0));
+    const { mask, clicks } = await predict(one, image, lesionsOf(truth, image, smallestLesionMl));
     const { dice } = overlapOf(mask, truth);
     found[one.name] = dice;
     if (pictures.length < pictureCount) {
       const place = clicks[0]?.[0] ?? image.dims.map((side) => Math.floor(side / 2));
-      const outlines = [
-        { mask: truth, colour: truthColour },
-        { mask, colour: maskColour },
-      ];
       pictures.push({
         caption: `${one.name}: Dice ${dice.toFixed(3)}`,
-        picture: drawOverlay(image, { outlines, place, clicks: clicks.flat() }, preset.clip),
+        picture: drawOverlay(image, marksOfBoth(mask, truth, place, clicks.flat()), preset.clip),
       });
     }
   }

@@ -38,7 +38,7 @@ function validatorErrors(file: string): string[] {
 }
 
 describe.runIf(hasForeignTools())('a series whose texts break the form of their types', () => {
-  test('patient and study: valid or left out in the results', async () => {
+  test('patient and study: valid or left out in the results', { tags: ['thorough'] }, async () => {
     writeDicom(
       `${ball}
 def broken(n, d):
@@ -65,7 +65,9 @@ print(json.dumps([read(folder), read(sys.argv[2])]))`,
     expect(read).toEqual([kept, kept]);
   });
 
-  test('UIDs with leading zeros are kept as they are: the results refer to the images', async () => {
+  test('UIDs with leading zeros are kept as they are: the results refer to the images', {
+    tags: ['thorough'],
+  }, async () => {
     const uids = writeDicom(
       `${ball}
 kept = []
