@@ -75,7 +75,9 @@ test("a cancelled call ends with the signal's reason, and the next one gives the
   expect((await started().segment([click])).mask).toEqual(after.mask);
 });
 
-test('a device lost in a call rejects it by name; one lost before is not missed: the next click opens another', async () => {
+test('a device lost in a call rejects it by name; one lost before is not missed: the next click opens another', {
+  tags: ['thorough'],
+}, async () => {
   const before = await started().segment([click]);
   const call = session.segment([click, click], {
     progress: (stage) => stage === 'decoding' && opened[0]!.device.destroy(),

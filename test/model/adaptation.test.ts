@@ -76,7 +76,9 @@ test('bottleneck adapters are spatial ones whose convolution hands its input on:
     );
 });
 
-test('a frozen encoder is one whose adapters add nothing; only what comes after it has gradients, and those are the same', async () => {
+test('a frozen encoder is one whose adapters add nothing; only what comes after it has gradients, and those are the same', {
+  tags: ['thorough'],
+}, async () => {
   const [frozen, idle] = [
     weightsOf('frozen'),
     weightsOf('spatial', (name, size) => (name.includes('adapter.linear2') ? new Float32Array(size) : undefined)),

@@ -10,6 +10,7 @@ import type { NiftiImage } from '../../src/formats/nifti.ts';
 import type { Gpu } from '../../src/runtime/gpu.ts';
 import type { Sam3D as Model } from '../../src/engine/sam3d.ts';
 import { worldToVoxel } from '../../src/volume/orientation.ts';
+import { volsam } from '../setup/volsam.ts';
 import { hasForeignTools, runPython, runTool } from '../setup/foreign-tools.ts';
 
 // The built library: beside it lies the worker that ITK runs in.
@@ -26,29 +27,12 @@ const weights = demo.weightsPath;
 /** The demo's click, in millimetres in RAS. */
 const world = [-3.15739483, 9.28431716, -5.37371579];
 
-function segment(image: string, output: string, ...more: string[]) {
-  const { status, stdout, stderr } = spawnSync(
-    process.execPath,
-    [
-      'dist/cli.js',
-      'segment',
-      '--image',
-      image,
-      '--world',
-      `--click=${world.join()}`,
-      '--weights',
-      weights,
-      '--preset',
-      at('preset.json'),
-      '--no-tune',
-      '-o',
-      output,
-      ...more,
-    ],
-    { encoding: 'utf8' },
+async function segment(image: string, output: string, ...more: string[]): Promise<void> {
+  const { status, stderr } = await volsam(
+    ...['segment', '--image', image, '--world', `--click=${world.join()}`, '--weights', weights],
+    ...['--preset', at('preset.json'), '--no-tune', '-o', output, ...more],
   );
   expect(status, stderr).toBe(0);
-  return { stdout, stderr };
 }
 
 /** Half a million values take vitest's own comparison seconds. */
@@ -119,7 +103,7 @@ print('0')`,
     readdirSync(at('series')).forEach((file) =>
       runTool('gdcmconv', '--jpegls', at(`series/${file}`), at(`jpeg/${file}`)),
     );
-    segment(phantom, at('expected.nii.gz'));
+    await segment(phantom, at('expected.nii.gz'));
   });
 
   test.each(['volume.mha', 'volume.mhd', 'volume.nrrd', 'pair.hdr', 'pair.img', 'two.nii.gz'])(
@@ -135,7 +119,7 @@ print('0')`,
     const [plain, compressed] = [await readVolume(at('series')), await readVolume(at('jpeg'))];
     expectSameGrid(compressed.image, plain.image);
     expect(plain.notes).toEqual(['73 slices of 87 x 87, by position; rescaled by 1 x - 102']);
-    segment(at('series'), at('of-series.nii.gz'));
+    await segment(at('series'), at('of-series.nii.gz'));
     const compared = runPython(
       `
 image = nib.load(sys.argv[1]); mask = nib.load(sys.argv[2]); series = nib.load(sys.argv[3])
@@ -159,9 +143,9 @@ print(json.dumps({'different': int((a != b).sum()), 'lesion': int(a.sum()), 'shi
       'named',
       'd.PatientName, d.PatientID, d.PatientBirthDate, d.InstitutionName = "Doe^Jane", "ID-4711", "19700101", "A hospital"',
     );
-    segment(named, at('result.dcm'), '--contours', at('contours.dcm'));
-    segment(named, at('filed.dcm'), '--contours', at('filed-contours.dcm'), '--identified');
-    segment(named, at('of-named.nii.gz'));
+    await segment(named, at('result.dcm'), '--contours', at('contours.dcm'));
+    await segment(named, at('filed.dcm'), '--contours', at('filed-contours.dcm'), '--identified');
+    await segment(named, at('of-named.nii.gz'));
     for (const file of ['result.dcm', 'contours.dcm', 'filed.dcm', 'filed-contours.dcm']) {
       const said = spawnSync('dciodvfy', [at(file)], { encoding: 'utf8' });
       expect(`${said.stdout}${said.stderr}`.split('\n').filter((line) => line.startsWith('Error'))).toEqual([]);
@@ -212,7 +196,7 @@ print(json.dumps({'same': bool((found == mask).all()), 'label': seg.SegmentSeque
   });
 
   test('NRRD out, as ITK reads it', async () => {
-    segment(phantom, at('mask.nrrd'));
+    await segment(phantom, at('mask.nrrd'));
     runTool('plastimatch', 'convert', '--input', at('mask.nrrd'), '--output-img', at('back.nii.gz'));
     const [mask, back] = [(await readVolume(at('expected.nii.gz'))).image, (await readVolume(at('back.nii.gz'))).image];
     expectSameGrid(back, mask);

@@ -43,7 +43,7 @@ function expectGoldens(runtime: string, found: unknown): void {
 describe('tiny goldens: taps, logits, gradients', () => {
   for (const runtime of ['node', 'node-22', 'node-24', 'bun', 'deno']) {
     // Deno compiles each kernel anew: what Naga makes of it is other code for the driver.
-    test(runtime, { tags: runtime === 'node-22' ? [] : ['thorough'] }, async (context) => {
+    test(runtime, { tags: ['thorough'] }, async (context) => {
       const command = commands()[runtime] ?? context.skip(`${runtime} could not be installed`);
       expectGoldens(runtime, await runCommand(command, script, 'goldens', networkCompiling));
     });
