@@ -16,7 +16,7 @@ const project = {
   // A software device uses every core by itself. Files of one worker share a device, and with it compiled pipelines.
   pool: 'forks',
   isolate: false,
-  maxWorkers: 3, // a software device keeps a core busy by itself, and a third worker the one that waits
+  maxWorkers: 2,
 } as const;
 
 export default defineConfig({
