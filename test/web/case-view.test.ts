@@ -1,4 +1,4 @@
-/** Where the view shows a lesion, and which voxel a click means, for files stored in every way. */
+/** Where the view shows a lesion, and which voxel a click means, for files stored in every way; page.test.ts has the demo's. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { PNG } from 'pngjs';
 import type { Page } from 'playwright-core';
@@ -51,18 +51,14 @@ function middleOf(image: NiftiImage): number[] {
   return origin.map((first, axis) => first + Math.floor(dims[axis]! / 2));
 }
 
-/** With every npm test, the most awkward one only. */
-const thorough = ['ras', 'lps', 'sra'];
-
 describe.for(Object.entries(orientations(label)).map(([name, image]) => ({ name, image })))(
   '$name',
+  { tags: ['thorough'] },
   ({ name, image }) => {
     const file = `${folder}/${name}.nii`;
     const [url, middle] = [`/repository/${file}`, middleOf(image)];
 
-    test('the mask covers the lesion in all three planes, and clicks on it mean voxels of it', {
-      tags: thorough.includes(name) ? ['thorough'] : [],
-    }, async () => {
+    test('the mask covers the lesion in all three planes, and clicks on it mean voxels of it', async () => {
       writeFileSync(
         file,
         formatNifti(
@@ -104,9 +100,7 @@ describe.for(Object.entries(orientations(label)).map(([name, image]) => ({ name,
       }
     });
 
-    test('a stroke of the pen is drawn where the file has those voxels', {
-      tags: thorough.includes(name) ? ['thorough'] : [],
-    }, async () => {
+    test('a stroke of the pen is drawn where the file has those voxels', async () => {
       await page.evaluate(([at, to]) => globalThis.caseViewTest.load(at, 1, to), [url, middle] as const);
       await page.evaluate(() => globalThis.caseViewTest.setTool('pen'));
       const white = await pixels(isWhite);
