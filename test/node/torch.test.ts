@@ -1,6 +1,6 @@
 /** PyTorch checkpoints, made by PyTorch itself where it is there: read, converted, written back; and hostile ones refused. */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -165,6 +165,17 @@ print(json.dumps(sorted(n for n in c['feature_dict'][-1] if 'token_to_image' in 
     expect(configOf(await readWeights(at('exported.pth')))).toEqual(tiny);
     expect(readFileSync(at('again.safetensors')).length).toBe(readFileSync(at('converted.safetensors')).length);
     expectSame(parseSafetensors(readFileSync(at('again.safetensors'))), parameterShapes(tiny).keys());
+  });
+
+  test('a model of an adaptation that the published code does not have is not written as its checkpoint', async () => {
+    for (const adaptation of ['bottleneck', 'lora', 'frozen'] as const) {
+      const weights = syntheticWeights({ ...tiny, adaptation });
+      const file = { ...weights, metadata: { config: JSON.stringify({ ...tiny, adaptation }) } };
+      await expect(writeTorch(file, at('adapted.pth'))).rejects.toThrow(
+        `--torch: the model's adaptation is ${adaptation}, which the published code does not have; expected spatial`,
+      );
+    }
+    expect(existsSync(at('adapted.pth'))).toBe(false);
   });
 
   test('a file of a PyTorch before 1.6 is refused with the line that writes it anew', async () => {
