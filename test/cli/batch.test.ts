@@ -1,7 +1,7 @@
 /** `volsam batch` by running it, killing it and running it again. */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { testFolder } from '../setup/folder.ts';
@@ -138,6 +138,17 @@ test('a run that is killed at a random moment and started again ends with the fi
   const third = await run('killed');
   expect(third.stdout).toMatch(/11 cases: 0 done, 9 were done before, 2 failed/);
   expect(hashes('killed')).toEqual(expected);
+});
+
+test('a case is made again whose mask is missing, empty or another one, or whose record is gone', async () => {
+  const expected = hashes('whole');
+  const file = (name: string) => join(at('whole'), name);
+  rmSync(file('case01.nii.gz'));
+  writeFileSync(file('case02.nii.gz'), '');
+  writeFileSync(file('case04.nii.gz'), readFileSync(file('case06.nii.gz')));
+  rmSync(file('case07.session.json'));
+  expect((await run('whole')).stdout).toMatch(/11 cases: 4 done, 5 were done before, 2 failed/);
+  expect(hashes('whole')).toEqual(expected);
 });
 
 test("shards share a cohort, and the last one's summary is the whole run's; a changed option is run again", async () => {

@@ -180,7 +180,7 @@ test('inspection of a dataset finds labels that vanish, other grids and orientat
   ].map(([one, other]) => `${one}.nii.gz,${other}-label.nii.gz`);
   const problemsOf = async (pair: string) => {
     written('one.csv', pair);
-    const { stdout, stderr } = await volsam(
+    const { status, stdout, stderr } = await volsam(
       'inspect',
       '--data',
       at('one.csv'),
@@ -190,7 +190,9 @@ test('inspection of a dataset finds labels that vanish, other grids and orientat
       '16',
       '--json',
     );
-    return (JSON.parse(stdout || stderr) as { problems: string[] }[])[0]!.problems;
+    const [{ problems }] = JSON.parse(stdout || stderr) as [{ problems: string[] }];
+    expect(status).toBe(problems.length > 0 ? 1 : 0);
+    return problems;
   };
   const found: string[][] = [];
   for (const pair of pairs) {
