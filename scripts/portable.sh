@@ -20,7 +20,8 @@ strip --strip-unneeded "$root/bin/node" 2>/dev/null || true
 cp node_modules/webgpu/package.json node_modules/webgpu/index.js "$root/app/node_modules/webgpu/"
 cp -r node_modules/webgpu/dist/linux-x64 "$root/app/node_modules/webgpu/dist/"
 cp -r node_modules/benchmark node_modules/lodash node_modules/platform "$root/app/node_modules/"
-loader=$(ldconfig -p | awk '/libvulkan\.so\.1 .*x86-64/ { print $NF; exit }')
+# awk reads to the end: a pipe that is closed early ends this script under pipefail.
+loader=$(ldconfig -p | awk '/libvulkan\.so\.1 .*x86-64/ && !found { found = $NF } END { print found }')
 cp "${loader:?libvulkan.so.1 is missing: npm run driver installs it}" "$root/lib/libvulkan.so.1"
 
 cat > "$root/run" <<'RUN'

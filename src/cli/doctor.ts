@@ -1,6 +1,6 @@
 /** `volsam doctor`: what this machine has, what volsam will use of it, how fast it is, and what is missing. */
 import type { Command } from 'commander';
-import { openGpu } from '../node/gpu/open-gpu.ts';
+import { dawnToggles, openGpu } from '../node/gpu/open-gpu.ts';
 import type { Gpu } from '../runtime/gpu.ts';
 import { targetOf } from '../runtime/recorder.ts';
 import { measureCeilings } from '../engine/ceilings.ts';
@@ -33,6 +33,7 @@ async function doctor({ json }: { json?: boolean }): Promise<void> {
     driver: gpu.adapter.description,
     software: gpu.adapter.software,
     features: [...gpu.features].sort(),
+    toggles: dawnToggles,
     limits: Object.fromEntries(limitNames.map((name) => [name, gpu.limits[name]])),
     uses: {
       kernels: gpu.adapter.subgroupSize === 8 ? 'subgroups of 8' : gpu.adapter.software ? 'plain' : 'tiled',
@@ -57,6 +58,7 @@ async function doctor({ json }: { json?: boolean }): Promise<void> {
   );
   line('driver', report.driver || 'unknown');
   line('features', report.features.join(', '));
+  line('toggles', report.toggles.join(', '));
   line(
     'limits',
     Object.entries(report.limits)

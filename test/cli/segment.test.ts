@@ -145,6 +145,7 @@ test('doctor tells the adapter, what is used of it, and two rates', async () => 
     /^adapter {3}\S/m,
     /^driver {4}\S/m,
     /^features {2}.*core-features-and-limits/m,
+    /^toggles {3}allow_unsafe_apis, vulkan_enable_f16_on_nvidia$/m,
     /^limits {4}maxBufferSize \d+/m,
     /^uses {6}.* kernels, f32/m,
     /^GEMM {6}\d+(\.\d)? GFLOP\/s/m,

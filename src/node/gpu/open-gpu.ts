@@ -10,6 +10,12 @@ import { fileTuningStore } from './tuning-store.ts';
 const remedy =
   "install the GPU vendor's driver with Vulkan, or Mesa's software driver, 24.0 or newer (Debian, Ubuntu: libvulkan1 and mesa-vulkan-drivers)";
 
+/**
+ * What volsam turns on in Dawn: matrix units are behind the first; without the second Dawn offers no half precision, and with it
+ * no matrix units, on NVIDIA's Vulkan driver.
+ */
+export const dawnToggles = ['allow_unsafe_apis', 'vulkan_enable_f16_on_nvidia'] as const;
+
 /** Dawn's instance must outlive its devices. */
 let instance: GPU | undefined;
 
@@ -22,7 +28,7 @@ export async function openGpu({ tune = true, report }: OpenOptions = {}): Promis
   Object.assign(globalThis, globals);
   if (instance === undefined) {
     pollPatiently(globals as Record<string, unknown>);
-    instance = create(['enable-dawn-features=allow_unsafe_apis']); // matrix units are behind it
+    instance = create([`enable-dawn-features=${dawnToggles.join()}`]);
   }
   try {
     return await openDevice(instance, tune ? createTuning({ store: fileTuningStore(), report }) : undefined);
