@@ -99,6 +99,11 @@ async function scoredFiles(
   return { ...(await runEvaluation(cases, options, predict, report(cases.length))), spreads: [] };
 }
 
+/** What no output may be. */
+function inputFiles({ data, weights, preset }: EvaluateArguments, cases: readonly DatasetCase[]) {
+  return [data, weights, preset, ...cases.flatMap(({ image, label }) => [image, label])];
+}
+
 async function scoredModel(
   cases: readonly DatasetCase[],
   options: ScoringOptions,
@@ -108,8 +113,8 @@ async function scoredModel(
   const weights = await readWeights(given.weights!);
   warnOfPreset(weights, preset);
   (given.clicks === 0 ? warnOfNoClicks : warnOfClicks)(weights);
-  const files = [given.data, given.weights, given.preset, ...cases.flatMap(({ image, label }) => [image, label])];
-  const predicted = given.save === undefined ? undefined : await openPredictions(given.save, cases, files);
+  const predicted =
+    given.save === undefined ? undefined : await openPredictions(given.save, cases, inputFiles(given, cases));
   const gpu = await openTuned(given);
   try {
     const model = await Sam3D.create(gpu, weights, { precision: given.precision });
@@ -192,12 +197,7 @@ async function evaluate(given: EvaluateArguments): Promise<void> {
   const [dataset, preset] = [await readDataset(data, given), await presetNamed(given.preset)];
   const { cases, name: split } = chosenCases(dataset, given);
   await mkdir(out, { recursive: true });
-  await checkOutputPaths(evaluationFiles(out), [
-    data,
-    weights,
-    given.preset,
-    ...cases.flatMap(({ image, label }) => [image, label]),
-  ]);
+  await checkOutputPaths(evaluationFiles(out), inputFiles(given, cases));
   const options = { preset, toleranceMm, smallestMl };
   const weightsSha256 = weights === undefined ? null : await fileHash(weights);
   const started = new Date();

@@ -68,7 +68,7 @@ export interface DivisionOptions {
 /** Adds `--fold` and `--splits`. */
 export function addFolds(command: Command, purpose: string): Command {
   return command
-    .option('--fold <i/n>', `${purpose}, counted from 0; drawn by the seed where none are written down yet`, parsePart)
+    .option('--fold <i/n>', `${purpose}, counted from 0`, parsePart)
     .option(
       '--splits <file>',
       "where folds are written down, as nnU-Net's (default: splits_final.json beside the data)",

@@ -244,7 +244,10 @@ function parseRecipe(text: string): string {
 }
 
 export function addTrain(program: Command): void {
-  addFolds(addTuning(program.command('train')), 'holds this fold out to validate on, and trains on the others')
+  addFolds(
+    addTuning(program.command('train')),
+    'holds this fold out to validate on, and trains on the others; folds are drawn by the seed once',
+  )
     .description('fine-tune the adapters, necks, prompt encoder and decoder on a dataset')
     .requiredOption('--data <file>', 'dataset.json of the Medical Segmentation Decathlon, or a CSV of image and label')
     .option('--weights <file>', "safetensors: SAM's encoder, converted, or a whole model")

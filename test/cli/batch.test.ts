@@ -5,14 +5,12 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { testFolder } from '../setup/folder.ts';
+import { tinyWeightsFile } from '../setup/tiny-weights.ts';
 import { randomFor } from '../setup/seed.ts';
 import { volsam, type Ended } from '../setup/volsam.ts';
 import { uniform } from '../../src/model/random.ts';
 import { createNifti } from '../../src/formats/nifti.ts';
 import { formatNifti } from '../../src/formats/nifti-output.ts';
-import { formatSafetensors } from '../../src/formats/safetensors.ts';
-import { configs } from '../../src/model/config.ts';
-import { syntheticWeights } from '../../src/model/synthetic.ts';
 import type { RunRecord } from '../../src/node/runs/run-record.ts';
 
 const at = testFolder('batch');
@@ -53,14 +51,7 @@ function hashes(out: string): Record<string, string> {
 let whole: Ended;
 
 beforeAll(async () => {
-  const weights = syntheticWeights(configs.tiny!);
-  writeFileSync(
-    at('tiny.safetensors'),
-    formatSafetensors(
-      new Map([...weights.shapes].map(([name, shape]) => [name, { shape, values: weights.read(name) }])),
-      { config: 'tiny' },
-    ),
-  );
+  writeFileSync(at('tiny.safetensors'), tinyWeightsFile());
   mkdirSync(at('data'));
   const affine = [
     [1, 0, 0, 0],

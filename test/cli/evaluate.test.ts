@@ -4,12 +4,10 @@ import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'nod
 import { beforeAll, expect, test } from 'vitest';
 import { ballMask, ballOf, writeBallCase, writeMask, type Ball } from '../setup/ball-case.ts';
 import { testFolder } from '../setup/folder.ts';
+import { tinyWeightsFile } from '../setup/tiny-weights.ts';
 import { volsam } from '../setup/volsam.ts';
 import { createNifti, parseNifti } from '../../src/formats/nifti.ts';
 import { formatNifti } from '../../src/formats/nifti-output.ts';
-import { formatSafetensors } from '../../src/formats/safetensors.ts';
-import { configs } from '../../src/model/config.ts';
-import { syntheticWeights } from '../../src/model/synthetic.ts';
 import type { RunRecord } from '../../src/node/runs/run-record.ts';
 import type { Evaluation } from '../../src/scoring/evaluation.ts';
 
@@ -25,14 +23,7 @@ beforeAll(() => {
   writeFileSync(at('dataset.json'), JSON.stringify({ test: test.slice(0, 2) }));
   writeFileSync(at('pair.json'), JSON.stringify({ test: test.slice(2) }));
   writeFileSync(at('all.json'), JSON.stringify({ training: test }));
-  const weights = syntheticWeights(configs.tiny!);
-  writeFileSync(
-    at('tiny.safetensors'),
-    formatSafetensors(
-      new Map([...weights.shapes].map(([name, shape]) => [name, { shape, values: weights.read(name) }])),
-      { config: 'tiny' },
-    ),
-  );
+  writeFileSync(at('tiny.safetensors'), tinyWeightsFile());
 });
 
 const sha256 = (file: string) =>

@@ -2,11 +2,11 @@
 import type { Page } from 'playwright-core';
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { formatSafetensors, parseSafetensors } from '../../src/formats/safetensors.ts';
+import { parseSafetensors } from '../../src/formats/safetensors.ts';
 import { isTrainable } from '../../src/model/adaptation.ts';
 import { configs, parameterShapes } from '../../src/model/config.ts';
-import { syntheticWeights } from '../../src/model/synthetic.ts';
 import { demo } from '../setup/demo.ts';
+import { tinyWeightsFile } from '../setup/tiny-weights.ts';
 import { openPage, type OpenedPage } from './opened-page.ts';
 import { screenshot } from './browser.ts';
 
@@ -21,12 +21,7 @@ describe('teaching', { tags: ['thorough'] }, () => {
 
   test('three steps of teaching lower the loss, and give the trained tensors', async () => {
     const tiny = configs.tiny!;
-    const file = formatSafetensors(
-      new Map(
-        [...parameterShapes(tiny)].map(([name, shape]) => [name, { shape, values: syntheticWeights(tiny).read(name) }]),
-      ),
-      { config: 'tiny' },
-    );
+    const file = tinyWeightsFile();
     await opened.drop([
       { name: 'ct.nii.gz', bytes: readFileSync(demo.imagePath) },
       { name: 'demo.safetensors', bytes: readFileSync(demo.weightsPath) },

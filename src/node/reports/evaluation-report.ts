@@ -107,9 +107,7 @@ function formatEvaluationPage(
       lines: [
         `${model} on ${cases.length} cases of ${split}, preset ${preset}, ${describeClicks(clicks, record)}.`,
         `Surface Dice at ${toleranceMm} mm. Surface measures are in millimetres, on each file's own grid. Where both masks are empty, Dice and surface Dice count as 1 and HD95 as 0; where one is, HD95 has no value.`,
-        ...(cases.some(({ trueMl }) => trueMl === 0)
-          ? [`${describeEmpty(cases, cases.filter(({ trueMl }) => trueMl === 0).length)}.`]
-          : []),
+        ...describeEmpty(cases).map((sentence) => `${sentence}.`),
         `${describeLesions(lesions, falseLesions)}. Found and true lesions are paired one to one, those that share most voxels first.`,
       ],
     },
@@ -243,10 +241,18 @@ export async function writeEvaluation(
   }
 }
 
-/** Cases in which there is nothing to find raise the means: they count as 1 where nothing is found, and get no click. */
-function describeEmpty(cases: readonly CaseScores[], empty: number): string {
-  const { dice } = summariesOf(cases.filter(({ trueMl }) => trueMl > 0));
-  return `${empty} of ${cases.length} cases have no lesion, and count as 1 where nothing is found; Dice of the others ${describeSummary(dice)}`;
+/**
+ * Cases in which there is nothing to find raise the means: they count as 1 where nothing is found, and get no click.
+ * @returns one sentence, or none where there are no such cases
+ */
+function describeEmpty(cases: readonly CaseScores[]): string[] {
+  const others = cases.filter(({ trueMl }) => trueMl > 0);
+  const empty = cases.length - others.length;
+  return empty === 0
+    ? []
+    : [
+        `${empty} of ${cases.length} cases have no lesion, and count as 1 where nothing is found; Dice of the others ${describeSummary(summariesOf(others).dice)}`,
+      ];
 }
 
 /** What the terminal shows of an evaluation. */
@@ -259,10 +265,9 @@ export function describeEvaluation(
     const some = found === cases.length ? '' : `, ${found} of ${cases.length} cases`;
     return `${metricNames[metric].padEnd(18)} ${describeSummary(summary[metric])}${some}`;
   });
-  const empty = cases.filter(({ trueMl }) => trueMl === 0).length;
   return [
     ...means,
-    ...(empty > 0 ? [describeEmpty(cases, empty)] : []),
+    ...describeEmpty(cases),
     describeLesions(lesions, falseLesions),
     ...(spreads.length > 0 ? [describeSpreads(spreads)] : []),
     `${cases.length} cases${failures.length > 0 ? `, ${failures.length} failed` : ''}`,

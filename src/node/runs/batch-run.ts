@@ -87,10 +87,8 @@ async function isDone({ name }: CohortCase, key: string, folder: string): Promis
   return (
     record?.key === key &&
     record.failure === undefined &&
-    existsSync(maskFile(folder, name)) &&
-    (record.mask === undefined || record.mask === (await fileHash(maskFile(folder, name)))) &&
-    existsSync(pictureFile(folder, name)) &&
-    existsSync(recordPath(maskFile(folder, name)))
+    caseFiles(folder, name).every((file) => existsSync(file)) &&
+    (record.mask === undefined || record.mask === (await fileHash(maskFile(folder, name))))
   );
 }
 
@@ -202,10 +200,6 @@ async function recordFailure({ name }: CohortCase, error: unknown, folder: strin
   if (!(error instanceof InputError)) {
     throw error instanceof VolsamError ? error : new Error(`case ${name} failed`, { cause: error });
   }
-  await Promise.all(
-    [maskFile(folder, name), pictureFile(folder, name), recordPath(maskFile(folder, name))].map((file) =>
-      rm(file, { force: true }),
-    ),
-  );
+  await Promise.all(caseFiles(folder, name).map((file) => rm(file, { force: true })));
   await writeRecord(folder, { case: name, key: '', failure: error.message, lesions: [] });
 }
