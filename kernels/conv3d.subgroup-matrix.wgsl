@@ -1,17 +1,16 @@
-// Dense 3x3x3 convolution over a token grid, zero padding, no bias: conv3d.wgsl on matrix units, f16 by f16 into f32.
+// Dense 3x3x3 convolution over a token grid, zero padding, no bias: conv3d.wgsl on matrix units.
 //   y[h,w,d,n] = sum_{i,j,k in 0..2} sum_c x[h+i-1,w+j-1,d+k-1,c] * weight[i,j,k,c,n], added to what y holds where accumulate
-// x        (height, gridWidth, depth, inWidth)   f16, inWidth fastest, a multiple of 4
-// weight   (3, 3, 3, inWidth, outWidth)          f16, outWidth fastest, a multiple of 4
-// y        (height, gridWidth, depth, outWidth)  f16
-// matrixSide   8 or 16, by the device
+// x        (height, gridWidth, depth, inWidth)  stored, inWidth fastest, a multiple of 4
+// weight   (3, 3, 3, inWidth, outWidth)  stored, outWidth fastest, a multiple of 4
+// y        (height, gridWidth, depth, outWidth)  stored
+// matrices  f16 16 x 16 x 16, f16 8 x 16 x 16, f16 8 x 8 x 8, f32 8 x 8 x 8
 // subgroupLanes  the device's
 // A workgroup of 4 subgroups makes 64 tokens that are consecutive in memory x 64 columns, each subgroup a quarter, from
-// 32 inputs at a time, numbered over taps and channels: see linear.subgroup-matrix.wgsl.
+// 32 inputs at a time (16 of f32), numbered over taps and channels: see linear.subgroup-matrix.wgsl.
 // 54 * tokens * inWidth * outWidth operations; reads weight once for every 64 tokens, and x 27 times for every 64
 // columns, mostly from cache.
 
 // shared/matrix-units
-enable f16;
 enable subgroups;
 enable chromium_experimental_subgroup_matrix;
 
@@ -20,7 +19,15 @@ diagnostic(off, chromium.subgroup_matrix_uniformity);
 
 alias stored = f32;
 
-const matrixSide = 8u;
+// What the units multiply, by the device: (matrixRows, matrixDepth) times (matrixDepth, matrixColumns), into f32.
+alias component = f32;
+const componentBytes = 4u;
+const matrixRows = 8u;
+const matrixColumns = 8u;
+const matrixDepth = 8u;
+alias LeftMatrix = subgroup_matrix_left<component, matrixDepth, matrixRows>;
+alias RightMatrix = subgroup_matrix_right<component, matrixColumns, matrixDepth>;
+alias SumMatrix = subgroup_matrix_result<f32, matrixColumns, matrixRows>;
 // end of shared/matrix-units
 
 // shared/conv3d-sizes
@@ -37,21 +44,22 @@ override threads: u32 = 4u * subgroupLanes;
 const tileTokens = 64u;
 const tileColumns = 64u;
 
-// Inputs of a step.
-const stepInputs = 32u;
+// Inputs of a step: 64 bytes of each row.
+const stepInputs = 64u / componentBytes;
 const subgroupSide = 32u;
-const across = subgroupSide / matrixSide;
+const acrossRows = subgroupSide / matrixRows;
+const acrossColumns = subgroupSide / matrixColumns;
 
 @group(0) @binding(0) var<storage, read> x: array<vec4<stored>>;
 @group(0) @binding(1) var<storage, read> weight: array<vec4<stored>>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<stored>>;
 
 // (tileTokens, stepInputs) and (stepInputs, tileColumns).
-var<workgroup> inputs: array<f16, tileTokens * stepInputs>;
-var<workgroup> weights: array<f16, stepInputs * tileColumns>;
+var<workgroup> inputs: array<vec4<component>, tileTokens * stepInputs / 4u>;
+var<workgroup> weights: array<vec4<component>, stepInputs * tileColumns / 4u>;
 
 // A matrix of sums of each subgroup.
-var<workgroup> sums: array<f32, 4u * matrixSide * matrixSide>;
+var<workgroup> sums: array<vec4<f32>, matrixRows * matrixColumns>;
 
 // A vec4 of inputs, numbered over taps and channels; zero outside of the grid and past the last one.
 fn inputAt(token: u32, k4: u32) -> vec4<f32> {
@@ -90,18 +98,10 @@ fn storeSum(token: u32, column: u32, sum: vec4<f32>) {
 // Puts a step's inputs and weights into workgroup memory.
 fn load(lane: u32, firstToken: u32, firstColumn: u32, firstInput: u32) {
   for (var i = lane; i < tileTokens * stepInputs / 4u; i += threads) {
-    let value = vec4<f16>(inputAt(firstToken + i / (stepInputs / 4u), firstInput / 4u + i % (stepInputs / 4u)));
-    inputs[4u * i] = value.x;
-    inputs[4u * i + 1u] = value.y;
-    inputs[4u * i + 2u] = value.z;
-    inputs[4u * i + 3u] = value.w;
+    inputs[i] = vec4<component>(inputAt(firstToken + i / (stepInputs / 4u), firstInput / 4u + i % (stepInputs / 4u)));
   }
   for (var i = lane; i < stepInputs * tileColumns / 4u; i += threads) {
-    let value = vec4<f16>(weightAt(firstInput + i / (tileColumns / 4u), firstColumn + i % (tileColumns / 4u)));
-    weights[4u * i] = value.x;
-    weights[4u * i + 1u] = value.y;
-    weights[4u * i + 2u] = value.z;
-    weights[4u * i + 3u] = value.w;
+    weights[i] = vec4<component>(weightAt(firstInput + i / (tileColumns / 4u), firstColumn + i % (tileColumns / 4u)));
   }
 }
 
@@ -114,20 +114,20 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   let quarterToken = (subgroup / 2u) * subgroupSide;
   let quarterColumn = (subgroup % 2u) * subgroupSide;
 
-  var products: array<subgroup_matrix_result<f32, matrixSide, matrixSide>, across * across>;
+  var products: array<SumMatrix, acrossRows * acrossColumns>;
   for (var firstInput = 0u; firstInput < 27u * inWidth; firstInput += stepInputs) {
     load(lane, firstToken, firstColumn, firstInput);
     workgroupBarrier();
     // shared/matrix-steps
-    for (var k = 0u; k < stepInputs; k += matrixSide) {
-      var right: array<subgroup_matrix_right<f16, matrixSide, matrixSide>, across>;
-      for (var j = 0u; j < across; j++) {
-        right[j] = subgroupMatrixLoad<subgroup_matrix_right<f16, matrixSide, matrixSide>>(&weights, k * tileColumns + quarterColumn + j * matrixSide, false, tileColumns);
+    for (var k = 0u; k < stepInputs; k += matrixDepth) {
+      var right: array<RightMatrix, acrossColumns>;
+      for (var j = 0u; j < acrossColumns; j++) {
+        right[j] = subgroupMatrixLoad<RightMatrix, row_major>(&weights, (k * tileColumns + quarterColumn + j * matrixColumns) / 4u, tileColumns / 4u);
       }
-      for (var i = 0u; i < across; i++) {
-        let left = subgroupMatrixLoad<subgroup_matrix_left<f16, matrixSide, matrixSide>>(&inputs, (quarterToken + i * matrixSide) * stepInputs + k, false, stepInputs);
-        for (var j = 0u; j < across; j++) {
-          products[i * across + j] = subgroupMatrixMultiplyAccumulate(left, right[j], products[i * across + j]);
+      for (var i = 0u; i < acrossRows; i++) {
+        let left = subgroupMatrixLoad<LeftMatrix, row_major>(&inputs, ((quarterToken + i * matrixRows) * stepInputs + k) / 4u, stepInputs / 4u);
+        for (var j = 0u; j < acrossColumns; j++) {
+          products[i * acrossColumns + j] = subgroupMatrixMultiplyAccumulate(left, right[j], products[i * acrossColumns + j]);
         }
       }
     }
@@ -135,15 +135,14 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     workgroupBarrier();
   }
   // shared/matrix-results
-  let own = subgroup * matrixSide * matrixSide;
-  for (var m = 0u; m < across * across; m++) {
-    subgroupMatrixStore(&sums, own, products[m], false, matrixSide);
+  let own = subgroup * matrixRows * matrixColumns / 4u;
+  for (var m = 0u; m < acrossRows * acrossColumns; m++) {
+    subgroupMatrixStore<row_major>(&sums, own, products[m], matrixColumns / 4u);
     workgroupBarrier();
-    for (var i = subgroupLane; i < matrixSide * matrixSide / 4u; i += subgroupLanes) {
-      let token = firstToken + quarterToken + (m / across) * matrixSide + i / (matrixSide / 4u);
-      let column = firstColumn + (quarterColumn + (m % across) * matrixSide) / 4u + i % (matrixSide / 4u);
-      let at = own + 4u * i;
-      storeSum(token, column, vec4<f32>(sums[at], sums[at + 1u], sums[at + 2u], sums[at + 3u]));
+    for (var i = subgroupLane; i < matrixRows * matrixColumns / 4u; i += subgroupLanes) {
+      let token = firstToken + quarterToken + (m / acrossColumns) * matrixRows + i / (matrixColumns / 4u);
+      let column = firstColumn + (quarterColumn + (m % acrossColumns) * matrixColumns) / 4u + i % (matrixColumns / 4u);
+      storeSum(token, column, sums[own + i]);
     }
     workgroupBarrier();
   }

@@ -1,19 +1,18 @@
-// The gradient of a weight that mixes channels, by tap: weight-gradient.wgsl on matrix units, f16 by f16 into f32.
+// The gradient of a weight that mixes channels, by tap: weight-gradient.wgsl on matrix units.
 //   partials[q,i,k,n] = sum over the tokens t of chunk q of x[source(t,i),k] * dy[t,n]
-// x         (height, gridWidth, depth, inWidth)   f16, inWidth fastest, a multiple of 4
-// dy        (height, gridWidth, depth, outWidth)  f16, outWidth fastest, a multiple of 4
+// x         (height, gridWidth, depth, inWidth)   stored, inWidth fastest, a multiple of 4
+// dy        (height, gridWidth, depth, outWidth)  stored, outWidth fastest, a multiple of 4
 // partials  (chunks, taps, inWidth, outWidth)     f32
 // source, taps, chunk  as in weight-gradient.wgsl
-// matrixSide   8 or 16, by the device
+// matrices  f16 16 x 16 x 16, f16 8 x 16 x 16, f16 8 x 8 x 8, f32 8 x 8 x 8
 // subgroupLanes  the device's
 // A workgroup of 4 subgroups makes 64 input channels (rows) x 64 columns of one tap of one chunk, each subgroup a quarter, in
-// (32 / matrixSide)^2 matrices of sums. 32 tokens at a time lie in workgroup memory, where what is outside of the grid, the
-// chunk and the tensors is zero; the sums leave through it, a matrix a subgroup.
+// matrices of sums. 32 tokens at a time (16 of f32) lie in workgroup memory, where what is outside of the grid, the chunk
+// and the tensors is zero; the sums leave through it, a matrix a subgroup.
 // Workgroups: column tiles x (taps x row tiles) x chunks.
 // 2 * taps * tokens * inWidth * outWidth operations; reads dy once for every 64 rows and x once for every 64 columns.
 
 // shared/matrix-units
-enable f16;
 enable subgroups;
 enable chromium_experimental_subgroup_matrix;
 
@@ -22,7 +21,15 @@ diagnostic(off, chromium.subgroup_matrix_uniformity);
 
 alias stored = f32;
 
-const matrixSide = 8u;
+// What the units multiply, by the device: (matrixRows, matrixDepth) times (matrixDepth, matrixColumns), into f32.
+alias component = f32;
+const componentBytes = 4u;
+const matrixRows = 8u;
+const matrixColumns = 8u;
+const matrixDepth = 8u;
+alias LeftMatrix = subgroup_matrix_left<component, matrixDepth, matrixRows>;
+alias RightMatrix = subgroup_matrix_right<component, matrixColumns, matrixDepth>;
+alias SumMatrix = subgroup_matrix_result<f32, matrixColumns, matrixRows>;
 // end of shared/matrix-units
 
 // shared/weight-gradient-sizes
@@ -41,23 +48,24 @@ const tileRows = 64u;
 const tileColumns = 64u;
 
 // Tokens of a step.
-const stepTokens = 32u;
+const stepTokens = 64u / componentBytes;
 const subgroupSide = 32u;
-const across = subgroupSide / matrixSide;
+const acrossRows = subgroupSide / matrixRows;
+const acrossColumns = subgroupSide / matrixColumns;
 
 @group(0) @binding(0) var<storage, read> x: array<vec4<stored>>;
 @group(0) @binding(1) var<storage, read> dy: array<vec4<stored>>;
 @group(0) @binding(2) var<storage, read_write> partials: array<vec4<f32>>;
 
 // (stepTokens, tileRows) and (stepTokens, tileColumns).
-var<workgroup> inputs: array<f16, stepTokens * tileRows>;
-var<workgroup> gradients: array<f16, stepTokens * tileColumns>;
+var<workgroup> inputs: array<vec4<component>, stepTokens * tileRows / 4u>;
+var<workgroup> gradients: array<vec4<component>, stepTokens * tileColumns / 4u>;
 
 // A matrix of sums of each subgroup.
-var<workgroup> sums: array<f32, 4u * matrixSide * matrixSide>;
+var<workgroup> sums: array<vec4<f32>, matrixRows * matrixColumns>;
 
 // A vec4 of inputs of the token that `tap` of `token` reads.
-fn inputAt(token: u32, tap: u32, k4: u32, end: u32) -> vec4<f16> {
+fn inputAt(token: u32, tap: u32, k4: u32, end: u32) -> vec4<component> {
   var at = token;
   var inside = token < end && k4 < inWidth / 4u;
   if (taps > 1u) {
@@ -69,33 +77,25 @@ fn inputAt(token: u32, tap: u32, k4: u32, end: u32) -> vec4<f16> {
     at = (h * gridWidth + w) * depth + d;
   }
   if (!inside) {
-    return vec4<f16>(0.0);
+    return vec4<component>(0.0);
   }
-  return vec4<f16>(x[at * (inWidth / 4u) + k4]);
+  return vec4<component>(x[at * (inWidth / 4u) + k4]);
 }
 
-fn gradientAt(token: u32, column: u32, end: u32) -> vec4<f16> {
+fn gradientAt(token: u32, column: u32, end: u32) -> vec4<component> {
   if (token >= end || column >= outWidth / 4u) {
-    return vec4<f16>(0.0);
+    return vec4<component>(0.0);
   }
-  return vec4<f16>(dy[token * (outWidth / 4u) + column]);
+  return vec4<component>(dy[token * (outWidth / 4u) + column]);
 }
 
 // Puts a step's inputs and gradients into workgroup memory.
 fn load(lane: u32, firstToken: u32, tap: u32, firstRow: u32, firstColumn: u32, end: u32) {
   for (var i = lane; i < stepTokens * tileRows / 4u; i += threads) {
-    let value = inputAt(firstToken + i / (tileRows / 4u), tap, firstRow / 4u + i % (tileRows / 4u), end);
-    inputs[4u * i] = value.x;
-    inputs[4u * i + 1u] = value.y;
-    inputs[4u * i + 2u] = value.z;
-    inputs[4u * i + 3u] = value.w;
+    inputs[i] = inputAt(firstToken + i / (tileRows / 4u), tap, firstRow / 4u + i % (tileRows / 4u), end);
   }
   for (var i = lane; i < stepTokens * tileColumns / 4u; i += threads) {
-    let value = gradientAt(firstToken + i / (tileColumns / 4u), firstColumn / 4u + i % (tileColumns / 4u), end);
-    gradients[4u * i] = value.x;
-    gradients[4u * i + 1u] = value.y;
-    gradients[4u * i + 2u] = value.z;
-    gradients[4u * i + 3u] = value.w;
+    gradients[i] = gradientAt(firstToken + i / (tileColumns / 4u), firstColumn / 4u + i % (tileColumns / 4u), end);
   }
 }
 
@@ -111,35 +111,34 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let quarterRow = (subgroup / 2u) * subgroupSide;
   let quarterColumn = (subgroup % 2u) * subgroupSide;
 
-  var products: array<subgroup_matrix_result<f32, matrixSide, matrixSide>, across * across>;
+  var products: array<SumMatrix, acrossRows * acrossColumns>;
   for (var firstToken = group.z * chunk; firstToken < end; firstToken += stepTokens) {
     load(lane, firstToken, tap, firstRow, firstColumn, end);
     workgroupBarrier();
-    for (var t = 0u; t < stepTokens; t += matrixSide) {
-      var right: array<subgroup_matrix_right<f16, matrixSide, matrixSide>, across>;
-      for (var j = 0u; j < across; j++) {
-        right[j] = subgroupMatrixLoad<subgroup_matrix_right<f16, matrixSide, matrixSide>>(&gradients, t * tileColumns + quarterColumn + j * matrixSide, false, tileColumns);
+    for (var t = 0u; t < stepTokens; t += matrixDepth) {
+      var right: array<RightMatrix, acrossColumns>;
+      for (var j = 0u; j < acrossColumns; j++) {
+        right[j] = subgroupMatrixLoad<RightMatrix, row_major>(&gradients, (t * tileColumns + quarterColumn + j * matrixColumns) / 4u, tileColumns / 4u);
       }
-      for (var i = 0u; i < across; i++) {
+      for (var i = 0u; i < acrossRows; i++) {
         // Inputs lie by token, and a product wants them by channel: a matrix in column-major order.
-        let left = subgroupMatrixLoad<subgroup_matrix_left<f16, matrixSide, matrixSide>>(&inputs, t * tileRows + quarterRow + i * matrixSide, true, tileRows);
-        for (var j = 0u; j < across; j++) {
-          products[i * across + j] = subgroupMatrixMultiplyAccumulate(left, right[j], products[i * across + j]);
+        let left = subgroupMatrixLoad<LeftMatrix, col_major>(&inputs, (t * tileRows + quarterRow + i * matrixRows) / 4u, tileRows / 4u);
+        for (var j = 0u; j < acrossColumns; j++) {
+          products[i * acrossColumns + j] = subgroupMatrixMultiplyAccumulate(left, right[j], products[i * acrossColumns + j]);
         }
       }
     }
     workgroupBarrier();
   }
-  let own = subgroup * matrixSide * matrixSide;
-  for (var m = 0u; m < across * across; m++) {
-    subgroupMatrixStore(&sums, own, products[m], false, matrixSide);
+  let own = subgroup * matrixRows * matrixColumns / 4u;
+  for (var m = 0u; m < acrossRows * acrossColumns; m++) {
+    subgroupMatrixStore<row_major>(&sums, own, products[m], matrixColumns / 4u);
     workgroupBarrier();
-    for (var i = subgroupLane; i < matrixSide * matrixSide / 4u; i += subgroupLanes) {
-      let row = firstRow + quarterRow + (m / across) * matrixSide + i / (matrixSide / 4u);
-      let column = firstColumn + quarterColumn + (m % across) * matrixSide + (i % (matrixSide / 4u)) * 4u;
+    for (var i = subgroupLane; i < matrixRows * matrixColumns / 4u; i += subgroupLanes) {
+      let row = firstRow + quarterRow + (m / acrossColumns) * matrixRows + i / (matrixColumns / 4u);
+      let column = firstColumn + quarterColumn + (m % acrossColumns) * matrixColumns + (i % (matrixColumns / 4u)) * 4u;
       if (row < inWidth && column < outWidth) {
-        let at = own + 4u * i;
-        partials[((group.z * taps + tap) * inWidth + row) * (outWidth / 4u) + column / 4u] = vec4<f32>(sums[at], sums[at + 1u], sums[at + 2u], sums[at + 3u]);
+        partials[((group.z * taps + tap) * inWidth + row) * (outWidth / 4u) + column / 4u] = sums[own + i];
       }
     }
     workgroupBarrier();

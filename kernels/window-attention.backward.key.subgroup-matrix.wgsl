@@ -8,7 +8,7 @@
 // logSums      as in the forward pass; the window at most 10, the head at most 80
 // queryTerms   (rows, grid, grid, heads, 4 s + 1)  f32, of each query and head: its biases against the places along h, w
 //              and d, the sums of g over keys by their place along d, and dy.y, from the queries' side
-// matrixSide     8 or 16, by the device
+// matrices  f16 16 x 16 x 16, f16 8 x 8 x 8
 // subgroupLanes  the device's
 // A workgroup of 4 subgroups makes one head of 64 keys of a window, each subgroup 16, whose k, v and sums stay in matrices.
 // Queries, dy and the terms come in runs of 16 through workgroup memory. Products leave the matrices through workgroup memory,
@@ -16,7 +16,6 @@
 // Workgroups: key tiles x heads x windows. 8 * s^3 * headWidth operations a token and head.
 
 // shared/matrix-units
-enable f16;
 enable subgroups;
 enable chromium_experimental_subgroup_matrix;
 
@@ -25,7 +24,15 @@ diagnostic(off, chromium.subgroup_matrix_uniformity);
 
 alias stored = f32;
 
-const matrixSide = 8u;
+// What the units multiply, by the device: (matrixRows, matrixDepth) times (matrixDepth, matrixColumns), into f32.
+alias component = f32;
+const componentBytes = 4u;
+const matrixRows = 8u;
+const matrixColumns = 8u;
+const matrixDepth = 8u;
+alias LeftMatrix = subgroup_matrix_left<component, matrixDepth, matrixRows>;
+alias RightMatrix = subgroup_matrix_right<component, matrixColumns, matrixDepth>;
+alias SumMatrix = subgroup_matrix_result<f32, matrixColumns, matrixRows>;
 // end of shared/matrix-units
 
 // shared/attention-sizes
@@ -47,6 +54,9 @@ override threads: u32 = 4u * subgroupLanes;
 const tileQueries = 64u;
 const tileWindow = 10u;
 const tileHead = 80u;
+
+// These forms take square matrices only.
+const matrixSide = matrixRows;
 
 // What a subgroup has of the queries, and a step of the keys; on the keys' side the other way round.
 const run = 16u;
@@ -74,18 +84,18 @@ const shareScale = 256.0;
 // A run of queries, or of keys, and one of dy, or of values: (2, run, tileWidth), zero beyond the head and the window. Matrices
 // are loaded from arrays of a constant size only.
 const tileSize = run * tileHead;
-var<workgroup> tile: array<f16, 2u * tileSize>;
+var<workgroup> tile: array<component, 2u * tileSize>;
 
 // Products (tileQueries, run), of keys by queries; p and then g, to multiply with.
 var<workgroup> products: array<f32, tileQueries * run>;
-var<workgroup> shares: array<f16, tileQueries * run>;
+var<workgroup> shares: array<component, tileQueries * run>;
 
 // Of each query of the run its biases, 3 s, its log of the softmax's denominator, and dy.y.
 override termCount: u32 = 3u * window + 2u;
 var<workgroup> runTerms: array<f32, run * termCount>;
 
-alias Rows = array<subgroup_matrix_left<f16, matrixSide, matrixSide>, across * maxHeadSteps>;
-alias Sums = array<subgroup_matrix_result<f32, matrixSide, matrixSide>, across * maxHeadSteps>;
+alias Rows = array<LeftMatrix, across * maxHeadSteps>;
+alias Sums = array<SumMatrix, across * maxHeadSteps>;
 
 // shared/attention-tokens
 // Index of a token of qkv and y from its place in the rolled grid, rows counted from firstRow.
@@ -105,7 +115,7 @@ fn placeOf(index: u32) -> vec3<u32> {
   return vec3<u32>(index / (window * window), (index / window) % window, index % window);
 }
 
-fn put(at: u32, value: vec4<f16>) {
+fn put(at: u32, value: vec4<component>) {
   tile[at] = value.x;
   tile[at + 1u] = value.y;
   tile[at + 2u] = value.z;
@@ -114,11 +124,11 @@ fn put(at: u32, value: vec4<f16>) {
 
 // shared/attention-channels
 // Four channels of a token's query (part 0), key (1) or value (2) in a head, by its number in the window; zeros beyond both.
-fn channelsOf(index: u32, c: u32, part: u32, corner: vec3<u32>, head: u32) -> vec4<f16> {
+fn channelsOf(index: u32, c: u32, part: u32, corner: vec3<u32>, head: u32) -> vec4<component> {
   if (c >= headWidth / 4u || index >= window * window * window) {
-    return vec4<f16>(0.0);
+    return vec4<component>(0.0);
   }
-  return vec4<f16>(qkv[tokenIndex(corner + placeOf(index)) * (qkvWidth / 4u) + (part * heads + head) * (headWidth / 4u) + c]);
+  return vec4<component>(qkv[tokenIndex(corner + placeOf(index)) * (qkvWidth / 4u) + (part * heads + head) * (headWidth / 4u) + c]);
 }
 // end of shared/attention-channels
 
@@ -134,9 +144,9 @@ fn loadGradients(lane: u32, base: u32, first: u32, corner: vec3<u32>, head: u32)
   for (var i = lane; i < run * tileWidth / 4u; i += threads) {
     let c = i % (tileWidth / 4u);
     let index = first + i / (tileWidth / 4u);
-    var value = vec4<f16>(0.0);
+    var value = vec4<component>(0.0);
     if (c < headWidth / 4u && index < window * window * window) {
-      value = vec4<f16>(dy[tokenIndex(corner + placeOf(index)) * (outWidth / 4u) + head * (headWidth / 4u) + c]);
+      value = vec4<component>(dy[tokenIndex(corner + placeOf(index)) * (outWidth / 4u) + head * (headWidth / 4u) + c]);
     }
     put(base + 4u * i, value);
   }
@@ -145,7 +155,7 @@ fn loadGradients(lane: u32, base: u32, first: u32, corner: vec3<u32>, head: u32)
 fn takeRows(rows: ptr<function, Rows>, base: u32) {
   for (var i = 0u; i < across; i++) {
     for (var c = 0u; c < headSteps; c++) {
-      (*rows)[i * maxHeadSteps + c] = subgroupMatrixLoad<subgroup_matrix_left<f16, matrixSide, matrixSide>>(&tile, base + i * matrixSide * tileWidth + c * matrixSide, false, tileWidth);
+      (*rows)[i * maxHeadSteps + c] = subgroupMatrixLoad<LeftMatrix, row_major>(&tile, base + i * matrixSide * tileWidth + c * matrixSide, tileWidth);
     }
   }
 }
@@ -153,16 +163,16 @@ fn takeRows(rows: ptr<function, Rows>, base: u32) {
 // products = the subgroup's rows times the tile's.
 fn multiplyTile(rows: ptr<function, Rows>, base: u32, subgroup: u32) {
   for (var j = 0u; j < across; j++) {
-    var sums = array<subgroup_matrix_result<f32, matrixSide, matrixSide>, across>();
+    var sums = array<SumMatrix, across>();
     for (var c = 0u; c < headSteps; c++) {
       // Queries lie by token, and a product wants them by channel: a matrix in column-major order.
-      let queries = subgroupMatrixLoad<subgroup_matrix_right<f16, matrixSide, matrixSide>>(&tile, base + j * matrixSide * tileWidth + c * matrixSide, true, tileWidth);
+      let queries = subgroupMatrixLoad<RightMatrix, col_major>(&tile, base + j * matrixSide * tileWidth + c * matrixSide, tileWidth);
       for (var i = 0u; i < across; i++) {
         sums[i] = subgroupMatrixMultiplyAccumulate((*rows)[i * maxHeadSteps + c], queries, sums[i]);
       }
     }
     for (var i = 0u; i < across; i++) {
-      subgroupMatrixStore(&products, (subgroup * run + i * matrixSide) * run + j * matrixSide, sums[i], false, run);
+      subgroupMatrixStore<row_major>(&products, (subgroup * run + i * matrixSide) * run + j * matrixSide, sums[i], run);
     }
   }
 }
@@ -171,9 +181,9 @@ fn multiplyTile(rows: ptr<function, Rows>, base: u32, subgroup: u32) {
 fn accumulate(sums: ptr<function, Sums>, base: u32, subgroup: u32) {
   for (var j = 0u; j < across; j++) {
     for (var c = 0u; c < headSteps; c++) {
-      let rows = subgroupMatrixLoad<subgroup_matrix_right<f16, matrixSide, matrixSide>>(&tile, base + j * matrixSide * tileWidth + c * matrixSide, false, tileWidth);
+      let rows = subgroupMatrixLoad<RightMatrix, row_major>(&tile, base + j * matrixSide * tileWidth + c * matrixSide, tileWidth);
       for (var i = 0u; i < across; i++) {
-        let left = subgroupMatrixLoad<subgroup_matrix_left<f16, matrixSide, matrixSide>>(&shares, (subgroup * run + i * matrixSide) * run + j * matrixSide, false, run);
+        let left = subgroupMatrixLoad<LeftMatrix, row_major>(&shares, (subgroup * run + i * matrixSide) * run + j * matrixSide, run);
         (*sums)[i * maxHeadSteps + c] = subgroupMatrixMultiplyAccumulate(left, rows, (*sums)[i * maxHeadSteps + c]);
       }
     }
@@ -220,7 +230,7 @@ fn storeSums(sums: ptr<function, Sums>, lane: u32, part: u32, firstKey: u32, cor
   for (var c = 0u; c < headSteps; c++) {
     workgroupBarrier();
     for (var i = 0u; i < across; i++) {
-      subgroupMatrixStore(&products, (subgroup * run + i * matrixSide) * run, (*sums)[i * maxHeadSteps + c], false, run);
+      subgroupMatrixStore<row_major>(&products, (subgroup * run + i * matrixSide) * run, (*sums)[i * maxHeadSteps + c], run);
     }
     workgroupBarrier();
     for (var i = lane; i < tileQueries * matrixSide / 4u; i += threads) {
@@ -275,7 +285,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
       for (var r = 0u; r < cellQueries; r++) {
         let at = queryOf(cell, r);
         p[n * cellQueries + r] = shareOf(row, at, first + at, corner, place);
-        shares[row * run + at] = f16(shareScale * p[n * cellQueries + r]);
+        shares[row * run + at] = component(shareScale * p[n * cellQueries + r]);
       }
     }
     workgroupBarrier();
@@ -288,7 +298,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
       for (var r = 0u; r < cellQueries; r++) {
         let at = queryOf(cell, r);
         let delta = runTerms[at * termCount + 3u * window + 1u];
-        shares[row * run + at] = f16(shareScale * scale * p[n * cellQueries + r] * (products[row * run + at] - delta));
+        shares[row * run + at] = component(shareScale * scale * p[n * cellQueries + r] * (products[row * run + at] - delta));
       }
     }
     workgroupBarrier();

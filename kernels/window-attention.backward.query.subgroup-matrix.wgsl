@@ -8,7 +8,7 @@
 // tables, depthTable, logSums  as in the forward pass; the window at most 10, the head at most 80
 // terms        (rows, grid, grid, heads, 4 s + 1)  f32, of each query and head: its biases against the places along h, w
 //              and d, the sums of g over keys by their place along d, and dy.y. The keys' side reads them
-// matrixSide     8 or 16, by the device
+// matrices  f16 16 x 16 x 16, f16 8 x 8 x 8
 // subgroupLanes  the device's
 // A workgroup of 4 subgroups makes one head of 64 queries of a window, each subgroup 16, whose q, dy and sums stay in
 // matrices. Keys and values come in runs of 16 through workgroup memory, and so do the tables: before, for the biases, and
@@ -17,7 +17,6 @@
 // Workgroups: query tiles x heads x windows. 6 * s^3 * headWidth operations a token and head.
 
 // shared/matrix-units
-enable f16;
 enable subgroups;
 enable chromium_experimental_subgroup_matrix;
 
@@ -26,7 +25,15 @@ diagnostic(off, chromium.subgroup_matrix_uniformity);
 
 alias stored = f32;
 
-const matrixSide = 8u;
+// What the units multiply, by the device: (matrixRows, matrixDepth) times (matrixDepth, matrixColumns), into f32.
+alias component = f32;
+const componentBytes = 4u;
+const matrixRows = 8u;
+const matrixColumns = 8u;
+const matrixDepth = 8u;
+alias LeftMatrix = subgroup_matrix_left<component, matrixDepth, matrixRows>;
+alias RightMatrix = subgroup_matrix_right<component, matrixColumns, matrixDepth>;
+alias SumMatrix = subgroup_matrix_result<f32, matrixColumns, matrixRows>;
 // end of shared/matrix-units
 
 // shared/attention-sizes
@@ -48,6 +55,9 @@ override threads: u32 = 4u * subgroupLanes;
 const tileQueries = 64u;
 const tileWindow = 10u;
 const tileHead = 80u;
+
+// These forms take square matrices only.
+const matrixSide = matrixRows;
 
 // What a subgroup has of the queries, and a step of the keys; on the keys' side the other way round.
 const run = 16u;
@@ -80,11 +90,11 @@ const gradientScale = 256.0;
 // A run of keys, or of queries or rows of a table, and one of values, or of dy: (2, run, tileWidth), zero beyond the head and
 // the window. Matrices are loaded from arrays of a constant size only.
 const tileSize = run * tileHead;
-var<workgroup> tile: array<f16, 2u * tileSize>;
+var<workgroup> tile: array<component, 2u * tileSize>;
 
 // Products, and then g: (tileQueries, run). g in f16, to multiply with.
 var<workgroup> products: array<f32, tileQueries * run>;
-var<workgroup> shares: array<f16, tileQueries * run>;
+var<workgroup> shares: array<component, tileQueries * run>;
 
 // Of each query against each place along each axis, its biases and its sums of g: (tileQueries, 3, window).
 var<workgroup> biases: array<f32, tileQueries * 3u * window>;
@@ -93,8 +103,8 @@ var<workgroup> marginals: array<f32, tileQueries * 3u * window>;
 // dy.y of each query.
 var<workgroup> deltas: array<f32, tileQueries>;
 
-alias Rows = array<subgroup_matrix_left<f16, matrixSide, matrixSide>, across * maxHeadSteps>;
-alias Sums = array<subgroup_matrix_result<f32, matrixSide, matrixSide>, across * maxHeadSteps>;
+alias Rows = array<LeftMatrix, across * maxHeadSteps>;
+alias Sums = array<SumMatrix, across * maxHeadSteps>;
 
 // shared/attention-tokens
 // Index of a token of qkv and y from its place in the rolled grid, rows counted from firstRow.
@@ -114,7 +124,7 @@ fn placeOf(index: u32) -> vec3<u32> {
   return vec3<u32>(index / (window * window), (index / window) % window, index % window);
 }
 
-fn put(at: u32, value: vec4<f16>) {
+fn put(at: u32, value: vec4<component>) {
   tile[at] = value.x;
   tile[at + 1u] = value.y;
   tile[at + 2u] = value.z;
@@ -123,11 +133,11 @@ fn put(at: u32, value: vec4<f16>) {
 
 // shared/attention-channels
 // Four channels of a token's query (part 0), key (1) or value (2) in a head, by its number in the window; zeros beyond both.
-fn channelsOf(index: u32, c: u32, part: u32, corner: vec3<u32>, head: u32) -> vec4<f16> {
+fn channelsOf(index: u32, c: u32, part: u32, corner: vec3<u32>, head: u32) -> vec4<component> {
   if (c >= headWidth / 4u || index >= window * window * window) {
-    return vec4<f16>(0.0);
+    return vec4<component>(0.0);
   }
-  return vec4<f16>(qkv[tokenIndex(corner + placeOf(index)) * (qkvWidth / 4u) + (part * heads + head) * (headWidth / 4u) + c]);
+  return vec4<component>(qkv[tokenIndex(corner + placeOf(index)) * (qkvWidth / 4u) + (part * heads + head) * (headWidth / 4u) + c]);
 }
 // end of shared/attention-channels
 
@@ -143,9 +153,9 @@ fn loadGradients(lane: u32, base: u32, first: u32, corner: vec3<u32>, head: u32)
   for (var i = lane; i < run * tileWidth / 4u; i += threads) {
     let c = i % (tileWidth / 4u);
     let index = first + i / (tileWidth / 4u);
-    var value = vec4<f16>(0.0);
+    var value = vec4<component>(0.0);
     if (c < headWidth / 4u && index < window * window * window) {
-      value = vec4<f16>(dy[tokenIndex(corner + placeOf(index)) * (outWidth / 4u) + head * (headWidth / 4u) + c]);
+      value = vec4<component>(dy[tokenIndex(corner + placeOf(index)) * (outWidth / 4u) + head * (headWidth / 4u) + c]);
     }
     put(base + 4u * i, value);
   }
@@ -155,12 +165,12 @@ fn loadTable(lane: u32, axis: u32, first: u32) {
   for (var i = lane; i < run * tileWidth / 4u; i += threads) {
     let c = i % (tileWidth / 4u);
     let row = first + i / (tileWidth / 4u);
-    var value = vec4<f16>(0.0);
+    var value = vec4<component>(0.0);
     if (c < headWidth / 4u && row < 2u * window - 1u) {
       if (axis == 2u) {
-        value = vec4<f16>(depthTable[row * (headWidth / 4u) + c]);
+        value = vec4<component>(depthTable[row * (headWidth / 4u) + c]);
       } else {
-        value = vec4<f16>(tables[(axis * (2u * window - 1u) + row) * (headWidth / 4u) + c]);
+        value = vec4<component>(tables[(axis * (2u * window - 1u) + row) * (headWidth / 4u) + c]);
       }
     }
     put(4u * i, value);
@@ -170,7 +180,7 @@ fn loadTable(lane: u32, axis: u32, first: u32) {
 fn takeRows(rows: ptr<function, Rows>, base: u32) {
   for (var i = 0u; i < across; i++) {
     for (var c = 0u; c < headSteps; c++) {
-      (*rows)[i * maxHeadSteps + c] = subgroupMatrixLoad<subgroup_matrix_left<f16, matrixSide, matrixSide>>(&tile, base + i * matrixSide * tileWidth + c * matrixSide, false, tileWidth);
+      (*rows)[i * maxHeadSteps + c] = subgroupMatrixLoad<LeftMatrix, row_major>(&tile, base + i * matrixSide * tileWidth + c * matrixSide, tileWidth);
     }
   }
 }
@@ -178,16 +188,16 @@ fn takeRows(rows: ptr<function, Rows>, base: u32) {
 // products = the subgroup's rows times the tile's.
 fn multiplyTile(rows: ptr<function, Rows>, base: u32, subgroup: u32) {
   for (var j = 0u; j < across; j++) {
-    var sums = array<subgroup_matrix_result<f32, matrixSide, matrixSide>, across>();
+    var sums = array<SumMatrix, across>();
     for (var c = 0u; c < headSteps; c++) {
       // Keys lie by token, and a product wants them by channel: a matrix in column-major order.
-      let keys = subgroupMatrixLoad<subgroup_matrix_right<f16, matrixSide, matrixSide>>(&tile, base + j * matrixSide * tileWidth + c * matrixSide, true, tileWidth);
+      let keys = subgroupMatrixLoad<RightMatrix, col_major>(&tile, base + j * matrixSide * tileWidth + c * matrixSide, tileWidth);
       for (var i = 0u; i < across; i++) {
         sums[i] = subgroupMatrixMultiplyAccumulate((*rows)[i * maxHeadSteps + c], keys, sums[i]);
       }
     }
     for (var i = 0u; i < across; i++) {
-      subgroupMatrixStore(&products, (subgroup * run + i * matrixSide) * run + j * matrixSide, sums[i], false, run);
+      subgroupMatrixStore<row_major>(&products, (subgroup * run + i * matrixSide) * run + j * matrixSide, sums[i], run);
     }
   }
 }
@@ -196,9 +206,9 @@ fn multiplyTile(rows: ptr<function, Rows>, base: u32, subgroup: u32) {
 fn accumulate(sums: ptr<function, Sums>, subgroup: u32) {
   for (var j = 0u; j < across; j++) {
     for (var c = 0u; c < headSteps; c++) {
-      let rows = subgroupMatrixLoad<subgroup_matrix_right<f16, matrixSide, matrixSide>>(&tile, j * matrixSide * tileWidth + c * matrixSide, false, tileWidth);
+      let rows = subgroupMatrixLoad<RightMatrix, row_major>(&tile, j * matrixSide * tileWidth + c * matrixSide, tileWidth);
       for (var i = 0u; i < across; i++) {
-        let left = subgroupMatrixLoad<subgroup_matrix_left<f16, matrixSide, matrixSide>>(&shares, (subgroup * run + i * matrixSide) * run + j * matrixSide, false, run);
+        let left = subgroupMatrixLoad<LeftMatrix, row_major>(&shares, (subgroup * run + i * matrixSide) * run + j * matrixSide, run);
         (*sums)[i * maxHeadSteps + c] = subgroupMatrixMultiplyAccumulate(left, rows, (*sums)[i * maxHeadSteps + c]);
       }
     }
@@ -321,7 +331,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
       for (var r = 0u; r < cellKeys; r++) {
         let at = row * run + keyOf(cell, r);
         products[at] = p[n * cellKeys + r] * (products[at] - deltas[row]);
-        shares[at] = f16(gradientScale * scale * products[at]);
+        shares[at] = component(gradientScale * scale * products[at]);
       }
     }
     workgroupBarrier();
@@ -345,7 +355,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
       for (var i = lane; i < tileQueries * run; i += threads) {
         let row = i / run;
         let k = placeAgainst(firstQuery + row, axis, first + i % run);
-        shares[i] = select(f16(0.0), f16(gradientScale * marginals[(row * 3u + axis) * window + min(k, window - 1u)]), k < window);
+        shares[i] = select(component(0.0), component(gradientScale * marginals[(row * 3u + axis) * window + min(k, window - 1u)]), k < window);
       }
       workgroupBarrier();
       accumulate(&sums, subgroup);
@@ -367,7 +377,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   for (var c = 0u; c < headSteps; c++) {
     workgroupBarrier();
     for (var i = 0u; i < across; i++) {
-      subgroupMatrixStore(&products, (subgroup * run + i * matrixSide) * run, sums[i * maxHeadSteps + c], false, run);
+      subgroupMatrixStore<row_major>(&products, (subgroup * run + i * matrixSide) * run, sums[i * maxHeadSteps + c], run);
     }
     workgroupBarrier();
     for (var i = lane; i < tileQueries * matrixSide / 4u; i += threads) {

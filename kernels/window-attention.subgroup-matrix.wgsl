@@ -8,7 +8,7 @@
 // y              (rows, grid, grid, outWidth)  f16; channels (heads, headWidth), then zeros
 // logSums        (rows, grid, grid, heads)     f32: the logarithm of each softmax's denominator, for the backward pass
 // window, shift, firstRow, headWidth, scale    as in window-attention.wgsl; the window at most 10, the head at most 80
-// matrixSide     8 or 16, by the device
+// matrices  f16 16 x 16 x 16, f16 8 x 8 x 8
 // subgroupLanes  the device's
 // A workgroup of 4 subgroups makes one head of 64 queries of a window, each subgroup 16, whose queries and sums stay in
 // matrices. Keys and values come in runs of 16 through workgroup memory, and so do the tables, once, before. Logits leave the
@@ -19,7 +19,6 @@
 // 6 * s^3 * headWidth operations a query and head, and 6 * (2 s - 1) * headWidth for its biases; no logit reaches memory.
 
 // shared/matrix-units
-enable f16;
 enable subgroups;
 enable chromium_experimental_subgroup_matrix;
 
@@ -28,7 +27,15 @@ diagnostic(off, chromium.subgroup_matrix_uniformity);
 
 alias stored = f32;
 
-const matrixSide = 8u;
+// What the units multiply, by the device: (matrixRows, matrixDepth) times (matrixDepth, matrixColumns), into f32.
+alias component = f32;
+const componentBytes = 4u;
+const matrixRows = 8u;
+const matrixColumns = 8u;
+const matrixDepth = 8u;
+alias LeftMatrix = subgroup_matrix_left<component, matrixDepth, matrixRows>;
+alias RightMatrix = subgroup_matrix_right<component, matrixColumns, matrixDepth>;
+alias SumMatrix = subgroup_matrix_result<f32, matrixColumns, matrixRows>;
 // end of shared/matrix-units
 
 // shared/attention-sizes
@@ -50,6 +57,9 @@ override threads: u32 = 4u * subgroupLanes;
 const tileQueries = 64u;
 const tileWindow = 10u;
 const tileHead = 80u;
+
+// These forms take square matrices only.
+const matrixSide = matrixRows;
 
 // What a subgroup has of the queries, and a step of the keys; on the keys' side the other way round.
 const run = 16u;
@@ -74,16 +84,16 @@ const largestShare = 1024.0;
 
 // A run of queries, keys, values or rows of a table: (run, tileWidth), zero beyond the head and the window. Matrices are loaded
 // from arrays of a constant size only.
-var<workgroup> tile: array<f16, run * tileHead>;
+var<workgroup> tile: array<component, run * tileHead>;
 
 // (tileQueries, run). Between passes, numbers of cells.
 var<workgroup> logits: array<f32, tileQueries * run>;
-var<workgroup> shares: array<f16, tileQueries * run>;
+var<workgroup> shares: array<component, tileQueries * run>;
 
 // Biases of each query against each place along each axis: (tileQueries, 3, window). In the end, 1 / total of each query.
 var<workgroup> biases: array<f32, tileQueries * 3u * window>;
 
-alias Queries = array<subgroup_matrix_left<f16, matrixSide, matrixSide>, across * maxHeadSteps>;
+alias Queries = array<LeftMatrix, across * maxHeadSteps>;
 
 // shared/attention-tokens
 // Index of a token of qkv and y from its place in the rolled grid, rows counted from firstRow.
@@ -103,7 +113,7 @@ fn placeOf(index: u32) -> vec3<u32> {
   return vec3<u32>(index / (window * window), (index / window) % window, index % window);
 }
 
-fn put(i: u32, value: vec4<f16>) {
+fn put(i: u32, value: vec4<component>) {
   tile[4u * i] = value.x;
   tile[4u * i + 1u] = value.y;
   tile[4u * i + 2u] = value.z;
@@ -112,11 +122,11 @@ fn put(i: u32, value: vec4<f16>) {
 
 // shared/attention-channels
 // Four channels of a token's query (part 0), key (1) or value (2) in a head, by its number in the window; zeros beyond both.
-fn channelsOf(index: u32, c: u32, part: u32, corner: vec3<u32>, head: u32) -> vec4<f16> {
+fn channelsOf(index: u32, c: u32, part: u32, corner: vec3<u32>, head: u32) -> vec4<component> {
   if (c >= headWidth / 4u || index >= window * window * window) {
-    return vec4<f16>(0.0);
+    return vec4<component>(0.0);
   }
-  return vec4<f16>(qkv[tokenIndex(corner + placeOf(index)) * (qkvWidth / 4u) + (part * heads + head) * (headWidth / 4u) + c]);
+  return vec4<component>(qkv[tokenIndex(corner + placeOf(index)) * (qkvWidth / 4u) + (part * heads + head) * (headWidth / 4u) + c]);
 }
 // end of shared/attention-channels
 
@@ -131,12 +141,12 @@ fn loadTable(lane: u32, axis: u32, first: u32) {
   for (var i = lane; i < run * tileWidth / 4u; i += threads) {
     let c = i % (tileWidth / 4u);
     let row = first + i / (tileWidth / 4u);
-    var value = vec4<f16>(0.0);
+    var value = vec4<component>(0.0);
     if (c < headWidth / 4u && row < 2u * window - 1u) {
       if (axis == 2u) {
-        value = vec4<f16>(depthTable[row * (headWidth / 4u) + c]);
+        value = vec4<component>(depthTable[row * (headWidth / 4u) + c]);
       } else {
-        value = vec4<f16>(tables[(axis * (2u * window - 1u) + row) * (headWidth / 4u) + c]);
+        value = vec4<component>(tables[(axis * (2u * window - 1u) + row) * (headWidth / 4u) + c]);
       }
     }
     put(i, value);
@@ -146,16 +156,16 @@ fn loadTable(lane: u32, axis: u32, first: u32) {
 // logits = queries times the tile's rows.
 fn multiplyTile(queries: ptr<function, Queries>, subgroup: u32) {
   for (var j = 0u; j < across; j++) {
-    var products = array<subgroup_matrix_result<f32, matrixSide, matrixSide>, across>();
+    var products = array<SumMatrix, across>();
     for (var c = 0u; c < headSteps; c++) {
       // Keys lie by token, and a product wants them by channel: a matrix in column-major order.
-      let keys = subgroupMatrixLoad<subgroup_matrix_right<f16, matrixSide, matrixSide>>(&tile, j * matrixSide * tileWidth + c * matrixSide, true, tileWidth);
+      let keys = subgroupMatrixLoad<RightMatrix, col_major>(&tile, j * matrixSide * tileWidth + c * matrixSide, tileWidth);
       for (var i = 0u; i < across; i++) {
         products[i] = subgroupMatrixMultiplyAccumulate((*queries)[i * maxHeadSteps + c], keys, products[i]);
       }
     }
     for (var i = 0u; i < across; i++) {
-      subgroupMatrixStore(&logits, (subgroup * run + i * matrixSide) * run + j * matrixSide, products[i], false, run);
+      subgroupMatrixStore<row_major>(&logits, (subgroup * run + i * matrixSide) * run + j * matrixSide, products[i], run);
     }
   }
 }
@@ -202,7 +212,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     if (subgroup == s) {
       for (var i = 0u; i < across; i++) {
         for (var c = 0u; c < headSteps; c++) {
-          q[i * maxHeadSteps + c] = subgroupMatrixLoad<subgroup_matrix_left<f16, matrixSide, matrixSide>>(&tile, i * matrixSide * tileWidth + c * matrixSide, false, tileWidth);
+          q[i * maxHeadSteps + c] = subgroupMatrixLoad<LeftMatrix, row_major>(&tile, i * matrixSide * tileWidth + c * matrixSide, tileWidth);
         }
       }
     }
@@ -259,7 +269,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   }
 
   var totals = array<f32, maxOwnCells>();
-  var sums: array<subgroup_matrix_result<f32, matrixSide, matrixSide>, across * maxHeadSteps>;
+  var sums: array<SumMatrix, across * maxHeadSteps>;
   for (var first = 0u; first < queries; first += run) {
     workgroupBarrier();
     loadTokens(lane, 1u, first, corner, head);
@@ -275,15 +285,15 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         let at = keyOf(cell, r);
         let share = largestShare * exp(finished(row, at, first + at, corner, queryRegion) - largest[n]);
         totals[n] += share;
-        shares[row * run + at] = f16(share);
+        shares[row * run + at] = component(share);
       }
     }
     workgroupBarrier();
     for (var j = 0u; j < across; j++) {
       for (var c = 0u; c < headSteps; c++) {
-        let values = subgroupMatrixLoad<subgroup_matrix_right<f16, matrixSide, matrixSide>>(&tile, j * matrixSide * tileWidth + c * matrixSide, false, tileWidth);
+        let values = subgroupMatrixLoad<RightMatrix, row_major>(&tile, j * matrixSide * tileWidth + c * matrixSide, tileWidth);
         for (var i = 0u; i < across; i++) {
-          let left = subgroupMatrixLoad<subgroup_matrix_left<f16, matrixSide, matrixSide>>(&shares, (subgroup * run + i * matrixSide) * run + j * matrixSide, false, run);
+          let left = subgroupMatrixLoad<LeftMatrix, row_major>(&shares, (subgroup * run + i * matrixSide) * run + j * matrixSide, run);
           sums[i * maxHeadSteps + c] = subgroupMatrixMultiplyAccumulate(left, values, sums[i * maxHeadSteps + c]);
         }
       }
@@ -311,7 +321,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   workgroupBarrier();
   for (var c = 0u; c < headSteps; c++) {
     for (var i = 0u; i < across; i++) {
-      subgroupMatrixStore(&logits, (subgroup * run + i * matrixSide) * run, sums[i * maxHeadSteps + c], false, run);
+      subgroupMatrixStore<row_major>(&logits, (subgroup * run + i * matrixSide) * run, sums[i * maxHeadSteps + c], run);
     }
     workgroupBarrier();
     for (var i = lane; i < tileQueries * matrixSide / 4u; i += threads) {

@@ -11,7 +11,14 @@ import {
   type TemplateInfo,
   type TypeInfo,
 } from 'wgsl_reflect/wgsl_reflect.module.js';
-import { specialised, type Binding, type Element, type Needs, type Tile } from '../src/kernels/kernel.ts';
+import {
+  specialised,
+  type Binding,
+  type Element,
+  type MatrixShape,
+  type Needs,
+  type Tile,
+} from '../src/kernels/kernel.ts';
 import { sharedBlocks, withBlocks } from './shared-blocks.ts';
 
 const folder = new URL('../kernels/', import.meta.url);
@@ -55,18 +62,28 @@ const featureOf: Record<string, string> = {
 };
 
 function needsOf(file: string, source: string): Needs {
-  const extensions = [...source.matchAll(/^enable (\w+);/gm)].map(([, name]) => name!);
-  const features = extensions
-    .filter((name) => name !== 'f16')
-    .map((name) => {
-      if (!featureOf[name]) {
-        throw new Error(`kernels/${file}: enable ${name}; expected f16, ${Object.keys(featureOf).join(', ')}`);
-      }
-      return featureOf[name];
-    });
+  const features = [...source.matchAll(/^enable (\w+);/gm)].map(([, name]) => {
+    if (!featureOf[name!]) {
+      throw new Error(`kernels/${file}: enable ${name}; expected ${Object.keys(featureOf).join(', ')}`);
+    }
+    return featureOf[name!]!;
+  });
   const lanes = /^const subgroupLanes = (\d+)u;/m.exec(source)?.[1];
-  const subgroupLanes = lanes ? Number(lanes) : /^override subgroupLanes: u32;/m.test(source) ? 'fixed' : undefined;
-  return { features, ...(subgroupLanes && { subgroupLanes }), halfPrecision: extensions.includes('f16') };
+  const subgroupLanes = lanes ? Number(lanes) : /^override subgroupLanes: u32;/m.test(source) ? 'any' : undefined;
+  const matrices = matricesOf(file, source);
+  return { features, ...(subgroupLanes && { subgroupLanes }), ...(matrices && { matrices }) };
+}
+
+/** From the head's line `matrices  f16 16 x 16 x 16, f32 8 x 8 x 8`: component, then M x N x K. */
+function matricesOf(file: string, source: string): MatrixShape[] | undefined {
+  const [line, listed] = /^\/\/ matrices {2,}(.*)$/m.exec(source) ?? [];
+  return listed?.split(', ').map((text) => {
+    const [, component, rows, columns, depth] = /^(f16|f32) (\d+) x (\d+) x (\d+)$/.exec(text) ?? [];
+    if (!component) {
+      throw new Error(`kernels/${file}: "${line}"; expected shapes such as f16 16 x 16 x 16, with commas between`);
+    }
+    return { component, result: 'f32', rows: Number(rows), columns: Number(columns), depth: Number(depth) };
+  });
 }
 
 /** From the constants and overrides `tileX`, and the head's line `tuned tileX x tileY: 64 x 64, 128 x 64`. */
@@ -144,7 +161,7 @@ function camelCase(name: string): string {
 /** Matrix types, which wgsl_reflect does not know, stand for no binding. */
 function reflect(source: string): WgslReflect {
   return new WgslReflect(
-    source.replace(/<subgroup_matrix_\w+<[^>]*>>/g, '').replace(/subgroup_matrix_\w+<[^>]*>/g, 'f32'),
+    source.replace(/(subgroupMatrix\w+)<[^>]*>/g, '$1').replace(/subgroup_matrix_\w+<[^>]*>/g, 'f32'),
   );
 }
 

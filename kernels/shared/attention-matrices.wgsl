@@ -6,6 +6,9 @@ const tileQueries = 64u;
 const tileWindow = 10u;
 const tileHead = 80u;
 
+// These forms take square matrices only.
+const matrixSide = matrixRows;
+
 // What a subgroup has of the queries, and a step of the keys; on the keys' side the other way round.
 const run = 16u;
 const across = run / matrixSide;

@@ -1,12 +1,11 @@
-let own = subgroup * matrixSide * matrixSide;
-for (var m = 0u; m < across * across; m++) {
-  subgroupMatrixStore(&sums, own, products[m], false, matrixSide);
+let own = subgroup * matrixRows * matrixColumns / 4u;
+for (var m = 0u; m < acrossRows * acrossColumns; m++) {
+  subgroupMatrixStore<row_major>(&sums, own, products[m], matrixColumns / 4u);
   workgroupBarrier();
-  for (var i = subgroupLane; i < matrixSide * matrixSide / 4u; i += subgroupLanes) {
-    let token = firstToken + quarterToken + (m / across) * matrixSide + i / (matrixSide / 4u);
-    let column = firstColumn + (quarterColumn + (m % across) * matrixSide) / 4u + i % (matrixSide / 4u);
-    let at = own + 4u * i;
-    storeSum(token, column, vec4<f32>(sums[at], sums[at + 1u], sums[at + 2u], sums[at + 3u]));
+  for (var i = subgroupLane; i < matrixRows * matrixColumns / 4u; i += subgroupLanes) {
+    let token = firstToken + quarterToken + (m / acrossColumns) * matrixRows + i / (matrixColumns / 4u);
+    let column = firstColumn + (quarterColumn + (m % acrossColumns) * matrixColumns) / 4u + i % (matrixColumns / 4u);
+    storeSum(token, column, sums[own + i]);
   }
   workgroupBarrier();
 }

@@ -1,12 +1,12 @@
-for (var k = 0u; k < stepInputs; k += matrixSide) {
-  var right: array<subgroup_matrix_right<f16, matrixSide, matrixSide>, across>;
-  for (var j = 0u; j < across; j++) {
-    right[j] = subgroupMatrixLoad<subgroup_matrix_right<f16, matrixSide, matrixSide>>(&weights, k * tileColumns + quarterColumn + j * matrixSide, false, tileColumns);
+for (var k = 0u; k < stepInputs; k += matrixDepth) {
+  var right: array<RightMatrix, acrossColumns>;
+  for (var j = 0u; j < acrossColumns; j++) {
+    right[j] = subgroupMatrixLoad<RightMatrix, row_major>(&weights, (k * tileColumns + quarterColumn + j * matrixColumns) / 4u, tileColumns / 4u);
   }
-  for (var i = 0u; i < across; i++) {
-    let left = subgroupMatrixLoad<subgroup_matrix_left<f16, matrixSide, matrixSide>>(&inputs, (quarterToken + i * matrixSide) * stepInputs + k, false, stepInputs);
-    for (var j = 0u; j < across; j++) {
-      products[i * across + j] = subgroupMatrixMultiplyAccumulate(left, right[j], products[i * across + j]);
+  for (var i = 0u; i < acrossRows; i++) {
+    let left = subgroupMatrixLoad<LeftMatrix, row_major>(&inputs, ((quarterToken + i * matrixRows) * stepInputs + k) / 4u, stepInputs / 4u);
+    for (var j = 0u; j < acrossColumns; j++) {
+      products[i * acrossColumns + j] = subgroupMatrixMultiplyAccumulate(left, right[j], products[i * acrossColumns + j]);
     }
   }
 }

@@ -1,4 +1,3 @@
-enable f16;
 enable subgroups;
 enable chromium_experimental_subgroup_matrix;
 
@@ -7,4 +6,12 @@ diagnostic(off, chromium.subgroup_matrix_uniformity);
 
 alias stored = f32;
 
-const matrixSide = 8u;
+// What the units multiply, by the device: (matrixRows, matrixDepth) times (matrixDepth, matrixColumns), into f32.
+alias component = f32;
+const componentBytes = 4u;
+const matrixRows = 8u;
+const matrixColumns = 8u;
+const matrixDepth = 8u;
+alias LeftMatrix = subgroup_matrix_left<component, matrixDepth, matrixRows>;
+alias RightMatrix = subgroup_matrix_right<component, matrixColumns, matrixDepth>;
+alias SumMatrix = subgroup_matrix_result<f32, matrixColumns, matrixRows>;

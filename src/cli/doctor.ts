@@ -1,6 +1,11 @@
 /** `volsam doctor`: what this machine has, what volsam will use of it, how fast it is, and what is missing. */
 import type { Command } from 'commander';
+import { formsOf } from '../kernels/forms.ts';
+import { linearSubgroupMatrix } from '../kernels/generated.ts';
+import type { Precision } from '../kernels/kernel.ts';
+import { describeMatrix } from '../kernels/subgroups.ts';
 import { dawnToggles, openGpu } from '../node/gpu/open-gpu.ts';
+import { traitsOf } from '../runtime/compilation.ts';
 import type { Gpu } from '../runtime/gpu.ts';
 import { targetOf } from '../runtime/recorder.ts';
 import { measureCeilings } from '../engine/ceilings.ts';
@@ -16,6 +21,26 @@ function missing({ adapter, features }: Gpu): string[] {
     features.has('timestamp-query') ? '' : 'timestamp-query: profiles time whole submissions instead of kernels',
   ].filter((sentence) => sentence !== '');
 }
+
+const precisions = ({ features }: Gpu): Precision[] => (features.has('shader-f16') ? ['f32', 'f16'] : ['f32']);
+
+/** The kernels that run where nothing has been measured. */
+function kernelsUsed({ adapter: { software, subgroupSizes } }: Gpu): string {
+  const isEightWide = subgroupSizes?.least === 8 && subgroupSizes.most === 8;
+  return software ? (isEightWide ? 'subgroups of 8' : 'plain') : 'tiled';
+}
+
+/** By precision, what the linear layer's form on matrix units was fitted to here; empty where it cannot run. */
+function matricesUsed(gpu: Gpu): Record<string, string> {
+  const fits = precisions(gpu).map((precision) => [
+    precision,
+    formsOf([linearSubgroupMatrix], traitsOf(gpu, precision))[0]?.kernel.fit,
+  ]);
+  return Object.fromEntries(fits.filter(([, fit]) => fit !== undefined));
+}
+
+const widthOf = ({ least, most }: { least: number; most: number }) =>
+  `of ${least === most ? least : `${least} to ${most}`} lanes`;
 
 async function doctor({ json }: { json?: boolean }): Promise<void> {
   const gpu = await openGpu({ tune: false });
@@ -34,10 +59,13 @@ async function doctor({ json }: { json?: boolean }): Promise<void> {
     software: gpu.adapter.software,
     features: [...gpu.features].sort(),
     toggles: dawnToggles,
+    subgroups: gpu.adapter.subgroupSizes ?? null,
+    matrices: gpu.adapter.matrices.map((matrix) => `${describeMatrix(matrix)} into ${matrix.result}`),
     limits: Object.fromEntries(limitNames.map((name) => [name, gpu.limits[name]])),
     uses: {
-      kernels: gpu.adapter.subgroupSize === 8 ? 'subgroups of 8' : gpu.adapter.software ? 'plain' : 'tiled',
-      precisions: gpu.features.has('shader-f16') ? ['f32', 'f16'] : ['f32'],
+      kernels: kernelsUsed(gpu),
+      matrices: matricesUsed(gpu),
+      precisions: precisions(gpu),
       bindingBytes: target.bindingBytes,
       profiler: gpu.features.has('timestamp-query') ? 'timestamp-query' : 'submission',
     },
@@ -59,15 +87,18 @@ async function doctor({ json }: { json?: boolean }): Promise<void> {
   line('driver', report.driver || 'unknown');
   line('features', report.features.join(', '));
   line('toggles', report.toggles.join(', '));
+  line('subgroups', report.subgroups ? widthOf(report.subgroups) : 'none');
+  line('matrices', report.matrices.join(', ') || 'none');
   line(
     'limits',
     Object.entries(report.limits)
       .map(([name, value]) => `${name} ${value}`)
       .join(', '),
   );
+  const matrices = Object.entries(uses.matrices).map(([precision, fit]) => `, matrix units in ${precision} (${fit})`);
   line(
     'uses',
-    `${uses.kernels} kernels, ${uses.precisions.join(' and ')}, bindings up to ${uses.bindingBytes / 2 ** 20} MiB, profiles by ${uses.profiler}`,
+    `${uses.kernels} kernels${matrices.join('')}, ${uses.precisions.join(' and ')}, bindings up to ${uses.bindingBytes / 2 ** 20} MiB, profiles by ${uses.profiler}`,
   );
   line('GEMM', `${report.gemmGflops} GFLOP/s in f32`);
   line('copy', `${report.copyGBps} GB/s read and written`);

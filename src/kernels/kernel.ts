@@ -23,6 +23,8 @@ export interface Kernel<
   readonly name: string;
   readonly entryPoint: string;
   readonly source: string;
+  /** What the source was fitted to, where a device's subgroups decide it: see subgroups.ts. */
+  readonly fit?: string;
   readonly bindings: readonly Binding[];
   /** Overrides without a default, which every dispatch has to give. */
   readonly required: readonly string[];
@@ -62,7 +64,7 @@ export function defineKernel({ name, source, bindings, entryPoint = 'main' }: Ow
       index,
     })),
     required: [],
-    needs: { features: [], halfPrecision: false },
+    needs: { features: [] },
     suitsSoftware: false,
     tile: {},
     settings: [{}],
@@ -71,20 +73,31 @@ export function defineKernel({ name, source, bindings, entryPoint = 'main' }: Ow
 
 export type Tile = Readonly<Record<string, number>>;
 
+/** Matrices that a subgroup multiplies: (rows, depth) by (depth, columns), WebGPU's M, K and N. */
+export interface MatrixShape {
+  /** Type of what is multiplied, and of the sums, as WebGPU names them: `f16`, `f32`, `i8`. */
+  readonly component: string;
+  readonly result: string;
+  readonly rows: number;
+  readonly columns: number;
+  readonly depth: number;
+}
+
 /** What a device must have for a kernel to run, as read from its source. */
 export interface Needs {
   /** WebGPU features, from `enable`. */
   readonly features: readonly string[];
-  /** `const subgroupLanes`: subgroups are exactly that wide. An override of the name takes any one width. */
-  readonly subgroupLanes?: number | 'fixed';
-  /** `enable f16`: values are stored in half precision. */
-  readonly halfPrecision: boolean;
+  /** `const subgroupLanes`: subgroups are exactly that wide. An override of the name takes the device's width. */
+  readonly subgroupLanes?: number | 'any';
+  /** The head's line `matrices`: what its matrix types may be, the best first. */
+  readonly matrices?: readonly MatrixShape[];
 }
 
-/** WGSL for a precision and a matrix unit: `alias stored = f32;` and `const matrixSide = 8u;` are the lines that change, as they are written or minified. */
-export function specialised(source: string, precision: Precision, matrixSide = 8): string {
-  const sized = source.replace(/const matrixSide ?= ?8u;/, `const matrixSide = ${matrixSide}u;`);
-  return precision === 'f32' ? sized : `enable f16;\n${sized.replace(/alias stored ?= ?f32;/, 'alias stored = f16;')}`;
+/** WGSL for a precision: `alias stored = f32;` is the line that changes, as it is written or minified. */
+export function specialised(source: string, precision: Precision): string {
+  return precision === 'f32'
+    ? source
+    : `enable f16;\n${source.replace(/alias stored ?= ?f32;/, 'alias stored = f16;')}`;
 }
 
 export type Precision = 'f32' | 'f16';

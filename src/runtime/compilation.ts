@@ -57,8 +57,8 @@ export function traitsOf({ adapter, features }: Gpu, precision: Precision): Trai
     precision,
     features,
     software: adapter.software,
-    subgroupSize: adapter.subgroupSize,
-    matrixSide: adapter.matrixSide,
+    subgroupSizes: adapter.subgroupSizes,
+    matrices: adapter.matrices,
   };
 }
 

@@ -1,4 +1,5 @@
 /** A WebGPU device with the account of its memory: the one place where buffers are made and destroyed. */
+import type { MatrixShape } from '../kernels/kernel.ts';
 import { createPipelines, type Pipelines } from './pipelines.ts';
 import { DeviceLostError, GpuError } from './errors.ts';
 
@@ -11,10 +12,10 @@ export interface AdapterDescription {
   readonly description: string;
   /** The device computes on the CPU (lavapipe, SwiftShader). */
   readonly software: boolean;
-  /** Lanes of a subgroup, where the device has subgroups and all have one width. */
-  readonly subgroupSize: number | undefined;
-  /** Side of the square matrices that subgroups multiply, f16 by f16 to f32; undefined where they do not. */
-  readonly matrixSide: number | undefined;
+  /** Fewest and most lanes of a subgroup; undefined without subgroups. */
+  readonly subgroupSizes: { readonly least: number; readonly most: number } | undefined;
+  /** The matrices that subgroups multiply, as the device lists them; none where they do not. */
+  readonly matrices: readonly MatrixShape[];
 }
 
 /** Bytes of every live buffer that volsam made, and the most there has been. */
@@ -139,7 +140,7 @@ export function gpuOn(device: GPUDevice, description: AdapterDescription, isOurs
     limits: device.limits,
     memory: account,
     loss,
-    pipelines: createPipelines(device, description.matrixSide),
+    pipelines: createPipelines(device),
     createBuffer(label, bytes, usage) {
       if (bytes > device.limits.maxBufferSize) {
         throw new GpuError(

@@ -3,11 +3,12 @@ import { AdapterError } from './errors.ts';
 import { gpuOn, type AdapterDescription } from './gpu.ts';
 import type { TunableGpu, Tuning } from './tuner.ts';
 
-/** The last one is Dawn's experiment: typed as a name that WebGPU does not know yet. */
+/** The last two are typed as names that WebGPU's types do not know yet; the very last is Dawn's experiment. */
 const wantedFeatures = [
   'shader-f16',
   'timestamp-query',
   'subgroups',
+  'subgroup-size-control' as GPUFeatureName,
   'chromium-experimental-subgroup-matrix' as GPUFeatureName,
 ] as const;
 const wantedLimits = ['maxStorageBufferBindingSize', 'maxBufferSize', 'maxComputeWorkgroupStorageSize'] as const;
@@ -21,9 +22,6 @@ interface SubgroupMatrixConfig {
   readonly K: number;
 }
 
-/** What the kernels are written for. */
-const matrixSides = [8, 16];
-
 function describe({
   info,
   features,
@@ -34,20 +32,18 @@ function describe({
   const software =
     info.architecture === 'software' ||
     /swiftshader|llvmpipe/i.test(`${info.architecture} ${info.device} ${info.description}`);
-  const subgroupSize =
-    features.has('subgroups') && info.subgroupMinSize === info.subgroupMaxSize ? info.subgroupMinSize : undefined;
-  const configs = [
-    ...((info as GPUAdapterInfo & { subgroupMatrixConfigs?: Iterable<SubgroupMatrixConfig> }).subgroupMatrixConfigs ??
-      []),
-  ];
-  const square = configs.filter(
-    ({ componentType, resultComponentType, M, N, K }) =>
-      componentType === 'f16' && resultComponentType === 'f32' && M === N && N === K,
-  );
-  const matrixSide = square
-    .map(({ M }) => M)
-    .filter((side) => matrixSides.includes(side))
-    .sort((a, b) => b - a)[0];
+  const listed =
+    (info as GPUAdapterInfo & { subgroupMatrixConfigs?: Iterable<SubgroupMatrixConfig> }).subgroupMatrixConfigs ?? [];
+  const matrices = [...listed].map(({ componentType, resultComponentType, M, N, K }) => ({
+    component: componentType,
+    result: resultComponentType,
+    rows: M,
+    columns: N,
+    depth: K,
+  }));
+  const subgroupSizes = features.has('subgroups')
+    ? { least: info.subgroupMinSize, most: info.subgroupMaxSize }
+    : undefined;
   const name = info.description || `${info.vendor} ${info.architecture}`;
   return {
     name,
@@ -56,8 +52,8 @@ function describe({
     device: info.device,
     description: info.description,
     software,
-    subgroupSize,
-    matrixSide,
+    subgroupSizes,
+    matrices,
   };
 }
 

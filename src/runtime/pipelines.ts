@@ -6,7 +6,10 @@ export interface Pipelines {
   bindGroupLayout(kernel: Kernel): GPUBindGroupLayout;
 }
 
-export function createPipelines(device: GPUDevice, matrixSide: number | undefined): Pipelines {
+/** What tells a kernel from others on one device: forms of one name differ by what they were fitted to. */
+const identityOf = ({ name, fit }: Kernel): string => (fit === undefined ? name : `${name} (${fit})`);
+
+export function createPipelines(device: GPUDevice): Pipelines {
   const layouts = new Map<string, GPUBindGroupLayout>();
   const modules = new Map<string, GPUShaderModule>();
   const pipelines = new Map<string, Promise<GPUComputePipeline>>();
@@ -28,12 +31,12 @@ export function createPipelines(device: GPUDevice, matrixSide: number | undefine
   }
 
   function moduleOf(kernel: Kernel, precision: Precision): GPUShaderModule {
-    const key = `${kernel.name} ${precision}`;
+    const key = `${identityOf(kernel)} ${precision}`;
     let module = modules.get(key);
     if (!module) {
       module = device.createShaderModule({
-        label: `${kernel.name} ${precision}`,
-        code: specialised(kernel.source, precision, matrixSide),
+        label: key,
+        code: specialised(kernel.source, precision),
       });
       modules.set(key, module);
     }
@@ -42,7 +45,7 @@ export function createPipelines(device: GPUDevice, matrixSide: number | undefine
 
   function get(kernel: Kernel, overrides: Record<string, number | boolean>, precision: Precision) {
     const constants = Object.fromEntries(Object.entries(overrides).map(([name, value]) => [name, Number(value)]));
-    const key = `${kernel.name} ${precision} ${JSON.stringify(constants)}`;
+    const key = `${identityOf(kernel)} ${precision} ${JSON.stringify(constants)}`;
     let pipeline = pipelines.get(key);
     if (!pipeline) {
       pipeline = device.createComputePipelineAsync({

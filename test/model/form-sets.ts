@@ -42,6 +42,6 @@ export const formSets: readonly FormSet[] = [
     precisions: ['f16'],
     thorough: true,
     on: asGpu(named('.subgroup-matrix')),
-    isMissing: ({ adapter }) => adapter.matrixSide === undefined,
+    isMissing: ({ adapter }) => adapter.matrices.length === 0,
   },
 ];

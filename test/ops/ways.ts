@@ -1,5 +1,5 @@
 /** The ways in which an op may run: precisions, recordings for CPUs and for GPUs, and the forms of its kernels. */
-import { formsOf, safeForm, type Form } from '../../src/kernels/forms.ts';
+import { formsOf, safeForm, type Form, type Traits } from '../../src/kernels/forms.ts';
 import type { Kernel, Precision } from '../../src/kernels/kernel.ts';
 import { traitsOf } from '../../src/runtime/compilation.ts';
 import type { RecordingTarget } from '../../src/runtime/recorder.ts';
@@ -26,18 +26,9 @@ export function waysOf(kernels: readonly Kernel[] = []): Way[] {
   if (kernels.length === 0) {
     return [recordedFor('CPU', 'f32'), recordedFor('GPU', 'f32'), recordedFor('GPU', 'f16')];
   }
-  const everything = kernels.flatMap((kernel) =>
-    formsOf([kernel], {
-      precision: 'f16',
-      software: false,
-      features: new Set(kernel.needs.features),
-      matrixSide: 8,
-      subgroupSize: typeof kernel.needs.subgroupLanes === 'number' ? kernel.needs.subgroupLanes : 8,
-    }),
-  );
   return precisions.flatMap((precision) =>
-    everything
-      .filter(({ kernel }) => precision === 'f16' || !kernel.needs.halfPrecision)
+    kernels
+      .flatMap((kernel) => formsOf([kernel], deviceFor(kernel, precision)))
       .map(
         ({ name }): Way => ({
           name: `${precision}, ${name}`,
@@ -46,6 +37,18 @@ export function waysOf(kernels: readonly Kernel[] = []): Way[] {
         }),
       ),
   );
+}
+
+/** A device that has all that the kernel asks for. */
+function deviceFor({ needs }: Kernel, precision: Precision): Traits {
+  const lanes = typeof needs.subgroupLanes === 'number' ? needs.subgroupLanes : 8;
+  return {
+    precision,
+    software: false,
+    features: new Set(needs.features),
+    matrices: needs.matrices ?? [],
+    subgroupSizes: { least: lanes, most: lanes },
+  };
 }
 
 const addition = (shape: string, { name }: Form): string => name.slice(shape.split(' ')[0]!.length);

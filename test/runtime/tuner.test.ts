@@ -1,7 +1,5 @@
 /** Forms are timed once a device, remembered, and computed with. */
 import { expect, test } from 'vitest';
-import { linearForms } from '../../src/kernels/generated.ts';
-import { formsOf, safeForm, type Traits } from '../../src/kernels/forms.ts';
 import { linear } from '../../src/ops/linear.ts';
 import { createRecorder, targetOf } from '../../src/runtime/recorder.ts';
 import { createTuning, finishTunedPlan, type TunableGpu, type TuningStore } from '../../src/runtime/tuner.ts';
@@ -56,34 +54,4 @@ test('what the store says is taken; a form that no longer exists falls back to t
     const store: TuningStore = { read: async () => ({ 'linear 32 x 64 f32': said }), write: async () => undefined };
     expect(await kernelOf({ ...gpu, tuning: createTuning({ store }) })).toBe(expected);
   }
-});
-
-test('candidates are what the device can run, and the safe one suits it', () => {
-  const bare: Traits = {
-    precision: 'f32',
-    software: false,
-    features: new Set(),
-    subgroupSize: undefined,
-    matrixSide: undefined,
-  };
-  const names = (traits: Traits) => formsOf(linearForms, traits).map(({ name }) => name);
-  const safe = (traits: Traits) => safeForm('', formsOf(linearForms, traits), traits).name;
-  expect(names(bare)).toEqual(['linear 64x64', 'linear 128x128', 'linear.registers 8x64', 'linear.registers 64x64']);
-  expect(safe(bare)).toBe('linear 64x64');
-  expect(safe({ ...bare, software: true })).toBe('linear.registers 8x64');
-  expect(safe({ ...bare, software: true, features: new Set(['subgroups']), subgroupSize: 8 })).toBe('linear.subgroup');
-  expect(names({ ...bare, features: new Set(['subgroups']), subgroupSize: 32 })).toEqual(names(bare));
-  const matrices: Traits = {
-    ...bare,
-    precision: 'f16',
-    features: new Set(['subgroups', 'chromium-experimental-subgroup-matrix']),
-    subgroupSize: 32,
-    matrixSide: 16,
-  };
-  expect(names(matrices)).toContain('linear.subgroup-matrix');
-  expect(names({ ...matrices, precision: 'f32' })).toEqual(names(bare));
-  expect(names({ ...matrices, matrixSide: undefined })).toEqual(names(bare));
-  expect(formsOf(linearForms, matrices).find(({ name }) => name === 'linear.subgroup-matrix')!.settings).toEqual({
-    subgroupLanes: 32,
-  });
 });

@@ -35,7 +35,7 @@ export async function compiledKernels(gpu: Gpu): Promise<CompiledKernels> {
   const precisions: Precision[] = gpu.features.has('shader-f16') ? ['f32', 'f16'] : ['f32'];
   const said: (string | undefined)[] = [];
   for (const precision of precisions) {
-    for (const kernel of everyPlainKernel.filter(({ needs }) => precision === 'f16' || !needs.halfPrecision)) {
+    for (const kernel of everyPlainKernel) {
       said.push(await compile(gpu, kernel, precision));
     }
   }
