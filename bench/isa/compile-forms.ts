@@ -1,0 +1,91 @@
+// Compiles every form of every kernel of a pass on the device that Dawn opens, one after another, and writes a line before
+// each on standard error, where the driver writes what it made of it; compiler-view.ts runs and reads it:
+//   tsx bench/isa/compile-forms.ts '{"pass": "forward", "config": "vit_b", "precision": "f16"}'
+import { writeSync } from 'node:fs';
+import { formsOf } from '../../src/kernels/forms.ts';
+import { specialised, type Precision } from '../../src/kernels/kernel.ts';
+import { configNamed } from '../../src/model/config.ts';
+import { openGpu } from '../../src/node/gpu/open-gpu.ts';
+import { inForm, type Dispatch } from '../../src/runtime/command.ts';
+import { traitsOf } from '../../src/runtime/compilation.ts';
+import type { Gpu } from '../../src/runtime/gpu.ts';
+import { targetOf } from '../../src/runtime/recorder.ts';
+import { bytesOf } from '../../src/runtime/traffic.ts';
+import type { CompiledForm, Wanted } from './compiled-form.ts';
+import { recordedCommands } from './recorded-commands.ts';
+import { invocationsOf } from './workgroup-size.ts';
+
+const say = (line: string) => writeSync(2, `${line}\n`);
+
+/** A dispatch in each of its forms that the device can run. */
+function inEveryForm(dispatch: Dispatch, gpu: Gpu, precision: Precision): { form: string; dispatch: Dispatch }[] {
+  const { forms } = dispatch;
+  return forms
+    ? formsOf(forms.kernels, traitsOf(gpu, precision)).map((form) => ({
+        form: form.name,
+        dispatch: inForm(dispatch, forms, form),
+      }))
+    : [{ form: dispatch.kernel.name, dispatch }];
+}
+
+/** Equal dispatches stand once, with their number. */
+function distinctDispatches(gpu: Gpu, { config, pass, precision, kernel }: Wanted) {
+  const found = new Map<string, { dispatch: Dispatch; count: number }>();
+  for (const command of recordedCommands(targetOf(gpu, precision), configNamed(config), pass)) {
+    if (command.kind !== 'dispatch') {
+      continue;
+    }
+    const { name } = command.kernel;
+    if (kernel === undefined || name === kernel || name.startsWith(`${kernel}.`)) {
+      const key = `${name} ${JSON.stringify(command.overrides)} ${command.workgroups.join()}`;
+      found.set(key, { dispatch: command, count: (found.get(key)?.count ?? 0) + 1 });
+    }
+  }
+  return [...found.values()];
+}
+
+/** Compiles in a module of its own, so that nothing is cached. @returns what Dawn says where it refuses */
+async function refusal(
+  { device, pipelines }: Gpu,
+  { kernel, overrides }: Dispatch,
+  precision: Precision,
+  number: number,
+) {
+  device.pushErrorScope('validation');
+  const module = device.createShaderModule({ code: `${specialised(kernel.source, precision)}\n// ${number}\n` });
+  const constants = Object.fromEntries(Object.entries(overrides).map(([name, value]) => [name, Number(value)]));
+  device.createComputePipeline({
+    layout: device.createPipelineLayout({ bindGroupLayouts: [pipelines.bindGroupLayout(kernel)] }),
+    compute: { module, entryPoint: kernel.entryPoint, constants },
+  });
+  return (await device.popErrorScope())?.message;
+}
+
+const wanted = JSON.parse(process.argv[2]!) as Wanted;
+const gpu = await openGpu({ tune: false });
+say(`@@@ adapter ${JSON.stringify(gpu.adapter)}`);
+let compiled = 0;
+for (const [number, { dispatch: recorded, count }] of distinctDispatches(gpu, wanted).entries()) {
+  for (const { form, dispatch } of inEveryForm(recorded, gpu, wanted.precision)) {
+    const [x, y, z] = dispatch.workgroups;
+    const line: CompiledForm = {
+      dispatch: number,
+      kernel: recorded.kernel.name,
+      form,
+      fit: dispatch.kernel.fit ?? '',
+      shape: recorded.forms?.shape ?? '',
+      layer: recorded.layer,
+      count,
+      operations: recorded.operations,
+      bytes: bytesOf(recorded),
+      workgroups: x * y * z,
+      invocations: invocationsOf(dispatch),
+    };
+    say(`\n@@@ form ${JSON.stringify(line)}`);
+    const error = await refusal(gpu, dispatch, wanted.precision, compiled++);
+    if (error) {
+      say(`@@@ refused ${JSON.stringify(error)}`);
+    }
+  }
+}
+process.exit(0);

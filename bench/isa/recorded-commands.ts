@@ -1,0 +1,41 @@
+/** A model's forward pass or training step as commands, recorded without a GPU and without weights. */
+import { globals } from 'webgpu';
+import { createExampleSlots, recordGradients } from '../../src/engine/gradients.ts';
+import { createOptimizer, recordOptimizer } from '../../src/engine/optimizer.ts';
+import { recordDecode, recordEncode } from '../../src/engine/recordings.ts';
+import { createSlots } from '../../src/engine/slots.ts';
+import { parameterShapes, type Config } from '../../src/model/config.ts';
+import { uploadWeights } from '../../src/model/weights.ts';
+import type { Command } from '../../src/runtime/command.ts';
+import type { Gpu } from '../../src/runtime/gpu.ts';
+import type { RecordingTarget } from '../../src/runtime/recorder.ts';
+import { createTensor, sizeOf } from '../../src/runtime/tensor.ts';
+
+export type Pass = 'forward' | 'train';
+
+Object.assign(globalThis, globals); // WebGPU's constants
+
+/** Takes uploads and forgets them. */
+const nowhere = { createBuffer: () => ({}), device: { queue: { writeBuffer: () => undefined } } } as unknown as Gpu;
+
+/** One click, or a step with one click. */
+export function recordedCommands(target: RecordingTarget, config: Config, pass: Pass): readonly Command[] {
+  const shapes = parameterShapes(config);
+  const read = (name: string) => new Float32Array(sizeOf(shapes.get(name)!));
+  const weights = uploadWeights(nowhere, { metadata: {}, shapes, read }, config, target);
+  const points = createTensor(nowhere, 'points', 'f32', target.precision, [1, 3]);
+  if (pass === 'forward') {
+    const slots = createSlots(nowhere, config, target.precision);
+    return [
+      ...recordEncode(target, config, weights, slots).commands,
+      ...recordDecode(target, config, weights, { ...slots, points }).commands,
+    ];
+  }
+  const optimizer = createOptimizer(nowhere, target, weights.parameters, read);
+  const example = { ...createExampleSlots(nowhere, target, config, { scale: optimizer.state }), points };
+  const gradients = new Map([...optimizer.tensors].map(([parameter, { gradient }]) => [parameter, gradient]));
+  return [
+    ...recordGradients(target, config, weights, example, gradients).commands,
+    ...recordOptimizer(target, optimizer).commands,
+  ];
+}
