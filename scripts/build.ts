@@ -33,6 +33,7 @@ await build({
     'example-worker': 'src/node/workers/example-worker.ts',
     'itk-worker': 'src/node/workers/itk-worker.ts',
     'case-worker': 'src/node/workers/case-worker.ts',
+    'compile-worker': 'src/node/workers/compile-worker.ts',
     'preparation-worker': 'src/node/workers/preparation-worker.ts',
     'volume-worker': 'src/node/workers/volume-worker.ts',
   },

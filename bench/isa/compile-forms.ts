@@ -3,8 +3,9 @@
 //   tsx bench/isa/compile-forms.ts '{"pass": "forward", "config": "vit_b", "precision": "f16"}'
 import { writeSync } from 'node:fs';
 import { formsOf } from '../../src/kernels/forms.ts';
-import { specialised, type Precision } from '../../src/kernels/kernel.ts';
+import type { Precision } from '../../src/kernels/kernel.ts';
 import { configNamed } from '../../src/model/config.ts';
+import { compileAlone } from '../../src/node/gpu/driver-readings.ts';
 import { openGpu } from '../../src/node/gpu/open-gpu.ts';
 import { inForm, type Dispatch } from '../../src/runtime/command.ts';
 import { traitsOf } from '../../src/runtime/compilation.ts';
@@ -44,25 +45,11 @@ function distinctDispatches(gpu: Gpu, { config, pass, precision, kernel }: Wante
   return [...found.values()];
 }
 
-/** Compiles in a module of its own, so that nothing is cached. @returns what Dawn says where it refuses */
-async function refusal(
-  { device, pipelines }: Gpu,
-  { kernel, overrides }: Dispatch,
-  precision: Precision,
-  number: number,
-) {
-  device.pushErrorScope('validation');
-  const module = device.createShaderModule({ code: `${specialised(kernel.source, precision)}\n// ${number}\n` });
-  const constants = Object.fromEntries(Object.entries(overrides).map(([name, value]) => [name, Number(value)]));
-  device.createComputePipeline({
-    layout: device.createPipelineLayout({ bindGroupLayouts: [pipelines.bindGroupLayout(kernel)] }),
-    compute: { module, entryPoint: kernel.entryPoint, constants },
-  });
-  return (await device.popErrorScope())?.message;
-}
-
 const wanted = JSON.parse(process.argv[2]!) as Wanted;
-const gpu = await openGpu({ tune: false });
+const gpu = await openGpu({ tune: false }).catch(({ message }: Error) => {
+  say(`${message}\n(expected Mesa 25's RADV: Mesa 26 opens no GPU that is not there)`);
+  process.exit(1);
+});
 say(`@@@ adapter ${JSON.stringify(gpu.adapter)}`);
 let compiled = 0;
 for (const [number, { dispatch: recorded, count }] of distinctDispatches(gpu, wanted).entries()) {
@@ -82,7 +69,7 @@ for (const [number, { dispatch: recorded, count }] of distinctDispatches(gpu, wa
       invocations: invocationsOf(dispatch),
     };
     say(`\n@@@ form ${JSON.stringify(line)}`);
-    const error = await refusal(gpu, dispatch, wanted.precision, compiled++);
+    const error = await compileAlone(gpu, { ...dispatch, precision: wanted.precision }, compiled++);
     if (error) {
       say(`@@@ refused ${JSON.stringify(error)}`);
     }

@@ -1,32 +1,14 @@
 /** Lets Mesa's RADV compile a pass for an AMD GPU that need not be there, and reads what it says of each form. */
 import { spawnSync } from 'node:child_process';
-import {
-  closeSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isDebianLike, runAsRoot } from '../../scripts/apt.ts';
+import { driverSays, parseReadings, type DriverReadings } from '../../src/node/gpu/driver-readings.ts';
 import type { CompiledForm, Wanted } from './compiled-form.ts';
 import { disassembled, type Disassembly } from './loops.ts';
 
-export interface FormView extends CompiledForm {
-  readonly vgprs: number;
-  readonly scratchBytes: number;
-  readonly spills: number;
-  readonly ldsBytes: number;
-  /** Waves that a SIMD can hold at once. */
-  readonly waves: number;
-  readonly instructions: number;
-  readonly codeBytes: number;
+export interface FormView extends CompiledForm, DriverReadings {
   readonly disassembly: Disassembly;
 }
 
@@ -88,31 +70,6 @@ export function radvEnvironment(gpu: string): NodeJS.ProcessEnv {
   };
 }
 
-/** What the driver writes on standard error. It goes to a file: of a pipe that is full, the driver loses text. */
-function driverSays(gpu: string, wanted: Wanted): string {
-  const folder = mkdtempSync(join(tmpdir(), 'volsam-isa-'));
-  const log = openSync(join(folder, 'log'), 'w+');
-  try {
-    const { status, stdout } = spawnSync(
-      process.execPath,
-      ['--import', 'tsx', here('compile-forms.ts'), JSON.stringify(wanted)],
-      {
-        encoding: 'utf8',
-        stdio: ['ignore', 'pipe', log],
-        env: { ...radvEnvironment(gpu), RADV_DEBUG: 'nocache,shaderstats,asm' },
-      },
-    );
-    const said = readFileSync(join(folder, 'log'), 'utf8');
-    if (status !== 0) {
-      throw new Error(`compiling for ${gpu} failed:\n${`${said}${stdout}`.trim().split('\n').slice(-12).join('\n')}`);
-    }
-    return said;
-  } finally {
-    closeSync(log);
-    rmSync(folder, { recursive: true });
-  }
-}
-
 function viewOf(section: string): FormView {
   const [head, ...lines] = section.split('\n');
   const form = JSON.parse(head!) as CompiledForm;
@@ -120,22 +77,9 @@ function viewOf(section: string): FormView {
   if (refused !== undefined) {
     throw new Error(`${form.form} (${form.shape || form.layer}) is refused: ${JSON.parse(refused)}`);
   }
-  const value = (name: string): number => {
-    const found = new RegExp(`^${name}: (\\d+)$`, 'm').exec(section)?.[1];
-    if (found === undefined) {
-      throw new Error(`${form.form}: the driver does not say "${name}"`);
-    }
-    return Number(found);
-  };
   return {
     ...form,
-    vgprs: value('VGPRs'),
-    scratchBytes: value('Scratch size'),
-    spills: value('Spilled VGPRs') + value('Spilled SGPRs'),
-    ldsBytes: value('LDS size'),
-    waves: value('Subgroups per SIMD'),
-    instructions: value('Instructions'),
-    codeBytes: value('Code size'),
+    ...parseReadings(section),
     disassembly: disassembled(lines),
   };
 }
@@ -143,9 +87,12 @@ function viewOf(section: string): FormView {
 /**
  * Every form of every kernel of a pass, as the driver compiles it.
  * @param gpu a family that RADV knows, such as navi31
- * @throws Error where RADV is missing, does not know the GPU, or a form is refused
+ * @throws Error where RADV is missing, does not know the GPU, or is newer than Mesa 25, which was the last to open one that
+ * is not there; and where a form is refused
  */
 export function compilerView(gpu: string, wanted: Wanted): FormView[] {
-  const [, ...sections] = driverSays(gpu, wanted).split('\n@@@ form ');
+  const args = ['--import', 'tsx', here('compile-forms.ts'), JSON.stringify(wanted)];
+  const env = { ...radvEnvironment(gpu), RADV_DEBUG: 'nocache,shaderstats,asm' };
+  const [, ...sections] = driverSays(args, '', env).split('\n@@@ form ');
   return sections.map(viewOf);
 }

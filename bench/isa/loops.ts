@@ -41,15 +41,33 @@ function blocksOf(lines: readonly string[]): Block[] {
 const constant = '(-?\\d+|0x[0-9a-f]+)';
 const wide = (text: string): number => Number(text) & 0xffff_ffff;
 
-const writes = /^\w+ ([sv]\d+),/;
-const constantWrites = new RegExp(`^(?:s_mov|s_movk|v_mov|v_dual_mov)_\\w+ [sv]\\d+, ${constant}$`);
+const constantWrite = new RegExp(`^(?:s_mov|s_movk|v_mov|v_dual_mov)_\\w+ [sv]\\d+, ${constant}$`);
+const pairWrite = new RegExp(`^s_mov_b64 s\\[\\d+:\\d+\\], ${constant}$`);
+
+/** Whether an instruction writes the register, alone or among several. */
+function writesTo(text: string, register: string): boolean {
+  const [, kind, first, last] = /^\w+ ([sv])\[?(\d+)(?::(\d+)\])?,/.exec(text) ?? [];
+  const number = Number(register.slice(1));
+  return kind === register.charAt(0) && Number(first) <= number && number <= Number(last ?? first);
+}
 
 /** What a register was last set to before the loop; undefined where that was no constant. */
 function startOf(before: readonly string[], register: string): number | undefined {
-  const last = before.flatMap((text) => text.split(' :: ')).findLast((text) => writes.exec(text)?.[1] === register);
-  const value = last && constantWrites.exec(last)?.[1];
-  return value === undefined ? undefined : wide(value);
+  const last = before.flatMap((text) => text.split(' :: ')).findLast((text) => writesTo(text, register)) ?? '';
+  const value = constantWrite.exec(last)?.[1];
+  if (value !== undefined) {
+    return wide(value);
+  }
+  const isUpper = last.includes(`:${register.slice(1)}]`);
+  const pair = pairWrite.exec(last)?.[1];
+  if (pair !== undefined) {
+    return isUpper ? (Number(pair) < 0 ? -1 : 0) : wide(pair);
+  }
+  return /^s_bfm_b64 \S+, 32, 0$/.test(last) ? (isUpper ? 0 : -1) : undefined; // the lower 32 bits set
 }
+
+/** More than any loop of a kernel has: such a number was no limit. */
+const mostRounds = 2 ** 20;
 
 const scalarLimit = new RegExp(`^s_cmpk?_(?:ge|lt|eq|lg)_[iu]32 (?<register>s\\d+), (?<value>${constant})$`);
 const vectorLimit = new RegExp(
@@ -79,7 +97,7 @@ function roundsOf(body: readonly string[], before: readonly string[]): number | 
     const own = steps.filter((step) => step.register === register);
     const from = register.startsWith('v') ? 0 : startOf(before, register);
     const count = own.length === 1 && from !== undefined ? Math.ceil((limit - from) / own[0]!.value) : 0;
-    return Number.isFinite(count) && count > 0 ? [count] : [];
+    return count > 0 && count <= mostRounds ? [count] : [];
   });
   return rounds.length > 0 ? Math.min(...rounds) : undefined;
 }

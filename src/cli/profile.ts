@@ -7,10 +7,16 @@ import { timeForms } from '../runtime/form-timing.ts';
 import { configNamed, configs } from '../model/config.ts';
 import { syntheticWeights } from '../model/synthetic.ts';
 import type { Precision } from '../kernels/kernel.ts';
+import {
+  driverReadings,
+  hasDriverReadings,
+  type DriverReadings,
+  type PipelineSource,
+} from '../node/gpu/driver-readings.ts';
 import { writeWhole } from '../node/files/disk.ts';
 import { checkOutputPaths } from '../node/files/output-paths.ts';
 import { readWeights } from '../node/files/weights-file.ts';
-import { cellsOf, profileHead, writeProfileReport } from '../node/reports/profile-report.ts';
+import { cellsOf, kernelTable, profileHead, writeProfileReport } from '../node/reports/profile-report.ts';
 import { InputError } from '../runtime/errors.ts';
 import type { Gpu } from '../runtime/gpu.ts';
 import type { Plan } from '../runtime/plan.ts';
@@ -57,11 +63,25 @@ async function record(
   return { plans: await sam.record([[middle, middle, middle] satisfies Point]), dispose: () => sam.dispose() };
 }
 
-async function profileAll(gpu: Gpu, plans: readonly Plan[], kernel: string | undefined): Promise<Profile> {
-  const profiles = [];
+/** Every dispatch's time, and the pipeline that it ran. */
+interface Profiled extends Profile {
+  readonly timings: readonly (DispatchTiming & { readonly pipeline: PipelineSource })[];
+}
+
+async function profileAll(
+  gpu: Gpu,
+  plans: readonly Plan[],
+  { kernel, precision }: ProfileArguments,
+): Promise<Profiled> {
+  const profiles: Profiled[] = [];
   for (const plan of plans) {
     await plan.replay(); // compiles, on drivers that do so at the first dispatch
-    profiles.push(await profile(gpu, plan));
+    const dispatches = plan.commands.filter((command) => command.kind === 'dispatch');
+    const { clock, timings } = await profile(gpu, plan);
+    profiles.push({
+      clock,
+      timings: timings.map((timing, i) => ({ ...timing, pipeline: { ...dispatches[i]!, precision } })),
+    });
   }
   const timings = profiles
     .flatMap((one) => one.timings)
@@ -71,6 +91,23 @@ async function profileAll(gpu: Gpu, plans: readonly Plan[], kernel: string | und
     throw new InputError(`--kernel ${kernel}: nothing of that name runs here; there are ${names.join(', ')}`);
   }
   return { clock: profiles[0]!.clock, timings };
+}
+
+/** What the driver says of each kernel's longest dispatch; empty where it says nothing. */
+function readingsOf({ adapter }: Gpu, { timings }: Profiled): Map<string, DriverReadings> {
+  if (!hasDriverReadings(adapter)) {
+    return new Map();
+  }
+  const longest = new Map<string, Profiled['timings'][number]>();
+  for (const timing of timings) {
+    if (timing.milliseconds >= (longest.get(timing.kernel)?.milliseconds ?? 0)) {
+      longest.set(timing.kernel, timing);
+    }
+  }
+  const readings = driverReadings(
+    [...longest.values()].map(({ pipeline: { kernel, overrides, precision } }) => ({ kernel, overrides, precision })),
+  );
+  return new Map([...longest.keys()].map((name, i) => [name, readings[i]!]));
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
@@ -139,7 +176,8 @@ async function run(what: 'forward' | 'train', given: ProfileArguments): Promise<
     }
     const recorded = await record(gpu, what, given);
     const ceilings = await measureCeilings(gpu, given.precision);
-    const found = await profileAll(gpu, recorded.plans, given.kernel);
+    const found = await profileAll(gpu, recorded.plans, given);
+    const readings = readingsOf(gpu, found);
     const [kernels, layers] = [
       summarise(found, ceilings, ({ kernel }) => kernel),
       summarise(found, ceilings, ({ layer }) => outerLayer(layer)),
@@ -156,7 +194,7 @@ async function run(what: 'forward' | 'train', given: ProfileArguments): Promise<
       await writeWhole(given.trace, new TextEncoder().encode(formatTrace(found, title)));
     }
     if (given.html !== undefined) {
-      await writeProfileReport(given.html, title, lines, found, kernels, layers, ceilings);
+      await writeProfileReport(given.html, title, lines, found, kernels, layers, ceilings, readings);
     }
     if (given.json) {
       console.log(
@@ -166,17 +204,18 @@ async function run(what: 'forward' | 'train', given: ProfileArguments): Promise<
           milliseconds,
           ceilings,
           traffic,
-          kernels,
+          kernels: kernels.map((row) => ({ ...row, ...readings.get(row.name) })),
           layers,
-          dispatches: found.timings,
+          dispatches: found.timings.map(({ pipeline: _, ...timing }) => timing),
         }),
       );
     } else {
+      const byKernel = kernelTable(kernels, readings);
       console.log(
         [
           ...lines,
           '',
-          table(profileHead, kernels.map(cellsOf)),
+          table(byKernel.head, byKernel.rows),
           '',
           table(['layer', ...profileHead.slice(1)], layers.map(cellsOf)),
         ].join('\n'),

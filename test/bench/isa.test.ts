@@ -6,6 +6,10 @@ import { estimate } from '../../bench/isa/estimate.ts';
 import { countsOf, noInstructions } from '../../bench/isa/instructions.ts';
 import { disassembled } from '../../bench/isa/loops.ts';
 import { reportOf, tableOf } from '../../bench/isa/report.ts';
+import { formsOf } from '../../src/kernels/forms.ts';
+import { linearForms } from '../../src/kernels/generated.ts';
+import { driverSays, parseReadings, pipelineMark, type PipelineSource } from '../../src/node/gpu/driver-readings.ts';
+import { kernelTable } from '../../src/node/reports/profile-report.ts';
 
 test('an instruction is counted as what it does', () => {
   for (const [text, counts] of [
@@ -154,6 +158,45 @@ test('Tint takes every shape of matrix that a form names, and says nothing of it
   expect(Object.keys(modules).length).toBe(3 * 4 + 3 * 2);
   expect(modules).toEqual(Object.fromEntries(Object.keys(modules).map((name) => [name, []])));
   expect(swapped!.join()).toContain('subgroupMatrixMultiplyAccumulate');
+});
+
+test("the driver's readings of single pipelines, as volsam profile asks for them and shows them", () => {
+  const traits = {
+    precision: 'f32',
+    software: false,
+    features: new Set<string>(),
+    subgroupSizes: undefined,
+    matrices: [],
+  } as const;
+  const sources = formsOf(linearForms, traits)
+    .slice(0, 2)
+    .map(({ kernel, settings }): PipelineSource => {
+      const overrides = { tokens: 64, inWidth: 768, outWidth: 768, ...settings };
+      return { kernel, overrides, precision: 'f32' };
+    });
+  const env = { ...radvEnvironment('navi31'), RADV_DEBUG: 'nocache,shaderstats' };
+  const [, ...sections] = driverSays(['dist/compile-worker.js'], JSON.stringify(sources), env).split(pipelineMark);
+  const [first, second] = sections.map(parseReadings);
+  const [viewed] = compilerView('navi31', { pass: 'forward', config: 'tiny', precision: 'f32', kernel: 'linear' });
+  expect(first).toMatchObject({ vgprs: viewed!.vgprs, ldsBytes: viewed!.ldsBytes, waves: viewed!.waves });
+  expect(second!.vgprs).toBeLessThan(256);
+  const row = {
+    name: 'linear',
+    calls: 1,
+    milliseconds: 2,
+    share: 1,
+    gflops: 3,
+    gBps: 4,
+    intensity: 5,
+    ofRoofline: 0.5,
+  };
+  const { head, rows } = kernelTable(
+    [row],
+    new Map([['linear', { ...first!, vgprs: 240, waves: 4, scratchBytes: 0 }]]),
+  );
+  expect(head.slice(7)).toEqual(['VGPRs', 'scratch', 'spills', 'LDS', 'waves', 'instructions']);
+  expect(rows[0]!.slice(7, 10)).toEqual(['240', '0', '0']);
+  expect(kernelTable([row], new Map()).head.length).toBe(7);
 });
 
 /** Forms that keep arrays in scratch memory: to be empty when attention is rewritten. */

@@ -16,22 +16,44 @@ const remedy =
  */
 export const dawnToggles = ['allow_unsafe_apis', 'vulkan_enable_f16_on_nvidia'] as const;
 
-/** Dawn's instance must outlive its devices. */
-let instance: GPU | undefined;
+/** Left out of compiled kernels without bounds checks: clamps of indices, zeros in workgroup memory, division by zero made safe. */
+const uncheckedToggles = ['disable_robustness', 'disable_workgroup_init', 'disable_polyfills_on_integer_div_and_mod'];
+
+/** Dawn's instances, by their toggles, must outlive their devices. */
+const instances = new Map<string, GPU>();
+
+function instanceWith(toggles: readonly string[]): GPU {
+  process.env.XDG_RUNTIME_DIR ??= tmpdir(); // the Vulkan loader complains where it is unset
+  Object.assign(globalThis, globals);
+  if (instances.size === 0) {
+    pollPatiently(globals as Record<string, unknown>);
+  }
+  const key = toggles.join();
+  const instance = instances.get(key) ?? create([`enable-dawn-features=${key}`]);
+  instances.set(key, instance);
+  return instance;
+}
+
+export interface NodeOpenOptions extends OpenOptions {
+  /**
+   * `false` compiles kernels without WebGPU's bounds checks, which saves up to a third of the instructions in half precision (see
+   * docs/kernels.md). The risk: an access out of bounds, by a mistake in a kernel of volsam's or of your own, then reads or
+   * writes other memory of the GPU, where it would have been harmless. `true` by default; a page always has the checks.
+   */
+  readonly boundsChecks?: boolean;
+}
 
 /**
  * Takes the machine's own GPU where there is one, else its software device.
  * @throws AdapterError where WebGPU finds neither
  */
-export async function openGpu({ tune = true, report }: OpenOptions = {}): Promise<TunableGpu> {
-  process.env.XDG_RUNTIME_DIR ??= tmpdir(); // the Vulkan loader complains where it is unset
-  Object.assign(globalThis, globals);
-  if (instance === undefined) {
-    pollPatiently(globals as Record<string, unknown>);
-    instance = create([`enable-dawn-features=${dawnToggles.join()}`]);
-  }
+export async function openGpu({ tune = true, report, boundsChecks = true }: NodeOpenOptions = {}): Promise<TunableGpu> {
+  const instance = instanceWith(boundsChecks ? dawnToggles : [...dawnToggles, ...uncheckedToggles]);
   try {
-    return await openDevice(instance, tune ? createTuning({ store: fileTuningStore(), report }) : undefined);
+    return await openDevice(
+      instance,
+      tune ? createTuning({ store: fileTuningStore(boundsChecks ? '' : 'without bounds checks'), report }) : undefined,
+    );
   } catch (error) {
     throw error instanceof AdapterError ? new AdapterError(`${error.message}; ${remedy}`) : error;
   }

@@ -16,15 +16,24 @@ async function readAll(path: string): Promise<Record<string, Choices>> {
   }
 }
 
-/** @throws InputError, on writing, where the directory cannot be written to */
-export function fileTuningStore(path = join(envPaths('volsam', { suffix: '' }).cache, 'tuning.json')): TuningStore {
+/**
+ * @param compiled how kernels are compiled, where not as usual: what is measured then is kept apart
+ * @throws InputError, on writing, where the directory cannot be written to
+ */
+export function fileTuningStore(
+  compiled = '',
+  path = join(envPaths('volsam', { suffix: '' }).cache, 'tuning.json'),
+): TuningStore {
+  const keyOf = (key: string) => (compiled === '' ? key : `${key} | ${compiled}`);
   return {
-    read: async (key) => (await readAll(path))[key] ?? {},
+    read: async (key) => (await readAll(path))[keyOf(key)] ?? {},
     async write(key, choices) {
       await mkdir(dirname(path), { recursive: true });
       await writeWhole(
         path,
-        new TextEncoder().encode(`${JSON.stringify({ ...(await readAll(path)), [key]: choices }, undefined, 1)}\n`),
+        new TextEncoder().encode(
+          `${JSON.stringify({ ...(await readAll(path)), [keyOf(key)]: choices }, undefined, 1)}\n`,
+        ),
       );
     },
   };

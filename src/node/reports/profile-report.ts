@@ -3,6 +3,7 @@ import type { Profile } from '../../runtime/profiler.ts';
 import type { Ceilings } from '../../engine/ceilings.ts';
 import { outerLayer, type ProfileRow } from '../../engine/profile-summary.ts';
 import { writeWhole } from '../files/disk.ts';
+import type { DriverReadings } from '../gpu/driver-readings.ts';
 import { formatPage, type Section } from './report-page.ts';
 
 /** Kernels that the legend has room for; they are in order of their time. */
@@ -91,6 +92,23 @@ export function cellsOf({ name, calls, milliseconds, share, gflops, gBps, ofRoof
   ];
 }
 
+const readingsHead = ['VGPRs', 'scratch', 'spills', 'LDS', 'waves', 'instructions'] as const;
+
+/** Kernels with their times, and with what the driver said of each one's longest dispatch where it says anything. */
+export function kernelTable(
+  kernels: readonly ProfileRow[],
+  readings: ReadonlyMap<string, DriverReadings>,
+): { readonly head: readonly string[]; readonly rows: readonly (readonly string[])[] } {
+  if (readings.size === 0) {
+    return { head: profileHead, rows: kernels.map(cellsOf) };
+  }
+  const rows = kernels.map((row) => {
+    const { vgprs, scratchBytes, spills, ldsBytes, waves, instructions } = readings.get(row.name)!;
+    return [...cellsOf(row), ...[vgprs, scratchBytes, spills, ldsBytes, waves, instructions].map(String)];
+  });
+  return { head: [...profileHead, ...readingsHead], rows };
+}
+
 export async function writeProfileReport(
   path: string,
   title: string,
@@ -99,13 +117,14 @@ export async function writeProfileReport(
   kernels: readonly ProfileRow[],
   layers: readonly ProfileRow[],
   ceilings: Ceilings,
+  readings: ReadonlyMap<string, DriverReadings>,
 ): Promise<void> {
   const shown = kernels.slice(0, colours.length).map(({ name }) => name);
   const sections: Section[] = [
     { kind: 'text', title: 'What was measured', lines },
     { kind: 'chart', title: 'Roofline', chart: rooflineChart(kernels, ceilings) },
     { kind: 'chart', title: 'Timeline, by layer', chart: timelineChart(profile, shown) },
-    { kind: 'table', title: 'By kernel', head: profileHead, rows: kernels.map(cellsOf) },
+    { kind: 'table', title: 'By kernel', ...kernelTable(kernels, readings) },
     { kind: 'table', title: 'By layer', head: ['layer', ...profileHead.slice(1)], rows: layers.map(cellsOf) },
   ];
   await writeWhole(path, new TextEncoder().encode(await formatPage(title, sections)));
