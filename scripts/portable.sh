@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Packs node, volsam, its bench, Dawn's Linux binding and the Vulkan loader into one archive for a bare x86-64 Linux machine
-# with a GPU driver and no network:
+# Packs node, volsam, its bench and check, Dawn's Linux binding and the Vulkan loader into one archive for a bare x86-64 Linux
+# machine with a GPU driver and no network:
 #   bash scripts/portable.sh [volsam-portable.tar.xz]
-# There: tar xf volsam-portable.tar.xz && volsam-portable/bench, which leaves its figures in volsam-portable/results;
-# volsam-portable/volsam is the command line.
+# There: tar xf volsam-portable.tar.xz && volsam-portable/check, which tells in six minutes what is right and how fast it is, or
+# volsam-portable/bench for every op; both leave their figures in volsam-portable/results. volsam-portable/volsam is the command line.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 archive=$(realpath -m "${1:-volsam-portable.tar.xz}")
@@ -15,6 +15,8 @@ mkdir -p "$root/bin" "$root/lib" "$root/app/node_modules/webgpu/dist"
 npm run -s build
 npx tsx scripts/bundle-portable.ts "$root/app"
 cp weights/demo/* "$root/app/"
+mkdir -p "$root/app/test/goldens"
+cp test/goldens/*.safetensors "$root/app/test/goldens/"
 cp "$(command -v node)" "$root/bin/node"
 strip --strip-unneeded "$root/bin/node" 2>/dev/null || true
 cp node_modules/webgpu/package.json node_modules/webgpu/index.js "$root/app/node_modules/webgpu/"
@@ -39,8 +41,19 @@ fi
 exec "$here/bin/node" "$here/app/$script" "$@"
 RUN
 printf '#!/bin/sh\nhere=$(cd "$(dirname "$0")" && pwd)\nexec "$here/run" bench/run.js --save --out "$here/results" "$@"\n' > "$root/bench"
+cat > "$root/check" <<'CHECK'
+#!/bin/sh
+# Results go to results/, or to $VOLSAM_CHECK_OUT; the folder of bench_torch.py is reference/, or $VOLSAM_REFERENCE.
+here=$(cd "$(dirname "$0")" && pwd)
+out=${VOLSAM_CHECK_OUT:-$here/results}
+reference=$(realpath -m "${VOLSAM_REFERENCE:-$here/reference}")
+mkdir -p "$out"
+out=$(realpath "$out")
+cd "$here/app"
+exec "$here/run" bench/check.js --out "$out" --reference "$reference" "$@"
+CHECK
 printf '#!/bin/sh\nexec "$(cd "$(dirname "$0")" && pwd)/run" cli.js "$@"\n' > "$root/volsam"
-chmod +x "$root/run" "$root/bench" "$root/volsam"
+chmod +x "$root/run" "$root/bench" "$root/check" "$root/volsam"
 XZ_OPT='-6 -T0' tar -C "$stage" -cJf "$archive" volsam-portable
 bytes=$(stat -c %s "$archive")
 echo "$archive: $bytes bytes"
