@@ -4,9 +4,10 @@
 // weight   (3, 3, 3, inWidth, outWidth)          stored, outWidth fastest, a multiple of 4
 // y        (height, gridWidth, depth, outWidth)  stored
 // tileTokens, tileColumns  what a workgroup makes of tokens that are consecutive in memory: 64 or 128 each
-// tuned tileTokens x tileColumns: 64 x 64, 128 x 128
-// One invocation makes 8 tokens x 2 vec4 columns in registers, from 8 inputs at a time in workgroup memory, two buffers
-// and one barrier a step: see linear.wgsl.
+// tuned tileTokens x tileColumns: 64 x 64, 128 x 64, 64 x 128, 128 x 128
+// Taps are the outer loop and channels the inner one, 8 inputs a step; which of its 27 taps a token has is a bit mask, made
+// before. One invocation makes 8 tokens x 2 vec4 columns in registers, from two buffers in workgroup memory with one barrier
+// a step: see linear.wgsl.
 // 54 * tokens * inWidth * outWidth operations; reads weight once for every tileTokens tokens, and x 27 times for every
 // tileColumns columns, mostly from cache.
 
@@ -25,36 +26,34 @@ override tileColumns: u32 = 64u;
 override tokenLanes: u32 = tileTokens / 8u;
 override columnLanes: u32 = tileColumns / 8u;
 
-// vec4s of inputs, and inputs, of a step.
-const stepInputs4 = 2u;
 const stepInputs = 8u;
-
-// vec4s of a buffer in workgroup memory, for the largest tile.
-const bufferSize = 256u;
 
 @group(0) @binding(0) var<storage, read> x: array<vec4<stored>>;
 @group(0) @binding(1) var<storage, read> weight: array<vec4<stored>>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<stored>>;
 
-// Two buffers each: inputs by (token, vec4 of the step), weights by (input of the step, vec4 column).
-var<workgroup> inputs: array<vec4<f32>, 2u * bufferSize>;
-var<workgroup> weights: array<vec4<f32>, 2u * bufferSize>;
+// Two buffers each: (stepInputs, tileTokens), whose values come one by one, and (stepInputs, tileColumns).
+var<workgroup> inputs: array<f32, 16u * tileTokens>;
+var<workgroup> weights: array<vec4<f32>, 4u * tileColumns>;
 
-// A vec4 of inputs, numbered over taps and channels; zero outside of the grid and past the last one.
-fn inputAt(token: u32, k4: u32) -> vec4<f32> {
-  let inWidth4 = inWidth / 4u;
-  let tap = k4 / inWidth4;
-  // Unsigned wrap-around makes the row before the first one fail the test as well.
-  let h = token / (gridWidth * depth) + tap / 9u - 1u;
-  let w = (token / depth) % gridWidth + (tap / 3u) % 3u - 1u;
-  let d = token % depth + tap % 3u - 1u;
-  let inside = tap < 27u && h < height && w < gridWidth && d < depth;
-  let at = select(0u, ((h * gridWidth + w) * depth + d) * inWidth4 + k4 % inWidth4, inside);
-  return select(vec4<f32>(0.0), vec4<f32>(x[at]), inside);
+// Whether steps come out even: then no channel is checked.
+fn isEven() -> bool {
+  return inWidth % stepInputs == 0u;
 }
 
-fn weightAt(k: u32, column: u32) -> vec4<f32> {
-  return vec4<f32>(weight[min(k, 27u * inWidth - 1u) * (outWidth / 4u) + min(column, outWidth / 4u - 1u)]);
+// The vec4 at a place of x; zero outside of the grid and past the last channel.
+fn inputAt(place: i32, isInside: bool) -> vec4<f32> {
+  return select(vec4<f32>(0.0), vec4<f32>(x[u32(select(0i, place, isInside))]), isInside);
+}
+
+// The weights of input `row` of a step. What stands past a tap's last channel is multiplied by zero.
+fn weightAt(step: u32, row: u32, column: u32) -> vec4<f32> {
+  if (isEven()) {
+    return vec4<f32>(weight[step * (stepInputs * outWidth / 4u) + (row * (outWidth / 4u) + column)]);
+  }
+  let tapSteps = (inWidth + stepInputs - 1u) / stepInputs;
+  let channel = min(step % tapSteps * stepInputs + row, inWidth - 1u);
+  return vec4<f32>(weight[(step / tapSteps * inWidth + channel) * (outWidth / 4u) + column]);
 }
 
 fn store(token: u32, column: u32, sum: vec4<f32>) {
@@ -73,74 +72,129 @@ fn store(token: u32, column: u32, sum: vec4<f32>) {
 
 @compute @workgroup_size(columnLanes, tokenLanes)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
-        @builtin(local_invocation_id) local: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+        @builtin(local_invocation_index) lane: u32) {
   let threads = columnLanes * tokenLanes;
   let tileColumns4 = tileColumns / 4u;
+  let tokens = height * gridWidth * depth;
   let firstToken = (group.y + group.z * groups.y) * tileTokens;
   let firstColumn = group.x * tileColumns4;
-  let steps = (27u * (inWidth / 4u) + stepInputs4 - 1u) / stepInputs4;
+  let tapSteps = (inWidth + stepInputs - 1u) / stepInputs;
 
-  // What this invocation carries of a step: one or two vec4s of each side, by the tile's shape.
-  let token0 = firstToken + lane / stepInputs4;
-  let token1 = firstToken + (lane + threads) / stepInputs4;
-  let input0 = lane % stepInputs4;
+  // What this invocation carries of a step: a vec4 of inputs and one of weights, or two in a tile of 64 of the other side.
+  let place = lane / 2u;
+  let half = lane % 2u;
+  let token0 = min(firstToken + place, tokens - 1u);
+  let token1 = min(firstToken + place + threads / 2u, tokens - 1u);
+  let from0 = i32(token0 * (inWidth / 4u) + half);
+  let from1 = i32(token1 * (inWidth / 4u) + half);
+  // A bit for each tap whose neighbour of the token lies in the grid: of its place and one more, as that may lie before the first.
+  let at0 = vec3<u32>(token0 / (gridWidth * depth), (token0 / depth) % gridWidth, token0 % depth);
+  let at1 = vec3<u32>(token1 / (gridWidth * depth), (token1 / depth) % gridWidth, token1 % depth);
+  var taps0 = 0u;
+  var taps1 = 0u;
+  for (var tap = 0u; tap < 27u; tap++) {
+    let a = at0 + vec3<u32>(tap / 9u, (tap / 3u) % 3u, tap % 3u);
+    let b = at1 + vec3<u32>(tap / 9u, (tap / 3u) % 3u, tap % 3u);
+    taps0 |= select(0u, 1u << tap, a.x >= 1u && a.x <= height && a.y >= 1u && a.y <= gridWidth && a.z >= 1u && a.z <= depth);
+    taps1 |= select(0u, 1u << tap, b.x >= 1u && b.x <= height && b.y >= 1u && b.y <= gridWidth && b.z >= 1u && b.z <= depth);
+  }
   let row0 = lane / tileColumns4;
-  let row1 = (lane + threads) / tileColumns4;
-  let column0 = firstColumn + lane % tileColumns4;
-  let column1 = firstColumn + (lane + threads) % tileColumns4;
-  let twoInputs = lane + threads < tileTokens * stepInputs4;
-  let twoWeights = lane + threads < tileColumns4 * stepInputs;
+  let row1 = row0 + threads / tileColumns4;
+  let column = min(firstColumn + lane % tileColumns4, outWidth / 4u - 1u);
 
-  inputs[lane] = inputAt(token0, input0);
-  weights[lane] = weightAt(row0, column0);
-  if (twoInputs) {
-    inputs[lane + threads] = inputAt(token1, input0);
+  // What is loaded ahead: its channels, its tap as a bit of taps0, and how far from a token the tap's first channel lies.
+  var channel4 = 0u;
+  var tapBit = 1u;
+  var tapColumn = 0u; // the tap along depth, 0 to 2
+  var tapRow = 0u; // and along gridWidth
+  var away = -i32(((gridWidth + 1u) * depth + 1u) * (inWidth / 4u));
+  let isFirst = half < inWidth / 4u;
+  var nextInput0 = inputAt(from0 + away, (taps0 & tapBit) != 0u && isFirst);
+  var nextInput1 = vec4<f32>(0.0);
+  var nextWeight0 = weightAt(0u, row0, column);
+  var nextWeight1 = vec4<f32>(0.0);
+  if (tileColumns < 128u) {
+    nextInput1 = inputAt(from1 + away, (taps1 & tapBit) != 0u && isFirst);
   }
-  if (twoWeights) {
-    weights[lane + threads] = weightAt(row1, column1);
+  if (tileTokens < 128u) {
+    nextWeight1 = weightAt(0u, row1, column);
   }
-  workgroupBarrier();
 
+  let columnLane = lane % columnLanes;
+  let tokenLane = lane / columnLanes;
   var sumA: array<vec4<f32>, 8>;
   var sumB: array<vec4<f32>, 8>;
-  for (var step = 0u; step < steps; step++) {
-    let here = (step % 2u) * bufferSize;
-    let there = bufferSize - here;
-    let next4 = (step + 1u) * stepInputs4;
-    let next = (step + 1u) * stepInputs;
-    let nextInput0 = inputAt(token0, next4 + input0);
-    let nextInput1 = inputAt(token1, next4 + input0);
-    let nextWeight0 = weightAt(next + row0, column0);
-    let nextWeight1 = weightAt(next + row1, column1);
-    for (var k4 = 0u; k4 < stepInputs4; k4++) {
-      let at = here + k4 * 4u * tileColumns4 + local.x;
-      let a0 = weights[at];
-      let a1 = weights[at + tileColumns4];
-      let a2 = weights[at + 2u * tileColumns4];
-      let a3 = weights[at + 3u * tileColumns4];
-      let b0 = weights[at + tileColumns4 / 2u];
-      let b1 = weights[at + tileColumns4 + tileColumns4 / 2u];
-      let b2 = weights[at + 2u * tileColumns4 + tileColumns4 / 2u];
-      let b3 = weights[at + 3u * tileColumns4 + tileColumns4 / 2u];
-      for (var r = 0u; r < 8u; r++) {
-        let value = inputs[here + (local.y * 8u + r) * stepInputs4 + k4];
-        sumA[r] += value.x * a0 + value.y * a1 + value.z * a2 + value.w * a3;
-        sumB[r] += value.x * b0 + value.y * b1 + value.z * b2 + value.w * b3;
+  for (var step = 0u; step < 27u * tapSteps; step++) {
+    let inputsHere = (step % 2u) * stepInputs * tileTokens;
+    let weightsHere = (step % 2u) * 2u * tileColumns;
+    for (var i = 0u; i < 4u; i++) {
+      inputs[inputsHere + half * 4u * tileTokens + place + i * tileTokens] = nextInput0[i];
+    }
+    weights[weightsHere + lane] = nextWeight0;
+    if (tileColumns < 128u) {
+      for (var i = 0u; i < 4u; i++) {
+        inputs[inputsHere + half * 4u * tileTokens + place + threads / 2u + i * tileTokens] = nextInput1[i];
       }
     }
-    inputs[there + lane] = nextInput0;
-    weights[there + lane] = nextWeight0;
-    if (twoInputs) {
-      inputs[there + lane + threads] = nextInput1;
-    }
-    if (twoWeights) {
-      weights[there + lane + threads] = nextWeight1;
+    if (tileTokens < 128u) {
+      weights[weightsHere + lane + threads] = nextWeight1;
     }
     workgroupBarrier();
+    // The next step is of the same tap, or of the first channels of the next one; past the last tap no token has any.
+    channel4 += 2u;
+    if (channel4 >= inWidth / 4u) {
+      channel4 = 0u;
+      tapBit <<= 1u;
+      tapColumn = select(tapColumn + 1u, 0u, tapColumn == 2u);
+      away += i32(inWidth / 4u);
+      if (tapColumn == 0u) {
+        tapRow = select(tapRow + 1u, 0u, tapRow == 2u);
+        away += (i32(depth) - 3i) * i32(inWidth / 4u);
+        if (tapRow == 0u) {
+          away += (i32(gridWidth) - 3i) * i32(depth * (inWidth / 4u));
+        }
+      }
+    }
+    let ahead = min(step + 1u, 27u * tapSteps - 1u);
+    let isChannel = isEven() || channel4 + half < inWidth / 4u;
+    nextInput0 = inputAt(from0 + (away + i32(channel4)), (taps0 & tapBit) != 0u && isChannel);
+    nextWeight0 = weightAt(ahead, row0, column);
+    if (tileColumns < 128u) {
+      nextInput1 = inputAt(from1 + (away + i32(channel4)), (taps1 & tapBit) != 0u && isChannel);
+    }
+    if (tileTokens < 128u) {
+      nextWeight1 = weightAt(ahead, row1, column);
+    }
+    let columnsA = weightsHere + columnLane;
+    let columnsB = columnsA + tileColumns4 / 2u;
+    let tokensNear = inputsHere + tokenLane * 4u;
+    let tokensFar = tokensNear + tileTokens / 2u;
+    // shared/tile-products
+    for (var k = 0u; k < stepInputs; k++) {
+      let a = weights[columnsA + k * tileColumns4];
+      let b = weights[columnsB + k * tileColumns4];
+      let near = tokensNear + k * tileTokens;
+      let far = tokensFar + k * tileTokens;
+      for (var r = 0u; r < 4u; r++) {
+        sumA[r] = fma(vec4<f32>(inputs[near + r]), a, sumA[r]);
+        sumB[r] = fma(vec4<f32>(inputs[near + r]), b, sumB[r]);
+        sumA[r + 4u] = fma(vec4<f32>(inputs[far + r]), a, sumA[r + 4u]);
+        sumB[r + 4u] = fma(vec4<f32>(inputs[far + r]), b, sumB[r + 4u]);
+      }
+    }
+    // end of shared/tile-products
   }
+
+  // Registers cannot be indexed by a loop: each round stores the first sums and moves the others up.
   for (var r = 0u; r < 8u; r++) {
-    let token = firstToken + local.y * 8u + r;
-    store(token, firstColumn + local.x, sumA[r]);
-    store(token, firstColumn + tileColumns4 / 2u + local.x, sumB[r]);
+    let token = firstToken + tokenLane * 4u + r % 4u + (r / 4u) * (tileTokens / 2u);
+    store(token, firstColumn + columnLane, sumA[0]);
+    store(token, firstColumn + columnLane + tileColumns4 / 2u, sumB[0]);
+    // shared/moved-sums
+    for (var i = 0u; i < 7u; i++) {
+      sumA[i] = sumA[i + 1u];
+      sumB[i] = sumB[i + 1u];
+    }
+    // end of shared/moved-sums
   }
 }

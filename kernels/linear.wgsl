@@ -10,10 +10,11 @@
 // normWeight, normBias  (inWidth)   stored, read where normalise; otherwise any tensors may be bound there
 // activation   0 none, 1 ReLU, 2 GELU by the error function
 // tileTokens, tileColumns  what a workgroup makes: 64 or 128 each
-// tuned tileTokens x tileColumns: 64 x 64, 128 x 128
-// One invocation makes 8 tokens x 2 vec4 columns in registers. The workgroup keeps 8 inputs of its tokens and columns in
-// workgroup memory, and loads the next 8 into registers meanwhile: two buffers, one barrier a step. The two vec4 columns
-// lie half a tile apart, so that neighbouring invocations read neighbouring vec4s.
+// tuned tileTokens x tileColumns: 64 x 64, 128 x 64, 64 x 128, 128 x 128
+// One invocation makes 8 tokens x 2 vec4 columns in registers: 4 tokens and a vec4 of each half of the tile, so that
+// neighbouring invocations read neighbouring vec4s. The workgroup keeps 8 inputs of its tokens and columns in workgroup memory,
+// inputs before tokens, so that a vec4 is of four tokens, and loads the next 8 into registers meanwhile: two buffers, one
+// barrier a step.
 // 2 * tokens * inWidth * outWidth operations; reads weight once for every tileTokens tokens and x once for every
 // tileColumns columns.
 
@@ -34,12 +35,7 @@ override tileColumns: u32 = 64u;
 override tokenLanes: u32 = tileTokens / 8u;
 override columnLanes: u32 = tileColumns / 8u;
 
-// vec4s of inputs, and inputs, of a step.
-const stepInputs4 = 2u;
 const stepInputs = 8u;
-
-// vec4s of a buffer in workgroup memory, for the largest tile.
-const bufferSize = 256u;
 
 // shared/linear-tensors
 @group(0) @binding(0) var<storage, read> x: array<vec4<stored>>;
@@ -52,9 +48,9 @@ const bufferSize = 256u;
 @group(0) @binding(7) var<storage, read> normBias: array<vec4<stored>>;
 // end of shared/linear-tensors
 
-// Two buffers each: inputs by (token, vec4 of the step), weights by (input of the step, vec4 column).
-var<workgroup> inputs: array<vec4<f32>, 2u * bufferSize>;
-var<workgroup> weights: array<vec4<f32>, 2u * bufferSize>;
+// Two buffers each: (stepInputs, tileTokens), whose values come one by one, and (stepInputs, tileColumns).
+var<workgroup> inputs: array<f32, 16u * tileTokens>;
+var<workgroup> weights: array<vec4<f32>, 4u * tileColumns>;
 
 // shared/erf
 // The error function to 1.4e-7 (our own least-squares fits: a polynomial in a^2, and in 1/(1 + a/2) for the tail).
@@ -108,102 +104,135 @@ fn store(token: u32, column: u32, sum: vec4<f32>) {
 }
 // end of shared/linear-result
 
-// shared/linear-input
-// A vec4 of a token's inputs, normalised where that is asked for.
-fn inputAt(token: u32, k4: u32) -> vec4<f32> {
-  let value = vec4<f32>(x[token * (inWidth / 4u) + k4]);
+// Whether steps come out even: then nothing is checked.
+fn isEven() -> bool {
+  return inWidth % stepInputs == 0u;
+}
+
+// The vec4 of inputs `half` of a step of a token, which begins at `row` of x; normalised where that is asked for: `own` is the
+// token's mean and scale. Past the last input it counts as zero.
+fn inputAt(row: u32, step: u32, half: u32, own: vec2<f32>) -> vec4<f32> {
+  let k4 = step * 2u + half;
+  let isInside = isEven() || k4 < inWidth / 4u;
+  let at = select(0u, k4, isInside);
+  var value = vec4<f32>(x[row + at]);
   if (normalise) {
-    let own = statistics[token];
-    return (value - own.x) * own.y * vec4<f32>(normWeight[k4]) + vec4<f32>(normBias[k4]);
+    value = fma((value - own.x) * own.y, vec4<f32>(normWeight[at]), vec4<f32>(normBias[at]));
   }
-  return value;
-}
-// end of shared/linear-input
-
-// What is read past the last token is not stored; past the last input it counts as zero.
-fn paddedInputAt(token: u32, k4: u32) -> vec4<f32> {
-  let value = inputAt(min(token, tokens - 1u), min(k4, inWidth / 4u - 1u));
-  return select(vec4<f32>(0.0), value, k4 < inWidth / 4u);
+  return select(vec4<f32>(0.0), value, isInside);
 }
 
-fn weightAt(k: u32, column: u32) -> vec4<f32> {
-  return vec4<f32>(weight[min(k, inWidth - 1u) * (outWidth / 4u) + min(column, outWidth / 4u - 1u)]);
+fn statisticsAt(token: u32) -> vec2<f32> {
+  if (normalise) {
+    return statistics[token];
+  }
+  return vec2<f32>(0.0, 1.0);
+}
+
+// The weights of input `row` of a step. What stands past the last input is multiplied by zero.
+fn weightAt(step: u32, row: u32, column: u32) -> vec4<f32> {
+  if (isEven()) {
+    return vec4<f32>(weight[step * (stepInputs * outWidth / 4u) + (row * (outWidth / 4u) + column)]);
+  }
+  return vec4<f32>(weight[min(step * stepInputs + row, inWidth - 1u) * (outWidth / 4u) + column]);
 }
 
 @compute @workgroup_size(columnLanes, tokenLanes)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
-        @builtin(local_invocation_id) local: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+        @builtin(local_invocation_index) lane: u32) {
   let threads = columnLanes * tokenLanes;
   let tileColumns4 = tileColumns / 4u;
   let firstToken = (group.y + group.z * groups.y) * tileTokens;
   let firstColumn = group.x * tileColumns4;
-  let steps = (inWidth / 4u + stepInputs4 - 1u) / stepInputs4;
+  let steps = (inWidth + stepInputs - 1u) / stepInputs;
 
-  // What this invocation carries of a step: one or two vec4s of each side, by the tile's shape.
-  let token0 = firstToken + lane / stepInputs4;
-  let token1 = firstToken + (lane + threads) / stepInputs4;
-  let input0 = lane % stepInputs4;
+  // What this invocation carries of a step: a vec4 of inputs and one of weights, or two in a tile of 64 of the other side.
+  let place = lane / 2u;
+  let half = lane % 2u;
+  let token0 = min(firstToken + place, tokens - 1u);
+  let token1 = min(firstToken + place + threads / 2u, tokens - 1u);
+  let from0 = token0 * (inWidth / 4u);
+  let from1 = token1 * (inWidth / 4u);
+  let own0 = statisticsAt(token0);
+  let own1 = statisticsAt(token1);
   let row0 = lane / tileColumns4;
-  let row1 = (lane + threads) / tileColumns4;
-  let column0 = firstColumn + lane % tileColumns4;
-  let column1 = firstColumn + (lane + threads) % tileColumns4;
-  let twoInputs = lane + threads < tileTokens * stepInputs4;
-  let twoWeights = lane + threads < tileColumns4 * stepInputs;
+  let row1 = row0 + threads / tileColumns4;
+  let column = min(firstColumn + lane % tileColumns4, outWidth / 4u - 1u);
 
-  inputs[lane] = paddedInputAt(token0, input0);
-  weights[lane] = weightAt(row0, column0);
-  if (twoInputs) {
-    inputs[lane + threads] = paddedInputAt(token1, input0);
+  var nextInput0 = inputAt(from0, 0u, half, own0);
+  var nextInput1 = vec4<f32>(0.0);
+  var nextWeight0 = weightAt(0u, row0, column);
+  var nextWeight1 = vec4<f32>(0.0);
+  if (tileColumns < 128u) {
+    nextInput1 = inputAt(from1, 0u, half, own1);
   }
-  if (twoWeights) {
-    weights[lane + threads] = weightAt(row1, column1);
+  if (tileTokens < 128u) {
+    nextWeight1 = weightAt(0u, row1, column);
   }
-  workgroupBarrier();
 
+  let columnLane = lane % columnLanes;
+  let tokenLane = lane / columnLanes;
   var sumA: array<vec4<f32>, 8>;
   var sumB: array<vec4<f32>, 8>;
   for (var step = 0u; step < steps; step++) {
-    let here = (step % 2u) * bufferSize;
-    let there = bufferSize - here;
-    let next4 = (step + 1u) * stepInputs4;
-    let next = (step + 1u) * stepInputs;
-    let nextInput0 = paddedInputAt(token0, next4 + input0);
-    let nextInput1 = paddedInputAt(token1, next4 + input0);
-    let nextWeight0 = weightAt(next + row0, column0);
-    let nextWeight1 = weightAt(next + row1, column1);
-    for (var k4 = 0u; k4 < stepInputs4; k4++) {
-      let at = here + k4 * 4u * tileColumns4 + local.x;
-      let a0 = weights[at];
-      let a1 = weights[at + tileColumns4];
-      let a2 = weights[at + 2u * tileColumns4];
-      let a3 = weights[at + 3u * tileColumns4];
-      let b0 = weights[at + tileColumns4 / 2u];
-      let b1 = weights[at + tileColumns4 + tileColumns4 / 2u];
-      let b2 = weights[at + 2u * tileColumns4 + tileColumns4 / 2u];
-      let b3 = weights[at + 3u * tileColumns4 + tileColumns4 / 2u];
-      for (var r = 0u; r < 8u; r++) {
-        let value = inputs[here + (local.y * 8u + r) * stepInputs4 + k4];
-        sumA[r] += value.x * a0 + value.y * a1 + value.z * a2 + value.w * a3;
-        sumB[r] += value.x * b0 + value.y * b1 + value.z * b2 + value.w * b3;
+    let inputsHere = (step % 2u) * stepInputs * tileTokens;
+    let weightsHere = (step % 2u) * 2u * tileColumns;
+    for (var i = 0u; i < 4u; i++) {
+      inputs[inputsHere + half * 4u * tileTokens + place + i * tileTokens] = nextInput0[i];
+    }
+    weights[weightsHere + lane] = nextWeight0;
+    if (tileColumns < 128u) {
+      for (var i = 0u; i < 4u; i++) {
+        inputs[inputsHere + half * 4u * tileTokens + place + threads / 2u + i * tileTokens] = nextInput1[i];
       }
     }
-    inputs[there + lane] = nextInput0;
-    weights[there + lane] = nextWeight0;
-    if (twoInputs) {
-      inputs[there + lane + threads] = nextInput1;
-    }
-    if (twoWeights) {
-      weights[there + lane + threads] = nextWeight1;
+    if (tileTokens < 128u) {
+      weights[weightsHere + lane + threads] = nextWeight1;
     }
     workgroupBarrier();
+    let next = select(0u, step + 1u, step + 1u < steps);
+    nextInput0 = inputAt(from0, next, half, own0);
+    nextWeight0 = weightAt(next, row0, column);
+    if (tileColumns < 128u) {
+      nextInput1 = inputAt(from1, next, half, own1);
+    }
+    if (tileTokens < 128u) {
+      nextWeight1 = weightAt(next, row1, column);
+    }
+    let columnsA = weightsHere + columnLane;
+    let columnsB = columnsA + tileColumns4 / 2u;
+    let tokensNear = inputsHere + tokenLane * 4u;
+    let tokensFar = tokensNear + tileTokens / 2u;
+    // shared/tile-products
+    for (var k = 0u; k < stepInputs; k++) {
+      let a = weights[columnsA + k * tileColumns4];
+      let b = weights[columnsB + k * tileColumns4];
+      let near = tokensNear + k * tileTokens;
+      let far = tokensFar + k * tileTokens;
+      for (var r = 0u; r < 4u; r++) {
+        sumA[r] = fma(vec4<f32>(inputs[near + r]), a, sumA[r]);
+        sumB[r] = fma(vec4<f32>(inputs[near + r]), b, sumB[r]);
+        sumA[r + 4u] = fma(vec4<f32>(inputs[far + r]), a, sumA[r + 4u]);
+        sumB[r + 4u] = fma(vec4<f32>(inputs[far + r]), b, sumB[r + 4u]);
+      }
+    }
+    // end of shared/tile-products
   }
-  let columnA = firstColumn + local.x;
+
+  // Registers cannot be indexed by a loop: each round stores the first sums and moves the others up.
+  let columnA = firstColumn + columnLane;
   let columnB = columnA + tileColumns4 / 2u;
   let biasA = biasAt(columnA);
   let biasB = biasAt(columnB);
   for (var r = 0u; r < 8u; r++) {
-    let token = firstToken + local.y * 8u + r;
-    store(token, columnA, sumA[r] + biasA);
-    store(token, columnB, sumB[r] + biasB);
+    let token = firstToken + tokenLane * 4u + r % 4u + (r / 4u) * (tileTokens / 2u);
+    store(token, columnA, sumA[0] + biasA);
+    store(token, columnB, sumB[0] + biasB);
+    // shared/moved-sums
+    for (var i = 0u; i < 7u; i++) {
+      sumA[i] = sumA[i + 1u];
+      sumB[i] = sumB[i + 1u];
+    }
+    // end of shared/moved-sums
   }
 }

@@ -165,7 +165,14 @@ function racesOf({ kernel, bindings, overrides, workgroups }: Dispatch, source: 
     ]),
   );
   const constants = Object.fromEntries(Object.entries(overrides).map(([name, value]) => [name, Number(value)]));
-  return detectRaces(source, kernel.entryPoint, [...workgroups], { 0: buffers }, { constants });
+  // The interpreter takes no array whose size is an override's.
+  const tile = (name: string) =>
+    constants[name] ?? Number(new RegExp(`override ${name}: u32 = (\\d+)u`).exec(source)![1]);
+  const sized = source.replace(
+    /(<workgroup> \w+: array<.*), (\d+)u \* (tile\w+)>/g,
+    (_, array: string, factor: string, name: string) => `${array}, ${Number(factor) * tile(name)}u>`,
+  );
+  return detectRaces(sized, kernel.entryPoint, [...workgroups], { 0: buffers }, { constants });
 }
 
 for (const dispatch of unique.filter(({ kernel }) => !beyondTheInterpreter.includes(kernel.name))) {

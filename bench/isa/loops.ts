@@ -69,7 +69,7 @@ function startOf(before: readonly string[], register: string): number | undefine
 /** More than any loop of a kernel has: such a number was no limit. */
 const mostRounds = 2 ** 20;
 
-const scalarLimit = new RegExp(`^s_cmpk?_(?:ge|lt|eq|lg)_[iu]32 (?<register>s\\d+), (?<value>${constant})$`);
+const scalarLimit = new RegExp(`^s_cmpk?_(?:ge|lt)_[iu]32 (?<register>s\\d+), (?<value>${constant})$`);
 const vectorLimit = new RegExp(
   `^v_cmpx?_(?:le|gt)_[iu]32\\w* (?:vcc(?:_lo)?, |s\\d+, |s\\[[\\d:]+\\], )?(?<value>${constant}), (?<register>v\\d+)$`,
 );

@@ -13,7 +13,10 @@ const bare: Traits = {
 };
 
 const names = (traits: Traits) => formsOf(linearForms, traits).map(({ name }) => name);
-const tiles = ['linear 64x64', 'linear 128x128', 'linear.registers 8x64', 'linear.registers 64x64'];
+const tiles = [
+  ...['linear 64x64', 'linear 128x64', 'linear 64x128', 'linear 128x128'],
+  ...['linear.registers 8x64', 'linear.registers 64x64'],
+];
 
 /** A device of the given lanes that multiplies the given matrices, `component result M N K` each. */
 function device(least: number, most: number, matrices: readonly string[], features: readonly string[] = []): Traits {

@@ -7,6 +7,7 @@ const cases = [
   { name: 'round', shape: [8, 8, 8, 16], outWidth: 32 },
   { name: 'odd', shape: [3, 5, 7, 12], outWidth: 20 },
   { name: 'one token', shape: [1, 1, 1, 4], outWidth: 4 },
+  { name: 'four channels', shape: [3, 2, 5, 4], outWidth: 8 },
   { name: 'few outputs', shape: [4, 3, 17, 8], outWidth: 4, thorough: true },
   { name: 'more tiles than an axis has workgroups', shape: [64, 128, 130, 4], outWidth: 4, thorough: true },
 ] as const;
