@@ -4,11 +4,13 @@
 // weight   (3, 3, 3, inWidth, outWidth)  stored, outWidth fastest, a multiple of 4
 // y        (height, gridWidth, depth, outWidth)  stored
 // matrices  f16 16 x 16 x 16, f16 8 x 16 x 16, f16 8 x 8 x 8, f32 8 x 8 x 8
+// workgroup memory  28 KiB
 // subgroupLanes  the device's
-// A workgroup of 4 subgroups makes 64 tokens that are consecutive in memory x 64 columns, each subgroup a quarter, from
-// 32 inputs at a time (16 of f32), numbered over taps and channels: see linear.subgroup-matrix.wgsl.
-// 54 * tokens * inWidth * outWidth operations; reads weight once for every 64 tokens, and x 27 times for every 64
-// columns, mostly from cache.
+// A workgroup of 8 subgroups makes 8 x 8 matrices of sums of tokens that are consecutive in memory: see
+// linear.subgroup-matrix.wgsl. Taps are the outer loop and channels the inner one; which of its 27 taps a token has is a bit mask,
+// made before.
+// 54 * tokens * inWidth * outWidth operations; reads weight once for every tile of tokens, and x 27 times for every
+// tile of columns, mostly from cache.
 
 // shared/matrix-units
 enable subgroups;
@@ -22,12 +24,19 @@ alias stored = f32;
 // What the units multiply, by the device: (matrixRows, matrixDepth) times (matrixDepth, matrixColumns), into f32.
 alias component = f32;
 const componentBytes = 4u;
+// The bits of four of them.
+alias ComponentBits = vec4<u32>;
 const matrixRows = 8u;
 const matrixColumns = 8u;
 const matrixDepth = 8u;
 alias LeftMatrix = subgroup_matrix_left<component, matrixDepth, matrixRows>;
 alias RightMatrix = subgroup_matrix_right<component, matrixColumns, matrixDepth>;
 alias SumMatrix = subgroup_matrix_result<f32, matrixColumns, matrixRows>;
+
+// Four values, or zeros: chosen as whole words, not half by half.
+fn keptIf(isKept: bool, value: vec4<component>) -> vec4<component> {
+  return bitcast<vec4<component>>(select(ComponentBits(0u), bitcast<ComponentBits>(value), isKept));
+}
 // end of shared/matrix-units
 
 // shared/conv3d-sizes
@@ -39,46 +48,70 @@ override outWidth: u32;
 override accumulate: bool = false;
 // end of shared/conv3d-sizes
 override subgroupLanes: u32;
-override threads: u32 = 4u * subgroupLanes;
+override threads: u32 = 8u * subgroupLanes;
 
-const tileTokens = 64u;
-const tileColumns = 64u;
-
-// Inputs of a step: 64 bytes of each row.
-const stepInputs = 64u / componentBytes;
-const subgroupSide = 32u;
-const acrossRows = subgroupSide / matrixRows;
-const acrossColumns = subgroupSide / matrixColumns;
+const tileTokens = 8u * matrixRows;
+const tileColumns = 8u * matrixColumns;
 
 @group(0) @binding(0) var<storage, read> x: array<vec4<stored>>;
 @group(0) @binding(1) var<storage, read> weight: array<vec4<stored>>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<stored>>;
 
-// (tileTokens, stepInputs) and (stepInputs, tileColumns).
-var<workgroup> inputs: array<vec4<component>, tileTokens * stepInputs / 4u>;
-var<workgroup> weights: array<vec4<component>, stepInputs * tileColumns / 4u>;
+// shared/matrix-tiles
+// Matrices of sums of a subgroup.
+const acrossRows = 2u;
+const acrossColumns = 4u;
+// And of the workgroup's 8 subgroups, in values.
+const productRows = 8u * matrixRows;
+const productColumns = 8u * matrixColumns;
+
+const stepInputs = 64u / componentBytes;
+const stride = stepInputs + 16u / componentBytes;
+
+// What an invocation carries of a step: vec4s of inputs, and blocks of 4 inputs x 4 columns of the weights; an array holds what
+// falls to each of the fewest that a workgroup has, 64.
+const inputCount = productRows * stepInputs / 4u;
+const blockCount = productColumns * stepInputs / 16u;
+const mostInputs = inputCount / 64u;
+const mostBlocks = blockCount / 64u;
+override ownInputs: u32 = (inputCount + threads - 1u) / threads;
+override ownBlocks: u32 = (blockCount + threads - 1u) / threads;
+
+// (productRows, stride) and (productColumns, stride), of which a step's inputs are used.
+var<workgroup> inputs: array<vec4<component>, productRows * stride / 4u>;
+var<workgroup> weights: array<vec4<component>, productColumns * stride / 4u>;
 
 // A matrix of sums of each subgroup.
-var<workgroup> sums: array<vec4<f32>, matrixRows * matrixColumns>;
+var<workgroup> sums: array<vec4<f32>, 2u * matrixRows * matrixColumns>;
 
-// A vec4 of inputs, numbered over taps and channels; zero outside of the grid and past the last one.
-fn inputAt(token: u32, k4: u32) -> vec4<f32> {
-  let inWidth4 = inWidth / 4u;
-  let tap = k4 / inWidth4;
-  // Unsigned wrap-around makes the row before the first one fail the test as well.
-  let h = token / (gridWidth * depth) + tap / 9u - 1u;
-  let w = (token / depth) % gridWidth + (tap / 3u) % 3u - 1u;
-  let d = token % depth + tap % 3u - 1u;
-  let inside = tap < 27u && h < height && w < gridWidth && d < depth;
-  let at = select(0u, ((h * gridWidth + w) * depth + d) * inWidth4 + k4 % inWidth4, inside);
-  return select(vec4<f32>(0.0), vec4<f32>(x[at]), inside);
+// A block's first input and its vec4 of columns: neighbouring lanes have 8 vec4s of columns of 4 blocks of inputs.
+fn blockInput(i: u32) -> u32 {
+  return (i / productColumns * 4u + i / 8u % 4u) * 4u;
 }
 
-fn weightAt(k: u32, column: u32) -> vec4<f32> {
-  if (k >= 27u * inWidth || column >= outWidth / 4u) {
-    return vec4<f32>(0.0);
+fn blockColumn(i: u32) -> u32 {
+  return i % 8u + i / 32u % (productColumns / 32u) * 8u;
+}
+// end of shared/matrix-tiles
+
+// Whether steps come out even: then no channel is checked.
+fn isEven() -> bool {
+  return inWidth % stepInputs == 0u;
+}
+
+// The vec4 at a place of x; zero outside of the grid and past the last channel.
+fn inputAt(place: i32, isInside: bool) -> vec4<component> {
+  return keptIf(isInside, vec4<component>(x[u32(select(0i, place, isInside))]));
+}
+
+// The weights of input `row` of a step. What stands past a tap's last channel is multiplied by zero.
+fn weightAt(step: u32, row: u32, column: u32) -> vec4<component> {
+  if (isEven()) {
+    return vec4<component>(weight[step * (stepInputs * outWidth / 4u) + (row * (outWidth / 4u) + column)]);
   }
-  return vec4<f32>(weight[k * (outWidth / 4u) + column]);
+  let tapSteps = (inWidth + stepInputs - 1u) / stepInputs;
+  let channel = min(step % tapSteps * stepInputs + row, inWidth - 1u);
+  return vec4<component>(weight[(step / tapSteps * inWidth + channel) * (outWidth / 4u) + column]);
 }
 
 fn storeSum(token: u32, column: u32, sum: vec4<f32>) {
@@ -95,56 +128,133 @@ fn storeSum(token: u32, column: u32, sum: vec4<f32>) {
   // end of shared/accumulated
 }
 
-// Puts a step's inputs and weights into workgroup memory.
-fn load(lane: u32, firstToken: u32, firstColumn: u32, firstInput: u32) {
-  for (var i = lane; i < tileTokens * stepInputs / 4u; i += threads) {
-    inputs[i] = vec4<component>(inputAt(firstToken + i / (stepInputs / 4u), firstInput / 4u + i % (stepInputs / 4u)));
-  }
-  for (var i = lane; i < stepInputs * tileColumns / 4u; i += threads) {
-    weights[i] = vec4<component>(weightAt(firstInput + i / (tileColumns / 4u), firstColumn + i % (tileColumns / 4u)));
-  }
-}
-
 @compute @workgroup_size(threads)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
         @builtin(local_invocation_index) lane: u32, @builtin(subgroup_invocation_id) subgroupLane: u32) {
-  let firstToken = (group.y + group.z * groups.y) * tileTokens;
+  let tokens = height * gridWidth * depth;
+  let firstRow = (group.y + group.z * groups.y) * tileTokens;
   let firstColumn = group.x * tileColumns / 4u;
   let subgroup = lane / subgroupLanes;
-  let quarterToken = (subgroup / 2u) * subgroupSide;
-  let quarterColumn = (subgroup % 2u) * subgroupSide;
+  let quarterRow = (subgroup / 2u) * acrossRows * matrixRows;
+  let quarterColumn = (subgroup % 2u) * acrossColumns * matrixColumns;
+  let steps = 27u * ((inWidth + stepInputs - 1u) / stepInputs);
 
+  // Where a token's inputs begin, and a bit for each tap whose neighbour lies in the grid: of its place and one more, as that
+  // may lie before the first.
+  var origins: array<i32, mostInputs>;
+  var taps: array<u32, mostInputs>;
+  for (var n = 0u; n < ownInputs; n++) {
+    let i = n * threads + lane;
+    let token = min(firstRow + i / (stepInputs / 4u), tokens - 1u);
+    origins[n] = i32(token * (inWidth / 4u) + i % (stepInputs / 4u));
+    let at = vec3<u32>(token / (gridWidth * depth), (token / depth) % gridWidth, token % depth);
+    for (var tap = 0u; tap < 27u; tap++) {
+      let a = at + vec3<u32>(tap / 9u, (tap / 3u) % 3u, tap % 3u);
+      let isInside = a.x >= 1u && a.x <= height && a.y >= 1u && a.y <= gridWidth && a.z >= 1u && a.z <= depth;
+      taps[n] |= select(0u, 1u << tap, isInside);
+    }
+  }
+  // shared/first-tap
+  // What is loaded ahead: its channels, its tap as a bit, and how far from a token the tap's first channel lies.
+  var channel4 = 0u;
+  var tapBit = 1u;
+  var tapColumn = 0u; // the tap along depth, 0 to 2
+  var tapRow = 0u; // and along gridWidth
+  var away = -i32(((gridWidth + 1u) * depth + 1u) * (inWidth / 4u));
+  // end of shared/first-tap
+  var nextInputs: array<vec4<component>, mostInputs>;
+  var nextWeights: array<array<vec4<component>, 4>, mostBlocks>;
   var products: array<SumMatrix, acrossRows * acrossColumns>;
-  for (var firstInput = 0u; firstInput < 27u * inWidth; firstInput += stepInputs) {
-    load(lane, firstToken, firstColumn, firstInput);
+  for (var n = 0u; n < ownInputs; n++) {
+    let i = n * threads + lane;
+    nextInputs[n] = inputAt(origins[n] + away, (taps[n] & tapBit) != 0u && i % (stepInputs / 4u) < inWidth / 4u);
+  }
+  for (var n = 0u; n < ownBlocks; n++) {
+    let i = (n * threads + lane) % blockCount;
+    for (var r = 0u; r < 4u; r++) {
+      nextWeights[n][r] = weightAt(0u, blockInput(i) + r, min(firstColumn + blockColumn(i), outWidth / 4u - 1u));
+    }
+  }
+  for (var step = 0u; step < steps; step++) {
     workgroupBarrier();
+    // shared/matrix-inputs
+    for (var n = 0u; n < ownInputs; n++) {
+      let i = n * threads + lane;
+      if (inputCount % threads == 0u || i < inputCount) {
+        inputs[i / (stepInputs / 4u) * (stride / 4u) + i % (stepInputs / 4u)] = nextInputs[n];
+      }
+    }
+    // end of shared/matrix-inputs
+    // shared/matrix-weights
+    for (var n = 0u; n < ownBlocks; n++) {
+      let i = n * threads + lane;
+      if (blockCount % threads == 0u || i < blockCount) {
+        let at = (blockColumn(i) * 4u * stride + blockInput(i)) / 4u;
+        for (var c = 0u; c < 4u; c++) {
+          weights[at + c * (stride / 4u)] = vec4<component>(nextWeights[n][0][c], nextWeights[n][1][c], nextWeights[n][2][c], nextWeights[n][3][c]);
+        }
+      }
+    }
+    // end of shared/matrix-weights
+    workgroupBarrier();
+    // shared/next-tap
+    // The next step is of the same tap, or of the first channels of the next one; past the last tap no token has any.
+    channel4 += stepInputs / 4u;
+    if (channel4 >= inWidth / 4u) {
+      channel4 = 0u;
+      tapBit <<= 1u;
+      tapColumn = select(tapColumn + 1u, 0u, tapColumn == 2u);
+      away += i32(inWidth / 4u);
+      if (tapColumn == 0u) {
+        tapRow = select(tapRow + 1u, 0u, tapRow == 2u);
+        away += (i32(depth) - 3i) * i32(inWidth / 4u);
+        if (tapRow == 0u) {
+          away += (i32(gridWidth) - 3i) * i32(depth * (inWidth / 4u));
+        }
+      }
+    }
+    // end of shared/next-tap
+    for (var n = 0u; n < ownInputs; n++) {
+      let i = n * threads + lane;
+      let isChannel = isEven() || channel4 + i % (stepInputs / 4u) < inWidth / 4u;
+      nextInputs[n] = inputAt(origins[n] + (away + i32(channel4)), (taps[n] & tapBit) != 0u && isChannel);
+    }
+    for (var n = 0u; n < ownBlocks; n++) {
+      let i = (n * threads + lane) % blockCount;
+      for (var r = 0u; r < 4u; r++) {
+        nextWeights[n][r] = weightAt(min(step + 1u, steps - 1u), blockInput(i) + r, min(firstColumn + blockColumn(i), outWidth / 4u - 1u));
+      }
+    }
     // shared/matrix-steps
     for (var k = 0u; k < stepInputs; k += matrixDepth) {
       var right: array<RightMatrix, acrossColumns>;
       for (var j = 0u; j < acrossColumns; j++) {
-        right[j] = subgroupMatrixLoad<RightMatrix, row_major>(&weights, (k * tileColumns + quarterColumn + j * matrixColumns) / 4u, tileColumns / 4u);
+        right[j] = subgroupMatrixLoad<RightMatrix, col_major>(&weights, ((quarterColumn + j * matrixColumns) * stride + k) / 4u, stride / 4u);
       }
       for (var i = 0u; i < acrossRows; i++) {
-        let left = subgroupMatrixLoad<LeftMatrix, row_major>(&inputs, ((quarterToken + i * matrixRows) * stepInputs + k) / 4u, stepInputs / 4u);
+        let left = subgroupMatrixLoad<LeftMatrix, row_major>(&inputs, ((quarterRow + i * matrixRows) * stride + k) / 4u, stride / 4u);
         for (var j = 0u; j < acrossColumns; j++) {
           products[i * acrossColumns + j] = subgroupMatrixMultiplyAccumulate(left, right[j], products[i * acrossColumns + j]);
         }
       }
     }
     // end of shared/matrix-steps
-    workgroupBarrier();
   }
   // shared/matrix-results
+  // Matrices cannot be indexed by a loop: each round stores the first one and moves the others up.
   let own = subgroup * matrixRows * matrixColumns / 4u;
   for (var m = 0u; m < acrossRows * acrossColumns; m++) {
-    subgroupMatrixStore<row_major>(&sums, own, products[m], matrixColumns / 4u);
+    workgroupBarrier();
+    subgroupMatrixStore<row_major>(&sums, own, products[0], matrixColumns / 4u);
     workgroupBarrier();
     for (var i = subgroupLane; i < matrixRows * matrixColumns / 4u; i += subgroupLanes) {
-      let token = firstToken + quarterToken + (m / acrossColumns) * matrixRows + i / (matrixColumns / 4u);
+      let row = firstRow + quarterRow + (m / acrossColumns) * matrixRows + i / (matrixColumns / 4u);
       let column = firstColumn + (quarterColumn + (m % acrossColumns) * matrixColumns) / 4u + i % (matrixColumns / 4u);
-      storeSum(token, column, sums[own + i]);
+      storeSum(row, column, sums[own + i]);
     }
-    workgroupBarrier();
+    for (var i = 0u; i + 1u < acrossRows * acrossColumns; i++) {
+      products[i] = products[i + 1u];
+    }
   }
   // end of shared/matrix-results
 }

@@ -102,12 +102,14 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   let row1 = row0 + threads / tileColumns4;
   let column = min(firstColumn + lane % tileColumns4, outWidth / 4u - 1u);
 
-  // What is loaded ahead: its channels, its tap as a bit of taps0, and how far from a token the tap's first channel lies.
+  // shared/first-tap
+  // What is loaded ahead: its channels, its tap as a bit, and how far from a token the tap's first channel lies.
   var channel4 = 0u;
   var tapBit = 1u;
   var tapColumn = 0u; // the tap along depth, 0 to 2
   var tapRow = 0u; // and along gridWidth
   var away = -i32(((gridWidth + 1u) * depth + 1u) * (inWidth / 4u));
+  // end of shared/first-tap
   let isFirst = half < inWidth / 4u;
   var nextInput0 = inputAt(from0 + away, (taps0 & tapBit) != 0u && isFirst);
   var nextInput1 = vec4<f32>(0.0);
@@ -140,8 +142,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
       weights[weightsHere + lane + threads] = nextWeight1;
     }
     workgroupBarrier();
+    // shared/next-tap
     // The next step is of the same tap, or of the first channels of the next one; past the last tap no token has any.
-    channel4 += 2u;
+    channel4 += stepInputs / 4u;
     if (channel4 >= inWidth / 4u) {
       channel4 = 0u;
       tapBit <<= 1u;
@@ -155,6 +158,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         }
       }
     }
+    // end of shared/next-tap
     let ahead = min(step + 1u, 27u * tapSteps - 1u);
     let isChannel = isEven() || channel4 + half < inWidth / 4u;
     nextInput0 = inputAt(from0 + (away + i32(channel4)), (taps0 & tapBit) != 0u && isChannel);

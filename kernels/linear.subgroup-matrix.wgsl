@@ -5,11 +5,14 @@
 // weight       (inWidth, outWidth)  stored, outWidth fastest, a multiple of 4
 // bias, residual, y, statistics, normWeight, normBias, activation  as in linear.wgsl
 // matrices  f16 16 x 16 x 16, f16 8 x 16 x 16, f16 8 x 8 x 8, f32 8 x 8 x 8
+// workgroup memory  28 KiB
 // subgroupLanes  the device's
-// A workgroup of 4 subgroups makes 64 tokens x 64 columns, each subgroup a quarter, in matrices of sums. 32 inputs (16
-// of f32) of its tokens and columns at a time lie in workgroup memory, where what is outside of the tensors is zero; the sums
-// leave through it, a matrix a subgroup, so that lanes store whole vec4s.
-// 2 * tokens * inWidth * outWidth operations; reads weight once for every 64 tokens and x once for every 64 columns.
+// A workgroup of 8 subgroups makes 8 x 8 matrices of sums, each subgroup 2 x 4: of 16 x 16 x 16, 128 tokens x 128 columns. 64
+// bytes of inputs of its tokens and columns at a time lie in workgroup memory, those of a token or column one after
+// another, so that both operands are read along their inputs; rows are 16 bytes longer, so that they begin in other banks. The next
+// ones are loaded into registers meanwhile. The sums leave through workgroup memory, a matrix a subgroup at a time, so that
+// lanes store whole vec4s.
+// 2 * tokens * inWidth * outWidth operations; reads weight once for every tile of tokens and x once for every tile of columns.
 
 // shared/matrix-units
 enable subgroups;
@@ -23,12 +26,19 @@ alias stored = f32;
 // What the units multiply, by the device: (matrixRows, matrixDepth) times (matrixDepth, matrixColumns), into f32.
 alias component = f32;
 const componentBytes = 4u;
+// The bits of four of them.
+alias ComponentBits = vec4<u32>;
 const matrixRows = 8u;
 const matrixColumns = 8u;
 const matrixDepth = 8u;
 alias LeftMatrix = subgroup_matrix_left<component, matrixDepth, matrixRows>;
 alias RightMatrix = subgroup_matrix_right<component, matrixColumns, matrixDepth>;
 alias SumMatrix = subgroup_matrix_result<f32, matrixColumns, matrixRows>;
+
+// Four values, or zeros: chosen as whole words, not half by half.
+fn keptIf(isKept: bool, value: vec4<component>) -> vec4<component> {
+  return bitcast<vec4<component>>(select(ComponentBits(0u), bitcast<ComponentBits>(value), isKept));
+}
 // end of shared/matrix-units
 
 // shared/linear-sizes
@@ -42,16 +52,10 @@ override hasResidual: bool = false;
 override accumulate: bool = false;
 // end of shared/linear-sizes
 override subgroupLanes: u32;
-override threads: u32 = 4u * subgroupLanes;
+override threads: u32 = 8u * subgroupLanes;
 
-const tileTokens = 64u;
-const tileColumns = 64u;
-
-// Inputs of a step: 64 bytes of each row.
-const stepInputs = 64u / componentBytes;
-const subgroupSide = 32u;
-const acrossRows = subgroupSide / matrixRows;
-const acrossColumns = subgroupSide / matrixColumns;
+const tileTokens = 8u * matrixRows;
+const tileColumns = 8u * matrixColumns;
 
 // shared/linear-tensors
 @group(0) @binding(0) var<storage, read> x: array<vec4<stored>>;
@@ -64,12 +68,42 @@ const acrossColumns = subgroupSide / matrixColumns;
 @group(0) @binding(7) var<storage, read> normBias: array<vec4<stored>>;
 // end of shared/linear-tensors
 
-// (tileTokens, stepInputs) and (stepInputs, tileColumns).
-var<workgroup> inputs: array<vec4<component>, tileTokens * stepInputs / 4u>;
-var<workgroup> weights: array<vec4<component>, stepInputs * tileColumns / 4u>;
+// shared/matrix-tiles
+// Matrices of sums of a subgroup.
+const acrossRows = 2u;
+const acrossColumns = 4u;
+// And of the workgroup's 8 subgroups, in values.
+const productRows = 8u * matrixRows;
+const productColumns = 8u * matrixColumns;
+
+const stepInputs = 64u / componentBytes;
+const stride = stepInputs + 16u / componentBytes;
+
+// What an invocation carries of a step: vec4s of inputs, and blocks of 4 inputs x 4 columns of the weights; an array holds what
+// falls to each of the fewest that a workgroup has, 64.
+const inputCount = productRows * stepInputs / 4u;
+const blockCount = productColumns * stepInputs / 16u;
+const mostInputs = inputCount / 64u;
+const mostBlocks = blockCount / 64u;
+override ownInputs: u32 = (inputCount + threads - 1u) / threads;
+override ownBlocks: u32 = (blockCount + threads - 1u) / threads;
+
+// (productRows, stride) and (productColumns, stride), of which a step's inputs are used.
+var<workgroup> inputs: array<vec4<component>, productRows * stride / 4u>;
+var<workgroup> weights: array<vec4<component>, productColumns * stride / 4u>;
 
 // A matrix of sums of each subgroup.
-var<workgroup> sums: array<vec4<f32>, matrixRows * matrixColumns>;
+var<workgroup> sums: array<vec4<f32>, 2u * matrixRows * matrixColumns>;
+
+// A block's first input and its vec4 of columns: neighbouring lanes have 8 vec4s of columns of 4 blocks of inputs.
+fn blockInput(i: u32) -> u32 {
+  return (i / productColumns * 4u + i / 8u % 4u) * 4u;
+}
+
+fn blockColumn(i: u32) -> u32 {
+  return i % 8u + i / 32u % (productColumns / 32u) * 8u;
+}
+// end of shared/matrix-tiles
 
 // shared/erf
 // The error function to 1.4e-7 (our own least-squares fits: a polynomial in a^2, and in 1/(1 + a/2) for the tail).
@@ -123,87 +157,123 @@ fn store(token: u32, column: u32, sum: vec4<f32>) {
 }
 // end of shared/linear-result
 
-// shared/linear-input
-// A vec4 of a token's inputs, normalised where that is asked for.
-fn inputAt(token: u32, k4: u32) -> vec4<f32> {
-  let value = vec4<f32>(x[token * (inWidth / 4u) + k4]);
+// Whether steps come out even: then no input is checked.
+fn isEven() -> bool {
+  return inWidth % stepInputs == 0u;
+}
+
+// The vec4 of inputs `c` of a token's step, normalised where that is asked for; zeros past the last one.
+fn inputAt(token: u32, step: u32, c: u32) -> vec4<component> {
+  let k4 = step * (stepInputs / 4u) + c;
+  let isInside = isEven() || k4 < inWidth / 4u;
+  let at = select(0u, k4, isInside);
+  let value = x[token * (inWidth / 4u) + at];
   if (normalise) {
     let own = statistics[token];
-    return (value - own.x) * own.y * vec4<f32>(normWeight[k4]) + vec4<f32>(normBias[k4]);
+    let normalised = (vec4<f32>(value) - own.x) * own.y * vec4<f32>(normWeight[at]) + vec4<f32>(normBias[at]);
+    return keptIf(isInside, vec4<component>(normalised));
   }
-  return value;
+  return keptIf(isInside, vec4<component>(value));
 }
-// end of shared/linear-input
+
+// The weights of input `row` of a step. What stands past the last input is multiplied by zero.
+fn weightAt(step: u32, row: u32, column: u32) -> vec4<component> {
+  if (isEven()) {
+    return vec4<component>(weight[step * (stepInputs * outWidth / 4u) + (row * (outWidth / 4u) + column)]);
+  }
+  return vec4<component>(weight[min(step * stepInputs + row, inWidth - 1u) * (outWidth / 4u) + column]);
+}
 
 fn storeSum(token: u32, column: u32, sum: vec4<f32>) {
   store(token, column, sum + biasAt(column));
 }
 
-// Zeros outside of the tensor.
-fn paddedInputAt(token: u32, k4: u32) -> vec4<f32> {
-  if (token >= tokens || k4 >= inWidth / 4u) {
-    return vec4<f32>(0.0);
-  }
-  return inputAt(token, k4);
-}
-
-fn weightAt(k: u32, column: u32) -> vec4<f32> {
-  if (k >= inWidth || column >= outWidth / 4u) {
-    return vec4<f32>(0.0);
-  }
-  return vec4<f32>(weight[k * (outWidth / 4u) + column]);
-}
-
-// Puts a step's inputs and weights into workgroup memory.
-fn load(lane: u32, firstToken: u32, firstColumn: u32, firstInput: u32) {
-  for (var i = lane; i < tileTokens * stepInputs / 4u; i += threads) {
-    inputs[i] = vec4<component>(paddedInputAt(firstToken + i / (stepInputs / 4u), firstInput / 4u + i % (stepInputs / 4u)));
-  }
-  for (var i = lane; i < stepInputs * tileColumns / 4u; i += threads) {
-    weights[i] = vec4<component>(weightAt(firstInput + i / (tileColumns / 4u), firstColumn + i % (tileColumns / 4u)));
-  }
-}
-
 @compute @workgroup_size(threads)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
         @builtin(local_invocation_index) lane: u32, @builtin(subgroup_invocation_id) subgroupLane: u32) {
-  let firstToken = (group.y + group.z * groups.y) * tileTokens;
+  let firstRow = (group.y + group.z * groups.y) * tileTokens;
   let firstColumn = group.x * tileColumns / 4u;
   let subgroup = lane / subgroupLanes;
-  let quarterToken = (subgroup / 2u) * subgroupSide;
-  let quarterColumn = (subgroup % 2u) * subgroupSide;
+  let quarterRow = (subgroup / 2u) * acrossRows * matrixRows;
+  let quarterColumn = (subgroup % 2u) * acrossColumns * matrixColumns;
+  let steps = (inWidth + stepInputs - 1u) / stepInputs;
 
+  var nextInputs: array<vec4<component>, mostInputs>;
+  var nextWeights: array<array<vec4<component>, 4>, mostBlocks>;
   var products: array<SumMatrix, acrossRows * acrossColumns>;
-  for (var firstInput = 0u; firstInput < inWidth; firstInput += stepInputs) {
-    load(lane, firstToken, firstColumn, firstInput);
+  for (var n = 0u; n < ownInputs; n++) {
+    let i = n * threads + lane;
+    nextInputs[n] = inputAt(min(firstRow + i / (stepInputs / 4u), tokens - 1u), 0u, i % (stepInputs / 4u));
+  }
+  for (var n = 0u; n < ownBlocks; n++) {
+    let i = (n * threads + lane) % blockCount;
+    for (var r = 0u; r < 4u; r++) {
+      nextWeights[n][r] = weightAt(0u, blockInput(i) + r, min(firstColumn + blockColumn(i), outWidth / 4u - 1u));
+    }
+  }
+  for (var step = 0u; step < steps; step++) {
     workgroupBarrier();
+    // shared/matrix-inputs
+    for (var n = 0u; n < ownInputs; n++) {
+      let i = n * threads + lane;
+      if (inputCount % threads == 0u || i < inputCount) {
+        inputs[i / (stepInputs / 4u) * (stride / 4u) + i % (stepInputs / 4u)] = nextInputs[n];
+      }
+    }
+    // end of shared/matrix-inputs
+    // shared/matrix-weights
+    for (var n = 0u; n < ownBlocks; n++) {
+      let i = n * threads + lane;
+      if (blockCount % threads == 0u || i < blockCount) {
+        let at = (blockColumn(i) * 4u * stride + blockInput(i)) / 4u;
+        for (var c = 0u; c < 4u; c++) {
+          weights[at + c * (stride / 4u)] = vec4<component>(nextWeights[n][0][c], nextWeights[n][1][c], nextWeights[n][2][c], nextWeights[n][3][c]);
+        }
+      }
+    }
+    // end of shared/matrix-weights
+    workgroupBarrier();
+    let next = min(step + 1u, steps - 1u);
+    for (var n = 0u; n < ownInputs; n++) {
+      let i = n * threads + lane;
+      nextInputs[n] = inputAt(min(firstRow + i / (stepInputs / 4u), tokens - 1u), next, i % (stepInputs / 4u));
+    }
+    for (var n = 0u; n < ownBlocks; n++) {
+      let i = (n * threads + lane) % blockCount;
+      for (var r = 0u; r < 4u; r++) {
+        nextWeights[n][r] = weightAt(next, blockInput(i) + r, min(firstColumn + blockColumn(i), outWidth / 4u - 1u));
+      }
+    }
     // shared/matrix-steps
     for (var k = 0u; k < stepInputs; k += matrixDepth) {
       var right: array<RightMatrix, acrossColumns>;
       for (var j = 0u; j < acrossColumns; j++) {
-        right[j] = subgroupMatrixLoad<RightMatrix, row_major>(&weights, (k * tileColumns + quarterColumn + j * matrixColumns) / 4u, tileColumns / 4u);
+        right[j] = subgroupMatrixLoad<RightMatrix, col_major>(&weights, ((quarterColumn + j * matrixColumns) * stride + k) / 4u, stride / 4u);
       }
       for (var i = 0u; i < acrossRows; i++) {
-        let left = subgroupMatrixLoad<LeftMatrix, row_major>(&inputs, ((quarterToken + i * matrixRows) * stepInputs + k) / 4u, stepInputs / 4u);
+        let left = subgroupMatrixLoad<LeftMatrix, row_major>(&inputs, ((quarterRow + i * matrixRows) * stride + k) / 4u, stride / 4u);
         for (var j = 0u; j < acrossColumns; j++) {
           products[i * acrossColumns + j] = subgroupMatrixMultiplyAccumulate(left, right[j], products[i * acrossColumns + j]);
         }
       }
     }
     // end of shared/matrix-steps
-    workgroupBarrier();
   }
   // shared/matrix-results
+  // Matrices cannot be indexed by a loop: each round stores the first one and moves the others up.
   let own = subgroup * matrixRows * matrixColumns / 4u;
   for (var m = 0u; m < acrossRows * acrossColumns; m++) {
-    subgroupMatrixStore<row_major>(&sums, own, products[m], matrixColumns / 4u);
+    workgroupBarrier();
+    subgroupMatrixStore<row_major>(&sums, own, products[0], matrixColumns / 4u);
     workgroupBarrier();
     for (var i = subgroupLane; i < matrixRows * matrixColumns / 4u; i += subgroupLanes) {
-      let token = firstToken + quarterToken + (m / acrossColumns) * matrixRows + i / (matrixColumns / 4u);
+      let row = firstRow + quarterRow + (m / acrossColumns) * matrixRows + i / (matrixColumns / 4u);
       let column = firstColumn + (quarterColumn + (m % acrossColumns) * matrixColumns) / 4u + i % (matrixColumns / 4u);
-      storeSum(token, column, sums[own + i]);
+      storeSum(row, column, sums[own + i]);
     }
-    workgroupBarrier();
+    for (var i = 0u; i + 1u < acrossRows * acrossColumns; i++) {
+      products[i] = products[i + 1u];
+    }
   }
   // end of shared/matrix-results
 }

@@ -5,12 +5,13 @@
 // partials  (chunks, taps, inWidth, outWidth)     f32
 // source, taps, chunk  as in weight-gradient.wgsl
 // matrices  f16 16 x 16 x 16, f16 8 x 16 x 16, f16 8 x 8 x 8, f32 8 x 8 x 8
+// workgroup memory  28 KiB
 // subgroupLanes  the device's
-// A workgroup of 4 subgroups makes 64 input channels (rows) x 64 columns of one tap of one chunk, each subgroup a quarter, in
-// matrices of sums. 32 tokens at a time (16 of f32) lie in workgroup memory, where what is outside of the grid, the chunk
-// and the tensors is zero; the sums leave through it, a matrix a subgroup.
+// A workgroup of 8 subgroups makes 8 x 8 matrices of sums of input channels (rows) x columns of one tap of one chunk: see
+// linear.subgroup-matrix.wgsl. Here the tokens are what is summed over: 64 bytes of them at a time lie in workgroup memory, those
+// of a channel one after another.
 // Workgroups: column tiles x (taps x row tiles) x chunks.
-// 2 * taps * tokens * inWidth * outWidth operations; reads dy once for every 64 rows and x once for every 64 columns.
+// 2 * taps * tokens * inWidth * outWidth operations; reads dy once for every tile of rows and x once for every tile of columns.
 
 // shared/matrix-units
 enable subgroups;
@@ -24,12 +25,19 @@ alias stored = f32;
 // What the units multiply, by the device: (matrixRows, matrixDepth) times (matrixDepth, matrixColumns), into f32.
 alias component = f32;
 const componentBytes = 4u;
+// The bits of four of them.
+alias ComponentBits = vec4<u32>;
 const matrixRows = 8u;
 const matrixColumns = 8u;
 const matrixDepth = 8u;
 alias LeftMatrix = subgroup_matrix_left<component, matrixDepth, matrixRows>;
 alias RightMatrix = subgroup_matrix_right<component, matrixColumns, matrixDepth>;
 alias SumMatrix = subgroup_matrix_result<f32, matrixColumns, matrixRows>;
+
+// Four values, or zeros: chosen as whole words, not half by half.
+fn keptIf(isKept: bool, value: vec4<component>) -> vec4<component> {
+  return bitcast<vec4<component>>(select(ComponentBits(0u), bitcast<ComponentBits>(value), isKept));
+}
 // end of shared/matrix-units
 
 // shared/weight-gradient-sizes
@@ -42,60 +50,99 @@ override taps: u32 = 1u;
 override chunk: u32;
 // end of shared/weight-gradient-sizes
 override subgroupLanes: u32;
-override threads: u32 = 4u * subgroupLanes;
+override threads: u32 = 8u * subgroupLanes;
 
-const tileRows = 64u;
-const tileColumns = 64u;
-
-// Tokens of a step.
-const stepTokens = 64u / componentBytes;
-const subgroupSide = 32u;
-const acrossRows = subgroupSide / matrixRows;
-const acrossColumns = subgroupSide / matrixColumns;
+const tileRows = 8u * matrixRows;
+const tileColumns = 8u * matrixColumns;
 
 @group(0) @binding(0) var<storage, read> x: array<vec4<stored>>;
 @group(0) @binding(1) var<storage, read> dy: array<vec4<stored>>;
 @group(0) @binding(2) var<storage, read_write> partials: array<vec4<f32>>;
 
-// (stepTokens, tileRows) and (stepTokens, tileColumns).
-var<workgroup> inputs: array<vec4<component>, stepTokens * tileRows / 4u>;
-var<workgroup> gradients: array<vec4<component>, stepTokens * tileColumns / 4u>;
+// shared/matrix-tiles
+// Matrices of sums of a subgroup.
+const acrossRows = 2u;
+const acrossColumns = 4u;
+// And of the workgroup's 8 subgroups, in values.
+const productRows = 8u * matrixRows;
+const productColumns = 8u * matrixColumns;
+
+const stepInputs = 64u / componentBytes;
+const stride = stepInputs + 16u / componentBytes;
+
+// What an invocation carries of a step: vec4s of inputs, and blocks of 4 inputs x 4 columns of the weights; an array holds what
+// falls to each of the fewest that a workgroup has, 64.
+const inputCount = productRows * stepInputs / 4u;
+const blockCount = productColumns * stepInputs / 16u;
+const mostInputs = inputCount / 64u;
+const mostBlocks = blockCount / 64u;
+override ownInputs: u32 = (inputCount + threads - 1u) / threads;
+override ownBlocks: u32 = (blockCount + threads - 1u) / threads;
+
+// (productRows, stride) and (productColumns, stride), of which a step's inputs are used.
+var<workgroup> inputs: array<vec4<component>, productRows * stride / 4u>;
+var<workgroup> weights: array<vec4<component>, productColumns * stride / 4u>;
 
 // A matrix of sums of each subgroup.
-var<workgroup> sums: array<vec4<f32>, matrixRows * matrixColumns>;
+var<workgroup> sums: array<vec4<f32>, 2u * matrixRows * matrixColumns>;
 
-// A vec4 of inputs of the token that `tap` of `token` reads.
+// A block's first input and its vec4 of columns: neighbouring lanes have 8 vec4s of columns of 4 blocks of inputs.
+fn blockInput(i: u32) -> u32 {
+  return (i / productColumns * 4u + i / 8u % 4u) * 4u;
+}
+
+fn blockColumn(i: u32) -> u32 {
+  return i % 8u + i / 32u % (productColumns / 32u) * 8u;
+}
+// end of shared/matrix-tiles
+
+// Blocks of 4 tokens x 4 channels of x that an invocation carries of a step: as many as of dy where matrices are square.
+const rowBlockCount = tileRows * stepInputs / 16u;
+const mostRowBlocks = rowBlockCount / 64u;
+override ownRowBlocks: u32 = (rowBlockCount + threads - 1u) / threads;
+
+fn rowBlockInput(i: u32) -> u32 {
+  return (i / tileRows * 4u + i / 8u % 4u) * 4u;
+}
+
+fn rowBlockColumn(i: u32) -> u32 {
+  return i % 8u + i / 32u % (tileRows / 32u) * 8u;
+}
+
+// Whether chunks and steps come out even, and tiles too: then only the grid's border is checked.
+fn isFull() -> bool {
+  let isEven = chunk % stepInputs == 0u && height * gridWidth * depth % chunk == 0u;
+  return isEven && inWidth % tileRows == 0u && outWidth % tileColumns == 0u;
+}
+
+// A vec4 of inputs of the token that `tap` of `token` reads; zeros outside of the grid, the chunk and the tensor.
 fn inputAt(token: u32, tap: u32, k4: u32, end: u32) -> vec4<component> {
   var at = token;
-  var inside = token < end && k4 < inWidth / 4u;
+  var isInside = isFull() || (token < end && k4 < inWidth / 4u);
   if (taps > 1u) {
     // Unsigned wrap-around makes the row before the first one fail the test as well.
     let h = token / (gridWidth * depth) + tap / 9u - 1u;
     let w = (token / depth) % gridWidth + (tap / 3u) % 3u - 1u;
     let d = token % depth + tap % 3u - 1u;
-    inside &= h < height && w < gridWidth && d < depth;
+    isInside &= h < height && w < gridWidth && d < depth;
     at = (h * gridWidth + w) * depth + d;
   }
-  if (!inside) {
-    return vec4<component>(0.0);
-  }
-  return vec4<component>(x[at * (inWidth / 4u) + k4]);
+  let place = select(0u, at * (inWidth / 4u) + k4, isInside);
+  return keptIf(isInside, vec4<component>(x[place]));
 }
 
 fn gradientAt(token: u32, column: u32, end: u32) -> vec4<component> {
-  if (token >= end || column >= outWidth / 4u) {
-    return vec4<component>(0.0);
-  }
-  return vec4<component>(dy[token * (outWidth / 4u) + column]);
+  let isInside = isFull() || (token < end && column < outWidth / 4u);
+  let place = select(0u, token * (outWidth / 4u) + column, isInside);
+  return keptIf(isInside, vec4<component>(dy[place]));
 }
 
-// Puts a step's inputs and gradients into workgroup memory.
-fn load(lane: u32, firstToken: u32, tap: u32, firstRow: u32, firstColumn: u32, end: u32) {
-  for (var i = lane; i < stepTokens * tileRows / 4u; i += threads) {
-    inputs[i] = inputAt(firstToken + i / (tileRows / 4u), tap, firstRow / 4u + i % (tileRows / 4u), end);
-  }
-  for (var i = lane; i < stepTokens * tileColumns / 4u; i += threads) {
-    gradients[i] = gradientAt(firstToken + i / (tileColumns / 4u), firstColumn / 4u + i % (tileColumns / 4u), end);
+// The first row of the chunk's and tap's partials.
+var<private> partialsRow: u32;
+
+fn storeSum(row: u32, column: u32, sum: vec4<f32>) {
+  if (row < inWidth && column < outWidth / 4u) {
+    partials[(partialsRow + row) * (outWidth / 4u) + column] = sum;
   }
 }
 
@@ -105,42 +152,96 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let rowTiles = (inWidth + tileRows - 1u) / tileRows;
   let tap = group.y / rowTiles;
   let firstRow = (group.y % rowTiles) * tileRows;
-  let firstColumn = group.x * tileColumns;
+  let firstColumn = group.x * tileColumns / 4u;
   let end = min((group.z + 1u) * chunk, height * gridWidth * depth);
   let subgroup = lane / subgroupLanes;
-  let quarterRow = (subgroup / 2u) * subgroupSide;
-  let quarterColumn = (subgroup % 2u) * subgroupSide;
+  let quarterRow = (subgroup / 2u) * acrossRows * matrixRows;
+  let quarterColumn = (subgroup % 2u) * acrossColumns * matrixColumns;
 
+  var nextInputs: array<array<vec4<component>, 4>, mostRowBlocks>;
+  var nextWeights: array<array<vec4<component>, 4>, mostBlocks>;
   var products: array<SumMatrix, acrossRows * acrossColumns>;
-  for (var firstToken = group.z * chunk; firstToken < end; firstToken += stepTokens) {
-    load(lane, firstToken, tap, firstRow, firstColumn, end);
+  let firstToken = group.z * chunk;
+  let steps = (chunk + stepInputs - 1u) / stepInputs;
+  for (var n = 0u; n < ownRowBlocks; n++) {
+    let i = (n * threads + lane) % rowBlockCount;
+    for (var r = 0u; r < 4u; r++) {
+      nextInputs[n][r] = inputAt(firstToken + rowBlockInput(i) + r, tap, firstRow / 4u + rowBlockColumn(i), end);
+    }
+  }
+  for (var n = 0u; n < ownBlocks; n++) {
+    let i = (n * threads + lane) % blockCount;
+    for (var r = 0u; r < 4u; r++) {
+      nextWeights[n][r] = gradientAt(firstToken + blockInput(i) + r, firstColumn + blockColumn(i), end);
+    }
+  }
+  for (var step = 0u; step < steps; step++) {
     workgroupBarrier();
-    for (var t = 0u; t < stepTokens; t += matrixDepth) {
+    for (var n = 0u; n < ownRowBlocks; n++) {
+      let i = n * threads + lane;
+      if (rowBlockCount % threads == 0u || i < rowBlockCount) {
+        let at = (rowBlockColumn(i) * 4u * stride + rowBlockInput(i)) / 4u;
+        for (var c = 0u; c < 4u; c++) {
+          inputs[at + c * (stride / 4u)] = vec4<component>(nextInputs[n][0][c], nextInputs[n][1][c], nextInputs[n][2][c], nextInputs[n][3][c]);
+        }
+      }
+    }
+    // shared/matrix-weights
+    for (var n = 0u; n < ownBlocks; n++) {
+      let i = n * threads + lane;
+      if (blockCount % threads == 0u || i < blockCount) {
+        let at = (blockColumn(i) * 4u * stride + blockInput(i)) / 4u;
+        for (var c = 0u; c < 4u; c++) {
+          weights[at + c * (stride / 4u)] = vec4<component>(nextWeights[n][0][c], nextWeights[n][1][c], nextWeights[n][2][c], nextWeights[n][3][c]);
+        }
+      }
+    }
+    // end of shared/matrix-weights
+    workgroupBarrier();
+    let next = firstToken + min(step + 1u, steps - 1u) * stepInputs;
+    for (var n = 0u; n < ownRowBlocks; n++) {
+      let i = (n * threads + lane) % rowBlockCount;
+      for (var r = 0u; r < 4u; r++) {
+        nextInputs[n][r] = inputAt(next + rowBlockInput(i) + r, tap, firstRow / 4u + rowBlockColumn(i), end);
+      }
+    }
+    for (var n = 0u; n < ownBlocks; n++) {
+      let i = (n * threads + lane) % blockCount;
+      for (var r = 0u; r < 4u; r++) {
+        nextWeights[n][r] = gradientAt(next + blockInput(i) + r, firstColumn + blockColumn(i), end);
+      }
+    }
+    // shared/matrix-steps
+    for (var k = 0u; k < stepInputs; k += matrixDepth) {
       var right: array<RightMatrix, acrossColumns>;
       for (var j = 0u; j < acrossColumns; j++) {
-        right[j] = subgroupMatrixLoad<RightMatrix, row_major>(&gradients, (t * tileColumns + quarterColumn + j * matrixColumns) / 4u, tileColumns / 4u);
+        right[j] = subgroupMatrixLoad<RightMatrix, col_major>(&weights, ((quarterColumn + j * matrixColumns) * stride + k) / 4u, stride / 4u);
       }
       for (var i = 0u; i < acrossRows; i++) {
-        // Inputs lie by token, and a product wants them by channel: a matrix in column-major order.
-        let left = subgroupMatrixLoad<LeftMatrix, col_major>(&inputs, (t * tileRows + quarterRow + i * matrixRows) / 4u, tileRows / 4u);
+        let left = subgroupMatrixLoad<LeftMatrix, row_major>(&inputs, ((quarterRow + i * matrixRows) * stride + k) / 4u, stride / 4u);
         for (var j = 0u; j < acrossColumns; j++) {
           products[i * acrossColumns + j] = subgroupMatrixMultiplyAccumulate(left, right[j], products[i * acrossColumns + j]);
         }
       }
     }
-    workgroupBarrier();
+    // end of shared/matrix-steps
   }
+  partialsRow = (group.z * taps + tap) * inWidth;
+  // shared/matrix-results
+  // Matrices cannot be indexed by a loop: each round stores the first one and moves the others up.
   let own = subgroup * matrixRows * matrixColumns / 4u;
   for (var m = 0u; m < acrossRows * acrossColumns; m++) {
-    subgroupMatrixStore<row_major>(&sums, own, products[m], matrixColumns / 4u);
+    workgroupBarrier();
+    subgroupMatrixStore<row_major>(&sums, own, products[0], matrixColumns / 4u);
     workgroupBarrier();
     for (var i = subgroupLane; i < matrixRows * matrixColumns / 4u; i += subgroupLanes) {
       let row = firstRow + quarterRow + (m / acrossColumns) * matrixRows + i / (matrixColumns / 4u);
-      let column = firstColumn + quarterColumn + (m % acrossColumns) * matrixColumns + (i % (matrixColumns / 4u)) * 4u;
-      if (row < inWidth && column < outWidth) {
-        partials[((group.z * taps + tap) * inWidth + row) * (outWidth / 4u) + column / 4u] = sums[own + i];
-      }
+      let column = firstColumn + (quarterColumn + (m % acrossColumns) * matrixColumns) / 4u + i % (matrixColumns / 4u);
+      storeSum(row, column, sums[own + i]);
     }
-    workgroupBarrier();
+    for (var i = 0u; i + 1u < acrossRows * acrossColumns; i++) {
+      products[i] = products[i + 1u];
+    }
   }
+  // end of shared/matrix-results
 }

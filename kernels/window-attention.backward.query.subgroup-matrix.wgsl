@@ -9,6 +9,7 @@
 // terms        (rows, grid, grid, heads, 4 s + 1)  f32, of each query and head: its biases against the places along h, w
 //              and d, the sums of g over keys by their place along d, and dy.y. The keys' side reads them
 // matrices  f16 16 x 16 x 16, f16 8 x 8 x 8
+// workgroup memory  24 KiB
 // subgroupLanes  the device's
 // A workgroup of 4 subgroups makes one head of 64 queries of a window, each subgroup 16, whose q, dy and sums stay in
 // matrices. Keys and values come in runs of 16 through workgroup memory, and so do the tables: before, for the biases, and
@@ -28,12 +29,19 @@ alias stored = f32;
 // What the units multiply, by the device: (matrixRows, matrixDepth) times (matrixDepth, matrixColumns), into f32.
 alias component = f32;
 const componentBytes = 4u;
+// The bits of four of them.
+alias ComponentBits = vec4<u32>;
 const matrixRows = 8u;
 const matrixColumns = 8u;
 const matrixDepth = 8u;
 alias LeftMatrix = subgroup_matrix_left<component, matrixDepth, matrixRows>;
 alias RightMatrix = subgroup_matrix_right<component, matrixColumns, matrixDepth>;
 alias SumMatrix = subgroup_matrix_result<f32, matrixColumns, matrixRows>;
+
+// Four values, or zeros: chosen as whole words, not half by half.
+fn keptIf(isKept: bool, value: vec4<component>) -> vec4<component> {
+  return bitcast<vec4<component>>(select(ComponentBits(0u), bitcast<ComponentBits>(value), isKept));
+}
 // end of shared/matrix-units
 
 // shared/attention-sizes

@@ -71,7 +71,13 @@ function needsOf(file: string, source: string): Needs {
   const lanes = /^const subgroupLanes = (\d+)u;/m.exec(source)?.[1];
   const subgroupLanes = lanes ? Number(lanes) : /^override subgroupLanes: u32;/m.test(source) ? 'any' : undefined;
   const matrices = matricesOf(file, source);
-  return { features, ...(subgroupLanes && { subgroupLanes }), ...(matrices && { matrices }) };
+  const kibibytes = /^\/\/ workgroup memory {2,}(\d+) KiB$/m.exec(source)?.[1];
+  return {
+    features,
+    ...(subgroupLanes && { subgroupLanes }),
+    ...(matrices && { matrices }),
+    ...(kibibytes && { workgroupBytes: 1024 * Number(kibibytes) }),
+  };
 }
 
 /** From the head's line `matrices  f16 16 x 16 x 16, f32 8 x 8 x 8`: component, then M x N x K. */
@@ -86,9 +92,12 @@ function matricesOf(file: string, source: string): MatrixShape[] | undefined {
   });
 }
 
-/** From the constants and overrides `tileX`, and the head's line `tuned tileX x tileY: 64 x 64, 128 x 64`. */
+/**
+ * From the constants and overrides `tileX`, and the head's line `tuned tileX x tileY: 64 x 64, 128 x 64`. What a matrix's
+ * side is to be multiplied with stands in `tile`, and the side in the kernel's `tileMatrices`.
+ */
 function tileOf(file: string, source: string): { tile: Tile; settings: Record<string, number>[] } {
-  const declared = [...source.matchAll(/^(const|override) (tile(\w)(\w*))(?:: u32)? = (\d+)u;/gm)];
+  const declared = [...source.matchAll(/^(const|override) (tile(\w)(\w*))(?:: u32)? = (\d+)u(?: \* matrix\w+)?;/gm)];
   const tile = Object.fromEntries(
     declared.map(([, , , initial, rest, value]) => [initial!.toLowerCase() + rest!, Number(value)]),
   );
@@ -136,6 +145,14 @@ function checkForm(base: Reflected, form: Reflected): void {
       `kernels/${form.name}.wgsl: override ${asked.name} has no default; as a form of ${base.name} it is given ${given.join(', ')}`,
     );
   }
+}
+
+/** The sides of matrices that a tile's sizes are multiples of: `const tileTokens = 8u * matrixRows;`. */
+function tileMatricesOf(source: string): Record<string, string> {
+  const declared = source.matchAll(/^const tile(\w)(\w*) = \d+u \* matrix(\w+);/gm);
+  return Object.fromEntries(
+    [...declared].map(([, initial, rest, side]) => [initial!.toLowerCase() + rest!, side!.toLowerCase()]),
+  );
 }
 
 const sharedName = (name: string) => `${camelCase(name)}Shared`;
@@ -191,6 +208,7 @@ function kernelsIn(file: string): Reflected[] {
   needs: ${JSON.stringify(needsOf(file, source))},
   suitsSoftware: ${/^\/\/ suits +software devices/m.test(source)},
   tile: ${JSON.stringify(tile)},
+  tileMatrices: ${JSON.stringify(tileMatricesOf(source))},
   settings: ${JSON.stringify(settings)},
 };`;
     return { name, bindings, overrides, text };

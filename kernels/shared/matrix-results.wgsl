@@ -1,11 +1,15 @@
+// Matrices cannot be indexed by a loop: each round stores the first one and moves the others up.
 let own = subgroup * matrixRows * matrixColumns / 4u;
 for (var m = 0u; m < acrossRows * acrossColumns; m++) {
-  subgroupMatrixStore<row_major>(&sums, own, products[m], matrixColumns / 4u);
+  workgroupBarrier();
+  subgroupMatrixStore<row_major>(&sums, own, products[0], matrixColumns / 4u);
   workgroupBarrier();
   for (var i = subgroupLane; i < matrixRows * matrixColumns / 4u; i += subgroupLanes) {
-    let token = firstToken + quarterToken + (m / acrossColumns) * matrixRows + i / (matrixColumns / 4u);
+    let row = firstRow + quarterRow + (m / acrossColumns) * matrixRows + i / (matrixColumns / 4u);
     let column = firstColumn + (quarterColumn + (m % acrossColumns) * matrixColumns) / 4u + i % (matrixColumns / 4u);
-    storeSum(token, column, sums[own + i]);
+    storeSum(row, column, sums[own + i]);
   }
-  workgroupBarrier();
+  for (var i = 0u; i + 1u < acrossRows * acrossColumns; i++) {
+    products[i] = products[i + 1u];
+  }
 }

@@ -6,6 +6,8 @@ import { fitted, type SubgroupTraits } from './subgroups.ts';
 export interface Traits extends SubgroupTraits {
   /** The device computes on the CPU. */
   readonly software: boolean;
+  /** Of workgroup memory that a pipeline may take. */
+  readonly workgroupBytes: number;
 }
 
 /** A way to run an op: a kernel file, with values for its tile's overrides where it has such. */
@@ -28,7 +30,10 @@ function withSettings(tile: Tile, settings: Readonly<Record<string, number>>): T
 /** Every form that the device can run. @param kernels a kernel's files, the plain one first */
 export function formsOf(kernels: readonly Kernel[], traits: Traits): Form[] {
   return kernels
-    .filter(({ needs }) => needs.features.every((feature) => traits.features.has(feature)))
+    .filter(
+      ({ needs: { features, workgroupBytes = 0 } }) =>
+        features.every((feature) => traits.features.has(feature)) && workgroupBytes <= traits.workgroupBytes,
+    )
     .flatMap((kernel) => {
       const here = fitted(kernel, traits);
       return here === undefined
@@ -39,7 +44,7 @@ export function formsOf(kernels: readonly Kernel[], traits: Traits): Form[] {
               name: kernel.name + values,
               kernel: here.kernel,
               settings: { ...settings, ...here.overrides },
-              tile: withSettings(kernel.tile, settings),
+              tile: withSettings(here.kernel.tile, settings),
             };
           });
     });

@@ -33,6 +33,8 @@ export interface Kernel<
   readonly suitsSoftware: boolean;
   /** What a workgroup makes: the source's constants and overrides `tileTokens`, `tileColumns` and so on, by `tokens`, `columns`. */
   readonly tile: Tile;
+  /** Of the tile's sizes those that count matrices, by the side of a matrix: `fitted` multiplies them. */
+  readonly tileMatrices?: Readonly<Record<string, 'rows' | 'columns' | 'depth'>>;
   /** Values of the tile's overrides that are worth measuring, the safe ones first. */
   readonly settings: readonly Readonly<Record<string, number>>[];
   /** For the type checker alone: never set. */
@@ -91,6 +93,8 @@ export interface Needs {
   readonly subgroupLanes?: number | 'any';
   /** The head's line `matrices`: what its matrix types may be, the best first. */
   readonly matrices?: readonly MatrixShape[];
+  /** The head's line `workgroup memory`, where it is more than the 16 KiB that every device has. */
+  readonly workgroupBytes?: number;
 }
 
 /** WGSL for a precision: `alias stored = f32;` is the line that changes, as it is written or minified. */

@@ -1,5 +1,5 @@
 /** How a kernel meets a device's subgroups: how many lanes they have there, and which matrices they multiply. */
-import type { Kernel, MatrixShape, Precision } from './kernel.ts';
+import type { Kernel, MatrixShape, Precision, Tile } from './kernel.ts';
 
 /** What of a device decides it. */
 export interface SubgroupTraits {
@@ -60,11 +60,24 @@ function withMatrix(source: string, { component, rows, columns, depth }: MatrixS
     (text, [name, value]) => text.replace(new RegExp(`const ${name} ?= ?\\d+u;`), `const ${name} = ${value}u;`),
     source,
   );
-  return sized.replace(/alias component ?= ?f32;/, `alias component = ${component};`);
+  return component === 'f32'
+    ? sized
+    : sized
+        .replace(/alias component ?= ?f32;/, 'alias component = f16;')
+        .replace(/alias ComponentBits ?= ?vec4<u32>;/, 'alias ComponentBits = vec2<u32>;');
 }
 
 function withSetLanes(source: string, lanes: number): string {
   return `enable subgroup_size_control;\n${source.replaceAll('@compute', `@compute @subgroup_size(${lanes})`)}`;
+}
+
+/** A workgroup's tile, its sizes that count matrices in tokens, columns and so on. */
+function tileOf({ tile, tileMatrices = {} }: Kernel, matrix: MatrixShape): Tile {
+  const sizes = Object.entries(tile).map(([axis, size]) => [
+    axis,
+    tileMatrices[axis] ? size * matrix[tileMatrices[axis]] : size,
+  ]);
+  return Object.fromEntries(sizes);
 }
 
 /**
@@ -90,6 +103,7 @@ export function fitted(
   return {
     kernel: {
       ...kernel,
+      tile: matrix ? tileOf(kernel, matrix) : kernel.tile,
       source: isSet ? withSetLanes(sized, lanes) : sized,
       ...(fit.length > 0 && { fit: fit.join(', ') }),
     },

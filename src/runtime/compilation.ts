@@ -52,11 +52,12 @@ function bindGroupOf(gpu: Gpu, blocks: readonly GPUBuffer[], dispatch: Dispatch)
   });
 }
 
-export function traitsOf({ adapter, features }: Gpu, precision: Precision): Traits {
+export function traitsOf({ adapter, features, limits }: Gpu, precision: Precision): Traits {
   return {
     precision,
     features,
     software: adapter.software,
+    workgroupBytes: limits.maxComputeWorkgroupStorageSize,
     subgroupSizes: adapter.subgroupSizes,
     matrices: adapter.matrices,
   };

@@ -164,6 +164,7 @@ test("the driver's readings of single pipelines, as volsam profile asks for them
   const traits = {
     precision: 'f32',
     software: false,
+    workgroupBytes: 16_384,
     features: new Set<string>(),
     subgroupSizes: undefined,
     matrices: [],

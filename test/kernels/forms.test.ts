@@ -7,6 +7,7 @@ import type { MatrixShape, Precision } from '../../src/kernels/kernel.ts';
 const bare: Traits = {
   precision: 'f32',
   software: false,
+  workgroupBytes: 32_768,
   features: new Set(),
   subgroupSizes: undefined,
   matrices: [],

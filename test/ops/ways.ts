@@ -45,6 +45,7 @@ function deviceFor({ needs }: Kernel, precision: Precision): Traits {
   return {
     precision,
     software: false,
+    workgroupBytes: 32_768,
     features: new Set(needs.features),
     matrices: needs.matrices ?? [],
     subgroupSizes: { least: lanes, most: lanes },
