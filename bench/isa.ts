@@ -1,6 +1,7 @@
 // What a real GPU's compiler makes of the kernels, without the GPU: Mesa's RADV compiles every form of every kernel of a pass,
 // on the model's own shapes, for any AMD generation.
-//   npm run bench:isa -- --gpu navi31 --what forward --config vit_b --precision f16 [--kernel linear] [--loops] [--json FILE]
+//   npm run bench:isa -- --gpu navi31 --what forward --config vit_b --precision f16 [--kernel linear] [--loops] [--json FILE] [--unchecked]
+// --unchecked leaves WebGPU's bounds checks out.
 // GPUs: polaris10, vega10, navi21, navi31, gfx1201, with an estimate; whatever else RADV knows, without one.
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -17,6 +18,7 @@ const { values } = parseArgs({
     precision: { type: 'string', default: 'f32' },
     kernel: { type: 'string' },
     loops: { type: 'boolean', default: false },
+    unchecked: { type: 'boolean', default: false },
     json: { type: 'string' },
   },
 });
@@ -35,6 +37,7 @@ const wanted: Wanted = {
   config: values.config,
   precision: oneOf('precision', values.precision, ['f32', 'f16']),
   ...(values.kernel !== undefined && { kernel: values.kernel }),
+  ...(values.unchecked && { boundsChecks: false }),
 };
 try {
   const report = reportOf(values.gpu, wanted, compilerView(values.gpu, wanted), gpuRates[values.gpu]);

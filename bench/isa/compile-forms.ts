@@ -46,7 +46,7 @@ function distinctDispatches(gpu: Gpu, { config, pass, precision, kernel }: Wante
 }
 
 const wanted = JSON.parse(process.argv[2]!) as Wanted;
-const gpu = await openGpu({ tune: false }).catch(({ message }: Error) => {
+const gpu = await openGpu({ tune: false, boundsChecks: wanted.boundsChecks ?? true }).catch(({ message }: Error) => {
   say(`${message}\n(expected Mesa 25's RADV: Mesa 26 opens no GPU that is not there)`);
   process.exit(1);
 });

@@ -8,6 +8,8 @@ export interface Wanted {
   readonly precision: Precision;
   /** That kernel and its forms alone. */
   readonly kernel?: string | undefined;
+  /** As `openGpu` has it: true by default. */
+  readonly boundsChecks?: boolean;
 }
 
 /** One form of one dispatch. */
