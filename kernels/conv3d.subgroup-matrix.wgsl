@@ -135,8 +135,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   let firstRow = (group.y + group.z * groups.y) * tileTokens;
   let firstColumn = group.x * tileColumns / 4u;
   let subgroup = lane / subgroupLanes;
-  let quarterRow = (subgroup / 2u) * acrossRows * matrixRows;
-  let quarterColumn = (subgroup % 2u) * acrossColumns * matrixColumns;
+  let subgroupRow = (subgroup / 2u) * acrossRows * matrixRows;
+  let subgroupColumn = (subgroup % 2u) * acrossColumns * matrixColumns;
   let steps = 27u * ((inWidth + stepInputs - 1u) / stepInputs);
 
   // Where a token's inputs begin, and a bit for each tap whose neighbour lies in the grid: of its place and one more, as that
@@ -229,10 +229,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     for (var k = 0u; k < stepInputs; k += matrixDepth) {
       var right: array<RightMatrix, acrossColumns>;
       for (var j = 0u; j < acrossColumns; j++) {
-        right[j] = subgroupMatrixLoad<RightMatrix, col_major>(&weights, ((quarterColumn + j * matrixColumns) * stride + k) / 4u, stride / 4u);
+        right[j] = subgroupMatrixLoad<RightMatrix, col_major>(&weights, ((subgroupColumn + j * matrixColumns) * stride + k) / 4u, stride / 4u);
       }
       for (var i = 0u; i < acrossRows; i++) {
-        let left = subgroupMatrixLoad<LeftMatrix, row_major>(&inputs, ((quarterRow + i * matrixRows) * stride + k) / 4u, stride / 4u);
+        let left = subgroupMatrixLoad<LeftMatrix, row_major>(&inputs, ((subgroupRow + i * matrixRows) * stride + k) / 4u, stride / 4u);
         for (var j = 0u; j < acrossColumns; j++) {
           products[i * acrossColumns + j] = subgroupMatrixMultiplyAccumulate(left, right[j], products[i * acrossColumns + j]);
         }
@@ -248,8 +248,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     subgroupMatrixStore<row_major>(&sums, own, products[0], matrixColumns / 4u);
     workgroupBarrier();
     for (var i = subgroupLane; i < matrixRows * matrixColumns / 4u; i += subgroupLanes) {
-      let row = firstRow + quarterRow + (m / acrossColumns) * matrixRows + i / (matrixColumns / 4u);
-      let column = firstColumn + (quarterColumn + (m % acrossColumns) * matrixColumns) / 4u + i % (matrixColumns / 4u);
+      let row = firstRow + subgroupRow + (m / acrossColumns) * matrixRows + i / (matrixColumns / 4u);
+      let column = firstColumn + (subgroupColumn + (m % acrossColumns) * matrixColumns) / 4u + i % (matrixColumns / 4u);
       storeSum(row, column, sums[own + i]);
     }
     for (var i = 0u; i + 1u < acrossRows * acrossColumns; i++) {

@@ -155,8 +155,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let firstColumn = group.x * tileColumns / 4u;
   let end = min((group.z + 1u) * chunk, height * gridWidth * depth);
   let subgroup = lane / subgroupLanes;
-  let quarterRow = (subgroup / 2u) * acrossRows * matrixRows;
-  let quarterColumn = (subgroup % 2u) * acrossColumns * matrixColumns;
+  let subgroupRow = (subgroup / 2u) * acrossRows * matrixRows;
+  let subgroupColumn = (subgroup % 2u) * acrossColumns * matrixColumns;
 
   var nextInputs: array<array<vec4<component>, 4>, mostRowBlocks>;
   var nextWeights: array<array<vec4<component>, 4>, mostBlocks>;
@@ -215,10 +215,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     for (var k = 0u; k < stepInputs; k += matrixDepth) {
       var right: array<RightMatrix, acrossColumns>;
       for (var j = 0u; j < acrossColumns; j++) {
-        right[j] = subgroupMatrixLoad<RightMatrix, col_major>(&weights, ((quarterColumn + j * matrixColumns) * stride + k) / 4u, stride / 4u);
+        right[j] = subgroupMatrixLoad<RightMatrix, col_major>(&weights, ((subgroupColumn + j * matrixColumns) * stride + k) / 4u, stride / 4u);
       }
       for (var i = 0u; i < acrossRows; i++) {
-        let left = subgroupMatrixLoad<LeftMatrix, row_major>(&inputs, ((quarterRow + i * matrixRows) * stride + k) / 4u, stride / 4u);
+        let left = subgroupMatrixLoad<LeftMatrix, row_major>(&inputs, ((subgroupRow + i * matrixRows) * stride + k) / 4u, stride / 4u);
         for (var j = 0u; j < acrossColumns; j++) {
           products[i * acrossColumns + j] = subgroupMatrixMultiplyAccumulate(left, right[j], products[i * acrossColumns + j]);
         }
@@ -235,8 +235,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     subgroupMatrixStore<row_major>(&sums, own, products[0], matrixColumns / 4u);
     workgroupBarrier();
     for (var i = subgroupLane; i < matrixRows * matrixColumns / 4u; i += subgroupLanes) {
-      let row = firstRow + quarterRow + (m / acrossColumns) * matrixRows + i / (matrixColumns / 4u);
-      let column = firstColumn + (quarterColumn + (m % acrossColumns) * matrixColumns) / 4u + i % (matrixColumns / 4u);
+      let row = firstRow + subgroupRow + (m / acrossColumns) * matrixRows + i / (matrixColumns / 4u);
+      let column = firstColumn + (subgroupColumn + (m % acrossColumns) * matrixColumns) / 4u + i % (matrixColumns / 4u);
       storeSum(row, column, sums[own + i]);
     }
     for (var i = 0u; i + 1u < acrossRows * acrossColumns; i++) {

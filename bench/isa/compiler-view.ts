@@ -37,6 +37,7 @@ function nullSubmitLayer(): string {
   let built = compile();
   if (built.status !== 0 && isDebianLike()) {
     console.error('volsam: apt-get install gcc libvulkan-dev');
+    runAsRoot('apt-get', ['update', '-qq']);
     runAsRoot('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'gcc', 'libc6-dev', 'libvulkan-dev']);
     built = compile();
   }

@@ -5,8 +5,8 @@ for (var m = 0u; m < acrossRows * acrossColumns; m++) {
   subgroupMatrixStore<row_major>(&sums, own, products[0], matrixColumns / 4u);
   workgroupBarrier();
   for (var i = subgroupLane; i < matrixRows * matrixColumns / 4u; i += subgroupLanes) {
-    let row = firstRow + quarterRow + (m / acrossColumns) * matrixRows + i / (matrixColumns / 4u);
-    let column = firstColumn + (quarterColumn + (m % acrossColumns) * matrixColumns) / 4u + i % (matrixColumns / 4u);
+    let row = firstRow + subgroupRow + (m / acrossColumns) * matrixRows + i / (matrixColumns / 4u);
+    let column = firstColumn + (subgroupColumn + (m % acrossColumns) * matrixColumns) / 4u + i % (matrixColumns / 4u);
     storeSum(row, column, sums[own + i]);
   }
   for (var i = 0u; i + 1u < acrossRows * acrossColumns; i++) {
