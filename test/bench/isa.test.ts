@@ -160,7 +160,9 @@ test('Tint takes every shape of matrix that a form names, and says nothing of it
   expect(swapped!.join()).toContain('subgroupMatrixMultiplyAccumulate');
 });
 
-test("the driver's readings of single pipelines, as volsam profile asks for them and shows them", () => {
+test("the driver's readings of single pipelines, as volsam profile asks for them and shows them", {
+  tags: ['thorough'],
+}, () => {
   const traits = {
     precision: 'f32',
     software: false,

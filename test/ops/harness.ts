@@ -77,14 +77,23 @@ export interface OpCase {
   readonly thorough?: boolean;
 }
 
+/** Of a kernel's tile sizes, and in half precision of all ways, the first stands for the others. */
+function firstOf({ form, target: { precision } }: Way, ways: readonly Way[]): Way | undefined {
+  const kernelOf = (name = '') => name.split(' ')[0];
+  const alike = ways.filter(({ target }) => target.precision === precision);
+  return precision === 'f16' ? alike[0] : alike.find((other) => kernelOf(other.form) === kernelOf(form));
+}
+
 /**
- * What runs with every `npm test`: each form on each case that is not too long, and in half precision, which changes what
- * values are and not what is done with them, the first form on the first of these cases.
+ * What runs with every `npm test`: each kernel on each case that is not too long, in its first tile size; the other sizes on the
+ * first of these cases; and in half precision, which changes what values are and not what is done with them, the first form
+ * on that case.
  */
 export function isThorough(way: Way, ways: readonly Way[], size: OpCase, cases: readonly OpCase[]): boolean {
-  const isFirst =
-    size === cases.find(({ thorough }) => !thorough) && way === ways.find(({ target }) => target.precision === 'f16');
-  return size.thorough === true || (way.target.precision === 'f16' && !isFirst);
+  const isFirstCase = size === cases.find(({ thorough }) => !thorough);
+  const isFirstWay = way === firstOf(way, ways) || (way.form === undefined && way.target.precision === 'f32');
+  const isQuick = way.target.precision === 'f16' ? isFirstWay && isFirstCase : isFirstWay || isFirstCase;
+  return size.thorough === true || !isQuick;
 }
 
 /** A suite over one device, with a test for each case and way. @param kernels the op's forms, each of which is run */
