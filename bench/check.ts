@@ -96,21 +96,27 @@ function sweepStage(kernel: string, pass: string, precision: string): Stage {
   };
 }
 
+const torchScript = join(reference, 'bench_torch.py');
+
+/** Where PyTorch would compute: asked once, since it takes seconds to load; undefined where Python has none. */
+function torchDevice(): string | undefined {
+  const probe = 'import torch; print("cuda" if torch.cuda.is_available() else "cpu")';
+  const { status, stdout } = spawnSync(python, ['-c', probe], { encoding: 'utf8' });
+  return status === 0 ? stdout.trim() : undefined;
+}
+
+const device = existsSync(torchScript) ? torchDevice() : undefined;
+
 /** PyTorch's times of the same network, where Python has it; on a CPU of small networks only. */
 function torchStage(modes: string, ...options: string[]): Stage[] {
-  const probe = spawnSync(python, ['-c', 'import torch; print("cuda" if torch.cuda.is_available() else "cpu")'], {
-    encoding: 'utf8',
-  });
-  const script = join(reference, 'bench_torch.py');
-  const device = probe.stdout?.trim();
-  if (probe.status !== 0 || !existsSync(script) || (device === 'cpu' && config !== 'tiny')) {
+  if (device === undefined || (device === 'cpu' && config !== 'tiny')) {
     return [];
   }
   const pass = options.includes('--train') ? 'training step' : 'first click';
   return [
     {
       name: 'PyTorch',
-      command: [python, script, '--device', device!, '--config', config, '--modes', modes, ...options],
+      command: [python, torchScript, '--device', device, '--config', config, '--modes', modes, ...options],
       seconds: 60,
       read: (line) => {
         const said = JSON.parse(line) as Record<string, unknown>;
@@ -217,9 +223,10 @@ for (const stage of stages) {
     ...((stage.judges || code !== 0) && code !== null && { isRight: code === 0 }),
   });
 }
-const summary = summaryOf(readResults(resultsFile));
+const results = readResults(resultsFile);
+const summary = summaryOf(results);
 writeFileSync(join(out, 'summary.txt'), `${summary}\n`);
 console.log(
   `\n${'-'.repeat(100)}\n${summary}\n\n${((Date.now() - started) / 60e3).toFixed(1)} minutes; written to ${out}`,
 );
-process.exitCode = readResults(resultsFile).some(({ isRight }) => isRight === false) ? 1 : 0;
+process.exitCode = results.some(({ isRight }) => isRight === false) ? 1 : 0;

@@ -15,8 +15,11 @@ export type Pass = 'forward' | 'train';
 
 Object.assign(globalThis, globals); // WebGPU's constants
 
-/** Takes uploads and forgets them. */
-const nowhere = { createBuffer: () => ({}), device: { queue: { writeBuffer: () => undefined } } } as unknown as Gpu;
+/** Takes uploads and forgets them: what is recorded over it has shapes and no values. */
+export const nowhere = {
+  createBuffer: () => ({}),
+  device: { queue: { writeBuffer: () => undefined } },
+} as unknown as Gpu;
 
 /** One click, or a step with one click. */
 export function recordedCommands(target: RecordingTarget, config: Config, pass: Pass): readonly Command[] {

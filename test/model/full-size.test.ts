@@ -1,6 +1,6 @@
 /** ViT-B, ViT-L and ViT-H recorded without a GPU: no binding over the least limit of any device, and what memory they plan. */
 import { expect, test } from 'vitest';
-import { globals } from 'webgpu';
+import { nowhere } from '../../bench/isa/recorded-commands.ts';
 import { lifetimesOf } from '../../src/runtime/lifetimes.ts';
 import { configs, parameterShapes } from '../../src/model/config.ts';
 import { decodeClick, decodeShared } from '../../src/model/decoder.ts';
@@ -9,14 +9,8 @@ import { encodePrompt } from '../../src/model/prompt-encoder.ts';
 import { uploadWeights } from '../../src/model/weights.ts';
 import { widthsOf } from '../../src/model/widths.ts';
 import { placeTensors } from '../../src/runtime/arena.ts';
-import type { Gpu } from '../../src/runtime/gpu.ts';
 import { createRecorder } from '../../src/runtime/recorder.ts';
 import { sizeOf } from '../../src/runtime/tensor.ts';
-
-Object.assign(globalThis, globals); // WebGPU's constants
-
-/** Takes uploads and forgets them. */
-const nowhere = { createBuffer: () => ({}), device: { queue: { writeBuffer: () => undefined } } } as unknown as Gpu;
 
 for (const name of ['vit_b', 'vit_l', 'vit_h'] as const) {
   for (const precision of ['f32', 'f16'] as const) {
