@@ -33,8 +33,8 @@ const stepInputs = 8u;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<stored>>;
 
 // Two buffers each: (stepInputs, tileTokens), whose values come one by one, and (stepInputs, tileColumns).
-var<workgroup> inputs: array<f32, 16u * tileTokens>;
-var<workgroup> weights: array<vec4<f32>, 4u * tileColumns>;
+var<workgroup> inputs: array<stored, 16u * tileTokens>;
+var<workgroup> weights: array<vec4<stored>, 4u * tileColumns>;
 
 // Whether steps come out even: then no channel is checked.
 fn isEven() -> bool {
@@ -42,18 +42,18 @@ fn isEven() -> bool {
 }
 
 // The vec4 at a place of x; zero outside of the grid and past the last channel.
-fn inputAt(place: i32, isInside: bool) -> vec4<f32> {
-  return select(vec4<f32>(0.0), vec4<f32>(x[u32(select(0i, place, isInside))]), isInside);
+fn inputAt(place: i32, isInside: bool) -> vec4<stored> {
+  return select(vec4<stored>(), x[u32(select(0i, place, isInside))], isInside);
 }
 
 // The weights of input `row` of a step. What stands past a tap's last channel is multiplied by zero.
-fn weightAt(step: u32, row: u32, column: u32) -> vec4<f32> {
+fn weightAt(step: u32, row: u32, column: u32) -> vec4<stored> {
   if (isEven()) {
-    return vec4<f32>(weight[step * (stepInputs * outWidth / 4u) + (row * (outWidth / 4u) + column)]);
+    return weight[step * (stepInputs * outWidth / 4u) + (row * (outWidth / 4u) + column)];
   }
   let tapSteps = (inWidth + stepInputs - 1u) / stepInputs;
   let channel = min(step % tapSteps * stepInputs + row, inWidth - 1u);
-  return vec4<f32>(weight[(step / tapSteps * inWidth + channel) * (outWidth / 4u) + column]);
+  return weight[(step / tapSteps * inWidth + channel) * (outWidth / 4u) + column];
 }
 
 fn store(token: u32, column: u32, sum: vec4<f32>) {
@@ -112,9 +112,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   // end of shared/first-tap
   let isFirst = half < inWidth / 4u;
   var nextInput0 = inputAt(from0 + away, (taps0 & tapBit) != 0u && isFirst);
-  var nextInput1 = vec4<f32>(0.0);
+  var nextInput1 = vec4<stored>();
   var nextWeight0 = weightAt(0u, row0, column);
-  var nextWeight1 = vec4<f32>(0.0);
+  var nextWeight1 = vec4<stored>();
   if (tileColumns < 128u) {
     nextInput1 = inputAt(from1 + away, (taps1 & tapBit) != 0u && isFirst);
   }
@@ -171,19 +171,20 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     }
     let columnsA = weightsHere + columnLane;
     let columnsB = columnsA + tileColumns4 / 2u;
-    let tokensNear = inputsHere + tokenLane * 4u;
-    let tokensFar = tokensNear + tileTokens / 2u;
+    let rowsNear = inputsHere + tokenLane * 4u;
+    let rowsFar = rowsNear + tileTokens / 2u;
+    let rowStride = tileTokens;
     // shared/tile-products
     for (var k = 0u; k < stepInputs; k++) {
-      let a = weights[columnsA + k * tileColumns4];
-      let b = weights[columnsB + k * tileColumns4];
-      let near = tokensNear + k * tileTokens;
-      let far = tokensFar + k * tileTokens;
+      let a = vec4<f32>(weights[columnsA + k * tileColumns4]);
+      let b = vec4<f32>(weights[columnsB + k * tileColumns4]);
+      let near = rowsNear + k * rowStride;
+      let far = rowsFar + k * rowStride;
       for (var r = 0u; r < 4u; r++) {
-        sumA[r] = fma(vec4<f32>(inputs[near + r]), a, sumA[r]);
-        sumB[r] = fma(vec4<f32>(inputs[near + r]), b, sumB[r]);
-        sumA[r + 4u] = fma(vec4<f32>(inputs[far + r]), a, sumA[r + 4u]);
-        sumB[r + 4u] = fma(vec4<f32>(inputs[far + r]), b, sumB[r + 4u]);
+        sumA[r] = fma(vec4<f32>(f32(inputs[near + r])), a, sumA[r]);
+        sumB[r] = fma(vec4<f32>(f32(inputs[near + r])), b, sumB[r]);
+        sumA[r + 4u] = fma(vec4<f32>(f32(inputs[far + r])), a, sumA[r + 4u]);
+        sumB[r + 4u] = fma(vec4<f32>(f32(inputs[far + r])), b, sumB[r + 4u]);
       }
     }
     // end of shared/tile-products

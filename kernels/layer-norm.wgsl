@@ -2,8 +2,6 @@
 //   y[t,c] = (x[t,c] - mean_t) / sqrt(variance_t + epsilon) * weight[c] + bias[c] + residual[t,c]
 // x, residual, y  (tokens, width)  stored, width fastest, width a multiple of 4
 // weight, bias    (width)          stored, zero in the padding beyond `channels`
-// tokenStatistics (tokens, 2)      f32: mean and 1 / standard deviation, which `statistics` makes instead of y, for an op
-//                 that normalises what it loads
 // channels        the true number of channels; x is zero from there to width
 // lanes           a workgroup's invocations, a power of 2 up to 32
 // addResidual     whether `residual` is read; otherwise any tensor may be bound there
@@ -24,7 +22,6 @@ override addResidual: bool = false;
 @group(0) @binding(2) var<storage, read> bias: array<vec4<stored>>;
 @group(0) @binding(3) var<storage, read> residual: array<vec4<stored>>;
 @group(0) @binding(4) var<storage, read_write> y: array<vec4<stored>>;
-@group(0) @binding(5) var<storage, read_write> tokenStatistics: array<vec2<f32>>;
 
 var<workgroup> partial: array<f32, 32>;
 
@@ -78,18 +75,5 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
       value += vec4<f32>(residual[row + c]);
     }
     y[row + c] = vec4<stored>(value);
-  }
-}
-
-@compute @workgroup_size(lanes)
-fn statistics(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
-              @builtin(local_invocation_id) local: vec3<u32>) {
-  let token = group.x + group.y * groups.x;
-  if (token >= tokens) {
-    return;
-  }
-  let own = statisticsOf(token * (width / 4u), local.x);
-  if (local.x == 0u) {
-    tokenStatistics[token] = own;
   }
 }

@@ -1,14 +1,11 @@
 // linear.wgsl straight from memory, for devices whose memory and caches are one, as a CPU's are.
 // Fully connected layer over tokens, with bias, activation and residual in its epilogue.
-//   y[t,n] = activation(bias[n] + sum_k x'[t,k] * weight[k,n]) + residual[t,n], added to what y holds where accumulate
-//   x'[t,k] = (x[t,k] - mean[t]) * scale[t] * normWeight[k] + normBias[k] where normalise, else x[t,k]
+//   y[t,n] = activation(bias[n] + sum_k x[t,k] * weight[k,n]) + residual[t,n], added to what y holds where accumulate
 // x            (tokens, inWidth)    stored, inWidth fastest, a multiple of 4
 // weight       (inWidth, outWidth)  stored, outWidth fastest, a multiple of 4
 // bias         (outWidth)           stored, read where hasBias; otherwise any tensor may be bound there
 // residual     (tokens, outWidth)   stored, read where hasResidual; otherwise any tensor may be bound there
 // y            (tokens, outWidth)   stored
-// statistics   (tokens, 2)          f32: mean and 1 / standard deviation, read where normalise
-// normWeight, normBias  (inWidth)   stored, read where normalise; otherwise any tensors may be bound there
 // activation   0 none, 1 ReLU, 2 GELU by the error function
 // tileTokens, tileColumns  what a workgroup makes. Of 8 tokens, a software device's SIMD register lies along the
 //              columns, and x is one address for all of it.
@@ -25,7 +22,6 @@ alias stored = f32;
 override tokens: u32;
 override inWidth: u32;
 override outWidth: u32;
-override normalise: bool = false;
 override hasBias: bool = false;
 override activation: u32 = 0u;
 override hasResidual: bool = false;
@@ -44,9 +40,6 @@ const laneTokens = 8u;
 @group(0) @binding(2) var<storage, read> bias: array<vec4<stored>>;
 @group(0) @binding(3) var<storage, read> residual: array<vec4<stored>>;
 @group(0) @binding(4) var<storage, read_write> y: array<vec4<stored>>;
-@group(0) @binding(5) var<storage, read> statistics: array<vec2<f32>>;
-@group(0) @binding(6) var<storage, read> normWeight: array<vec4<stored>>;
-@group(0) @binding(7) var<storage, read> normBias: array<vec4<stored>>;
 // end of shared/linear-tensors
 
 // shared/erf
@@ -101,18 +94,6 @@ fn store(token: u32, column: u32, sum: vec4<f32>) {
 }
 // end of shared/linear-result
 
-// shared/linear-input
-// A vec4 of a token's inputs, normalised where that is asked for.
-fn inputAt(token: u32, k4: u32) -> vec4<f32> {
-  let value = vec4<f32>(x[token * (inWidth / 4u) + k4]);
-  if (normalise) {
-    let own = statistics[token];
-    return (value - own.x) * own.y * vec4<f32>(normWeight[k4]) + vec4<f32>(normBias[k4]);
-  }
-  return value;
-}
-// end of shared/linear-input
-
 @compute @workgroup_size(columnLanes, tokenLanes)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
         @builtin(local_invocation_id) local: vec3<u32>) {
@@ -136,7 +117,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let b2 = vec4<f32>(weight[at + 2u * outWidth4 + columnB]);
     let b3 = vec4<f32>(weight[at + 3u * outWidth4 + columnB]);
     for (var r = 0u; r < laneTokens; r++) {
-      let value = inputAt(min(firstToken + r, tokens - 1u), k);
+      let value = vec4<f32>(x[min(firstToken + r, tokens - 1u) * inWidth4 + k]);
       sumA[r] += value.x * a0 + value.y * a1 + value.z * a2 + value.w * a3;
       sumB[r] += value.x * b0 + value.y * b1 + value.z * b2 + value.w * b3;
     }

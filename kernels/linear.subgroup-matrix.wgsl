@@ -1,9 +1,8 @@
 // Fully connected layer over tokens: linear.wgsl on matrix units.
-//   y[t,n] = activation(bias[n] + sum_k x'[t,k] * weight[k,n]) + residual[t,n], added to what y holds where accumulate
-//   x'[t,k] = (x[t,k] - mean[t]) * scale[t] * normWeight[k] + normBias[k] where normalise, else x[t,k]
+//   y[t,n] = activation(bias[n] + sum_k x[t,k] * weight[k,n]) + residual[t,n], added to what y holds where accumulate
 // x            (tokens, inWidth)  stored, inWidth fastest, a multiple of 4
 // weight       (inWidth, outWidth)  stored, outWidth fastest, a multiple of 4
-// bias, residual, y, statistics, normWeight, normBias, activation  as in linear.wgsl
+// bias, residual, y, activation  as in linear.wgsl
 // matrices  f16 16 x 16 x 16, f16 8 x 16 x 16, f16 8 x 8 x 8, f32 8 x 8 x 8
 // workgroup memory  28 KiB
 // subgroupLanes  the device's
@@ -45,7 +44,6 @@ fn keptIf(isKept: bool, value: vec4<component>) -> vec4<component> {
 override tokens: u32;
 override inWidth: u32;
 override outWidth: u32;
-override normalise: bool = false;
 override hasBias: bool = false;
 override activation: u32 = 0u;
 override hasResidual: bool = false;
@@ -63,9 +61,6 @@ const tileColumns = 8u * matrixColumns;
 @group(0) @binding(2) var<storage, read> bias: array<vec4<stored>>;
 @group(0) @binding(3) var<storage, read> residual: array<vec4<stored>>;
 @group(0) @binding(4) var<storage, read_write> y: array<vec4<stored>>;
-@group(0) @binding(5) var<storage, read> statistics: array<vec2<f32>>;
-@group(0) @binding(6) var<storage, read> normWeight: array<vec4<stored>>;
-@group(0) @binding(7) var<storage, read> normBias: array<vec4<stored>>;
 // end of shared/linear-tensors
 
 // shared/matrix-tiles
@@ -162,18 +157,11 @@ fn isEven() -> bool {
   return inWidth % stepInputs == 0u;
 }
 
-// The vec4 of inputs `c` of a token's step, normalised where that is asked for; zeros past the last one.
+// The vec4 of inputs `c` of a token's step; zeros past the last one.
 fn inputAt(token: u32, step: u32, c: u32) -> vec4<component> {
   let k4 = step * (stepInputs / 4u) + c;
   let isInside = isEven() || k4 < inWidth / 4u;
-  let at = select(0u, k4, isInside);
-  let value = x[token * (inWidth / 4u) + at];
-  if (normalise) {
-    let own = statistics[token];
-    let normalised = (vec4<f32>(value) - own.x) * own.y * vec4<f32>(normWeight[at]) + vec4<f32>(normBias[at]);
-    return keptIf(isInside, vec4<component>(normalised));
-  }
-  return keptIf(isInside, vec4<component>(value));
+  return keptIf(isInside, vec4<component>(x[token * (inWidth / 4u) + select(0u, k4, isInside)]));
 }
 
 // The weights of input `row` of a step. What stands past the last input is multiplied by zero.

@@ -1,13 +1,10 @@
 // Fully connected layer over tokens: linear.wgsl for devices whose subgroups are exactly 8 wide (lavapipe).
-//   y[t,n] = activation(bias[n] + sum_k x'[t,k] * weight[k,n]) + residual[t,n], added to what y holds where accumulate
-//   x'[t,k] = (x[t,k] - mean[t]) * scale[t] * normWeight[k] + normBias[k] where normalise, else x[t,k]
+//   y[t,n] = activation(bias[n] + sum_k x[t,k] * weight[k,n]) + residual[t,n], added to what y holds where accumulate
 // x            (tokens, inWidth)    stored, inWidth fastest, a multiple of 4
 // weight       (inWidth, outWidth)  stored, outWidth fastest, a multiple of 4
 // bias         (outWidth)           stored, read where hasBias; otherwise any tensor may be bound there
 // residual     (tokens, outWidth)   stored, read where hasResidual; otherwise any tensor may be bound there
 // y            (tokens, outWidth)   stored
-// statistics   (tokens, 2)          f32: mean and 1 / standard deviation, read where normalise
-// normWeight, normBias  (inWidth)   stored, read where normalise; otherwise any tensors may be bound there
 // activation   0 none, 1 ReLU, 2 GELU by the error function
 // A workgroup is one subgroup. It makes 16 tokens x 8 vec4 columns: each lane keeps one vec4 column of all 16 tokens.
 // A lane loads x of two tokens only; the other lanes get them by broadcast, a register move on a CPU, where a
@@ -23,7 +20,6 @@ alias stored = f32;
 override tokens: u32;
 override inWidth: u32;
 override outWidth: u32;
-override normalise: bool = false;
 override hasBias: bool = false;
 override activation: u32 = 0u;
 override hasResidual: bool = false;
@@ -45,9 +41,6 @@ alias Sums = array<vec4<f32>, 16>;
 @group(0) @binding(2) var<storage, read> bias: array<vec4<stored>>;
 @group(0) @binding(3) var<storage, read> residual: array<vec4<stored>>;
 @group(0) @binding(4) var<storage, read_write> y: array<vec4<stored>>;
-@group(0) @binding(5) var<storage, read> statistics: array<vec2<f32>>;
-@group(0) @binding(6) var<storage, read> normWeight: array<vec4<stored>>;
-@group(0) @binding(7) var<storage, read> normBias: array<vec4<stored>>;
 // end of shared/linear-tensors
 
 // shared/erf
@@ -126,18 +119,6 @@ fn addSums(total: ptr<function, Sums>, sum: ptr<function, Sums>) {
   (*total)[15] += (*sum)[15];
 }
 
-// shared/linear-input
-// A vec4 of a token's inputs, normalised where that is asked for.
-fn inputAt(token: u32, k4: u32) -> vec4<f32> {
-  let value = vec4<f32>(x[token * (inWidth / 4u) + k4]);
-  if (normalise) {
-    let own = statistics[token];
-    return (value - own.x) * own.y * vec4<f32>(normWeight[k4]) + vec4<f32>(normBias[k4]);
-  }
-  return value;
-}
-// end of shared/linear-input
-
 @compute @workgroup_size(subgroupLanes)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
         @builtin(local_invocation_id) local: vec3<u32>) {
@@ -157,8 +138,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
       let at = k * 4u * outWidth4 + readColumn;
       let w = mat4x4<f32>(vec4<f32>(weight[at]), vec4<f32>(weight[at + outWidth4]),
                           vec4<f32>(weight[at + 2u * outWidth4]), vec4<f32>(weight[at + 3u * outWidth4]));
-      let low = inputAt(lowToken, k);
-      let high = inputAt(highToken, k);
+      let low = vec4<f32>(x[lowToken * inWidth4 + k]);
+      let high = vec4<f32>(x[highToken * inWidth4 + k]);
       sum[0] += product(subgroupBroadcast(low, 0u), w);
       sum[1] += product(subgroupBroadcast(low, 1u), w);
       sum[2] += product(subgroupBroadcast(low, 2u), w);

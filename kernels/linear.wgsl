@@ -1,13 +1,10 @@
-// Fully connected layer over tokens, with LayerNorm on what it loads, and bias, activation and residual on what it stores.
-//   y[t,n] = activation(bias[n] + sum_k x'[t,k] * weight[k,n]) + residual[t,n], added to what y holds where accumulate
-//   x'[t,k] = (x[t,k] - mean[t]) * scale[t] * normWeight[k] + normBias[k] where normalise, else x[t,k]
+// Fully connected layer over tokens, with bias, activation and residual on what it stores.
+//   y[t,n] = activation(bias[n] + sum_k x[t,k] * weight[k,n]) + residual[t,n], added to what y holds where accumulate
 // x            (tokens, inWidth)    stored, inWidth fastest, a multiple of 4
 // weight       (inWidth, outWidth)  stored, outWidth fastest, a multiple of 4
 // bias         (outWidth)           stored, read where hasBias; otherwise any tensor may be bound there
 // residual     (tokens, outWidth)   stored, read where hasResidual; otherwise any tensor may be bound there
 // y            (tokens, outWidth)   stored
-// statistics   (tokens, 2)          f32: mean and 1 / standard deviation, read where normalise
-// normWeight, normBias  (inWidth)   stored, read where normalise; otherwise any tensors may be bound there
 // activation   0 none, 1 ReLU, 2 GELU by the error function
 // tileTokens, tileColumns  what a workgroup makes: 64 or 128 each
 // tuned tileTokens x tileColumns: 64 x 64, 128 x 64, 64 x 128, 128 x 128
@@ -24,7 +21,6 @@ alias stored = f32;
 override tokens: u32;
 override inWidth: u32;
 override outWidth: u32;
-override normalise: bool = false;
 override hasBias: bool = false;
 override activation: u32 = 0u;
 override hasResidual: bool = false;
@@ -43,14 +39,11 @@ const stepInputs = 8u;
 @group(0) @binding(2) var<storage, read> bias: array<vec4<stored>>;
 @group(0) @binding(3) var<storage, read> residual: array<vec4<stored>>;
 @group(0) @binding(4) var<storage, read_write> y: array<vec4<stored>>;
-@group(0) @binding(5) var<storage, read> statistics: array<vec2<f32>>;
-@group(0) @binding(6) var<storage, read> normWeight: array<vec4<stored>>;
-@group(0) @binding(7) var<storage, read> normBias: array<vec4<stored>>;
 // end of shared/linear-tensors
 
 // Two buffers each: (stepInputs, tileTokens), whose values come one by one, and (stepInputs, tileColumns).
-var<workgroup> inputs: array<f32, 16u * tileTokens>;
-var<workgroup> weights: array<vec4<f32>, 4u * tileColumns>;
+var<workgroup> inputs: array<stored, 16u * tileTokens>;
+var<workgroup> weights: array<vec4<stored>, 4u * tileColumns>;
 
 // shared/erf
 // The error function to 1.4e-7 (our own least-squares fits: a polynomial in a^2, and in 1/(1 + a/2) for the tail).
@@ -109,32 +102,19 @@ fn isEven() -> bool {
   return inWidth % stepInputs == 0u;
 }
 
-// The vec4 of inputs `half` of a step of a token, which begins at `row` of x; normalised where that is asked for: `own` is the
-// token's mean and scale. Past the last input it counts as zero.
-fn inputAt(row: u32, step: u32, half: u32, own: vec2<f32>) -> vec4<f32> {
+// The vec4 of inputs `half` of a step of a token, which begins at `row` of x. Past the last input it counts as zero.
+fn inputAt(row: u32, step: u32, half: u32) -> vec4<stored> {
   let k4 = step * 2u + half;
   let isInside = isEven() || k4 < inWidth / 4u;
-  let at = select(0u, k4, isInside);
-  var value = vec4<f32>(x[row + at]);
-  if (normalise) {
-    value = fma((value - own.x) * own.y, vec4<f32>(normWeight[at]), vec4<f32>(normBias[at]));
-  }
-  return select(vec4<f32>(0.0), value, isInside);
-}
-
-fn statisticsAt(token: u32) -> vec2<f32> {
-  if (normalise) {
-    return statistics[token];
-  }
-  return vec2<f32>(0.0, 1.0);
+  return select(vec4<stored>(), x[row + select(0u, k4, isInside)], isInside);
 }
 
 // The weights of input `row` of a step. What stands past the last input is multiplied by zero.
-fn weightAt(step: u32, row: u32, column: u32) -> vec4<f32> {
+fn weightAt(step: u32, row: u32, column: u32) -> vec4<stored> {
   if (isEven()) {
-    return vec4<f32>(weight[step * (stepInputs * outWidth / 4u) + (row * (outWidth / 4u) + column)]);
+    return weight[step * (stepInputs * outWidth / 4u) + (row * (outWidth / 4u) + column)];
   }
-  return vec4<f32>(weight[min(step * stepInputs + row, inWidth - 1u) * (outWidth / 4u) + column]);
+  return weight[min(step * stepInputs + row, inWidth - 1u) * (outWidth / 4u) + column];
 }
 
 @compute @workgroup_size(columnLanes, tokenLanes)
@@ -149,22 +129,18 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   // What this invocation carries of a step: a vec4 of inputs and one of weights, or two in a tile of 64 of the other side.
   let place = lane / 2u;
   let half = lane % 2u;
-  let token0 = min(firstToken + place, tokens - 1u);
-  let token1 = min(firstToken + place + threads / 2u, tokens - 1u);
-  let from0 = token0 * (inWidth / 4u);
-  let from1 = token1 * (inWidth / 4u);
-  let own0 = statisticsAt(token0);
-  let own1 = statisticsAt(token1);
+  let from0 = min(firstToken + place, tokens - 1u) * (inWidth / 4u);
+  let from1 = min(firstToken + place + threads / 2u, tokens - 1u) * (inWidth / 4u);
   let row0 = lane / tileColumns4;
   let row1 = row0 + threads / tileColumns4;
   let column = min(firstColumn + lane % tileColumns4, outWidth / 4u - 1u);
 
-  var nextInput0 = inputAt(from0, 0u, half, own0);
-  var nextInput1 = vec4<f32>(0.0);
+  var nextInput0 = inputAt(from0, 0u, half);
+  var nextInput1 = vec4<stored>();
   var nextWeight0 = weightAt(0u, row0, column);
-  var nextWeight1 = vec4<f32>(0.0);
+  var nextWeight1 = vec4<stored>();
   if (tileColumns < 128u) {
-    nextInput1 = inputAt(from1, 0u, half, own1);
+    nextInput1 = inputAt(from1, 0u, half);
   }
   if (tileTokens < 128u) {
     nextWeight1 = weightAt(0u, row1, column);
@@ -191,29 +167,30 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     }
     workgroupBarrier();
     let next = select(0u, step + 1u, step + 1u < steps);
-    nextInput0 = inputAt(from0, next, half, own0);
+    nextInput0 = inputAt(from0, next, half);
     nextWeight0 = weightAt(next, row0, column);
     if (tileColumns < 128u) {
-      nextInput1 = inputAt(from1, next, half, own1);
+      nextInput1 = inputAt(from1, next, half);
     }
     if (tileTokens < 128u) {
       nextWeight1 = weightAt(next, row1, column);
     }
     let columnsA = weightsHere + columnLane;
     let columnsB = columnsA + tileColumns4 / 2u;
-    let tokensNear = inputsHere + tokenLane * 4u;
-    let tokensFar = tokensNear + tileTokens / 2u;
+    let rowsNear = inputsHere + tokenLane * 4u;
+    let rowsFar = rowsNear + tileTokens / 2u;
+    let rowStride = tileTokens;
     // shared/tile-products
     for (var k = 0u; k < stepInputs; k++) {
-      let a = weights[columnsA + k * tileColumns4];
-      let b = weights[columnsB + k * tileColumns4];
-      let near = tokensNear + k * tileTokens;
-      let far = tokensFar + k * tileTokens;
+      let a = vec4<f32>(weights[columnsA + k * tileColumns4]);
+      let b = vec4<f32>(weights[columnsB + k * tileColumns4]);
+      let near = rowsNear + k * rowStride;
+      let far = rowsFar + k * rowStride;
       for (var r = 0u; r < 4u; r++) {
-        sumA[r] = fma(vec4<f32>(inputs[near + r]), a, sumA[r]);
-        sumB[r] = fma(vec4<f32>(inputs[near + r]), b, sumB[r]);
-        sumA[r + 4u] = fma(vec4<f32>(inputs[far + r]), a, sumA[r + 4u]);
-        sumB[r + 4u] = fma(vec4<f32>(inputs[far + r]), b, sumB[r + 4u]);
+        sumA[r] = fma(vec4<f32>(f32(inputs[near + r])), a, sumA[r]);
+        sumB[r] = fma(vec4<f32>(f32(inputs[near + r])), b, sumB[r]);
+        sumA[r + 4u] = fma(vec4<f32>(f32(inputs[far + r])), a, sumA[r + 4u]);
+        sumB[r + 4u] = fma(vec4<f32>(f32(inputs[far + r])), b, sumB[r + 4u]);
       }
     }
     // end of shared/tile-products

@@ -8,9 +8,8 @@
 // chunk     tokens a chunk; the last one may have fewer
 // tileRows, tileColumns  input channels x columns that a workgroup makes: 64 or 128 each
 // tuned tileRows x tileColumns: 64 x 64, 128 x 128
-// One invocation makes 8 input channels x 2 vec4 columns in registers. The workgroup keeps 8 tokens of its channels and
-// columns in workgroup memory, and loads the next 8 into registers meanwhile: two buffers, one barrier a step. An
-// invocation's two vec4s of either side lie half a tile apart, so that neighbouring invocations read neighbouring vec4s.
+// A product of matrices as in linear.wgsl: x transposed times dy, with 8 tokens a step. One invocation makes 8 input channels x
+// 2 vec4 columns in registers.
 // Workgroups: column tiles x (taps x row tiles) x chunks.
 // 2 * taps * tokens * inWidth * outWidth operations; reads dy once for every tileRows channels and x once for every
 // tileColumns columns.
@@ -31,134 +30,143 @@ override tileColumns: u32 = 64u;
 override rowLanes: u32 = tileRows / 8u;
 override columnLanes: u32 = tileColumns / 8u;
 
-const stepTokens = 8u;
-
-// vec4s of a buffer in workgroup memory, for the largest tile.
-const bufferSize = 256u;
-
-alias Sums = array<vec4<f32>, 4>;
+// What is summed over: tokens.
+const stepInputs = 8u;
 
 @group(0) @binding(0) var<storage, read> x: array<vec4<stored>>;
 @group(0) @binding(1) var<storage, read> dy: array<vec4<stored>>;
 @group(0) @binding(2) var<storage, read_write> partials: array<vec4<f32>>;
 
-// Two buffers each, by (token of the step, vec4 of channels) and (token of the step, vec4 column).
-var<workgroup> inputs: array<vec4<f32>, 2u * bufferSize>;
-var<workgroup> gradients: array<vec4<f32>, 2u * bufferSize>;
+// Two buffers each: (stepInputs, tileRows), whose values are read one by one, and (stepInputs, tileColumns).
+var<workgroup> inputs: array<stored, 16u * tileRows>;
+var<workgroup> weights: array<vec4<stored>, 4u * tileColumns>;
+
+// Whether chunks and steps come out even: then no token is checked but for the grid's border.
+fn isEven() -> bool {
+  return chunk % stepInputs == 0u && height * gridWidth * depth % chunk == 0u;
+}
 
 // What a tap of a token reads: a vec4 of channels; zero outside of the grid and from the chunk's end on.
-fn inputAt(token: u32, tap: u32, k4: u32, end: u32) -> vec4<f32> {
+fn inputAt(token: u32, tap: u32, k4: u32, end: u32) -> vec4<stored> {
   var at = token;
-  var inside = token < end;
+  var isInside = isEven() || token < end;
   if (taps != 1u) {
     // Unsigned wrap-around makes the row before the first one fail the test as well.
     let h = token / (gridWidth * depth) + tap / 9u - 1u;
     let w = (token / depth) % gridWidth + (tap / 3u) % 3u - 1u;
     let d = token % depth + tap % 3u - 1u;
-    inside &= h < height && w < gridWidth && d < depth;
+    isInside &= h < height && w < gridWidth && d < depth;
     at = (h * gridWidth + w) * depth + d;
   }
-  let inWidth4 = inWidth / 4u;
-  return select(vec4<f32>(0.0), vec4<f32>(x[select(0u, at, inside) * inWidth4 + min(k4, inWidth4 - 1u)]), inside);
+  return select(vec4<stored>(), x[select(0u, at * (inWidth / 4u) + k4, isInside)], isInside);
 }
 
 // A vec4 column of dy; from the chunk's end on, where inputs are zero, that of its last token.
-fn gradientAt(token: u32, column: u32, end: u32) -> vec4<f32> {
-  let outWidth4 = outWidth / 4u;
-  return vec4<f32>(dy[min(token, end - 1u) * outWidth4 + min(column, outWidth4 - 1u)]);
+fn gradientAt(token: u32, column: u32, end: u32) -> vec4<stored> {
+  return dy[select(min(token, end - 1u), token, isEven()) * (outWidth / 4u) + column];
 }
 
-// Four channels of a token times a vec4 column of its gradient.
-fn add(sums: ptr<function, Sums>, channels: vec4<f32>, column: vec4<f32>) {
-  (*sums)[0] += channels.x * column;
-  (*sums)[1] += channels.y * column;
-  (*sums)[2] += channels.z * column;
-  (*sums)[3] += channels.w * column;
-}
-
-fn store(firstPartial: u32, k4: u32, column: u32, sums: Sums) {
-  let outWidth4 = outWidth / 4u;
-  if (k4 < inWidth / 4u && column < outWidth4) {
-    let at = firstPartial + k4 * 4u * outWidth4 + column;
-    partials[at] = sums[0];
-    partials[at + outWidth4] = sums[1];
-    partials[at + 2u * outWidth4] = sums[2];
-    partials[at + 3u * outWidth4] = sums[3];
+fn store(row: u32, column: u32, firstPartial: u32, sum: vec4<f32>) {
+  if (row < inWidth && column < outWidth / 4u) {
+    partials[firstPartial + row * (outWidth / 4u) + column] = sum;
   }
 }
 
 @compute @workgroup_size(columnLanes, rowLanes)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>,
-        @builtin(local_invocation_index) lane: u32) {
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
   let threads = columnLanes * rowLanes;
   let tileRows4 = tileRows / 4u;
   let tileColumns4 = tileColumns / 4u;
   let rowTiles = (inWidth + tileRows - 1u) / tileRows;
   let tap = group.y / rowTiles;
-  let firstRow = (group.y % rowTiles) * tileRows4;
+  let firstRow = (group.y % rowTiles) * tileRows;
   let firstColumn = group.x * tileColumns4;
   let start = group.z * chunk;
   let end = min(start + chunk, height * gridWidth * depth);
-  let steps = (end - start + stepTokens - 1u) / stepTokens;
+  let steps = (end - start + stepInputs - 1u) / stepInputs;
 
-  // What this invocation carries of a step: one or two vec4s of each side, by the tile's shape.
-  let inputToken0 = start + lane / tileRows4;
-  let inputToken1 = start + (lane + threads) / tileRows4;
-  let row0 = firstRow + lane % tileRows4;
-  let row1 = firstRow + (lane + threads) % tileRows4;
-  let token0 = start + lane / tileColumns4;
-  let token1 = start + (lane + threads) / tileColumns4;
-  let column0 = firstColumn + lane % tileColumns4;
-  let column1 = firstColumn + (lane + threads) % tileColumns4;
-  let twoInputs = lane + threads < stepTokens * tileRows4;
-  let twoGradients = lane + threads < stepTokens * tileColumns4;
+  // What this invocation carries of a step: a vec4 of x and one of dy, or two in a tile of 64 of the other side.
+  let inputRow0 = lane / tileRows4;
+  let inputRow1 = inputRow0 + threads / tileRows4;
+  let channel = min(firstRow / 4u + lane % tileRows4, inWidth / 4u - 1u);
+  let row0 = lane / tileColumns4;
+  let row1 = row0 + threads / tileColumns4;
+  let column = min(firstColumn + lane % tileColumns4, outWidth / 4u - 1u);
 
-  inputs[lane] = inputAt(inputToken0, tap, row0, end);
-  gradients[lane] = gradientAt(token0, column0, end);
-  if (twoInputs) {
-    inputs[lane + threads] = inputAt(inputToken1, tap, row1, end);
+  var nextInput0 = inputAt(start + inputRow0, tap, channel, end);
+  var nextInput1 = vec4<stored>();
+  var nextWeight0 = gradientAt(start + row0, column, end);
+  var nextWeight1 = vec4<stored>();
+  if (tileColumns < 128u) {
+    nextInput1 = inputAt(start + inputRow1, tap, channel, end);
   }
-  if (twoGradients) {
-    gradients[lane + threads] = gradientAt(token1, column1, end);
+  if (tileRows < 128u) {
+    nextWeight1 = gradientAt(start + row1, column, end);
   }
-  workgroupBarrier();
 
-  // By vec4 of channels (low, high) and vec4 column (A, B).
-  var lowA: Sums;
-  var lowB: Sums;
-  var highA: Sums;
-  var highB: Sums;
+  let columnLane = lane % columnLanes;
+  let rowLane = lane / columnLanes;
+  var sumA: array<vec4<f32>, 8>;
+  var sumB: array<vec4<f32>, 8>;
   for (var step = 0u; step < steps; step++) {
-    let here = (step % 2u) * bufferSize;
-    let there = bufferSize - here;
-    let next = (step + 1u) * stepTokens;
-    let nextInput0 = inputAt(inputToken0 + next, tap, row0, end);
-    let nextInput1 = inputAt(inputToken1 + next, tap, row1, end);
-    let nextGradient0 = gradientAt(token0 + next, column0, end);
-    let nextGradient1 = gradientAt(token1 + next, column1, end);
-    for (var t = 0u; t < stepTokens; t++) {
-      let low = inputs[here + t * tileRows4 + local.y];
-      let high = inputs[here + t * tileRows4 + tileRows4 / 2u + local.y];
-      let a = gradients[here + t * tileColumns4 + local.x];
-      let b = gradients[here + t * tileColumns4 + tileColumns4 / 2u + local.x];
-      add(&lowA, low, a);
-      add(&lowB, low, b);
-      add(&highA, high, a);
-      add(&highB, high, b);
+    let inputsHere = (step % 2u) * stepInputs * tileRows;
+    let weightsHere = (step % 2u) * 2u * tileColumns;
+    for (var i = 0u; i < 4u; i++) {
+      inputs[inputsHere + lane * 4u + i] = nextInput0[i];
     }
-    inputs[there + lane] = nextInput0;
-    gradients[there + lane] = nextGradient0;
-    if (twoInputs) {
-      inputs[there + lane + threads] = nextInput1;
+    weights[weightsHere + lane] = nextWeight0;
+    if (tileColumns < 128u) {
+      for (var i = 0u; i < 4u; i++) {
+        inputs[inputsHere + (lane + threads) * 4u + i] = nextInput1[i];
+      }
     }
-    if (twoGradients) {
-      gradients[there + lane + threads] = nextGradient1;
+    if (tileRows < 128u) {
+      weights[weightsHere + lane + threads] = nextWeight1;
     }
     workgroupBarrier();
+    let next = start + select(0u, step + 1u, step + 1u < steps) * stepInputs;
+    nextInput0 = inputAt(next + inputRow0, tap, channel, end);
+    nextWeight0 = gradientAt(next + row0, column, end);
+    if (tileColumns < 128u) {
+      nextInput1 = inputAt(next + inputRow1, tap, channel, end);
+    }
+    if (tileRows < 128u) {
+      nextWeight1 = gradientAt(next + row1, column, end);
+    }
+    let columnsA = weightsHere + columnLane;
+    let columnsB = columnsA + tileColumns4 / 2u;
+    let rowsNear = inputsHere + rowLane * 4u;
+    let rowsFar = rowsNear + tileRows / 2u;
+    let rowStride = tileRows;
+    // shared/tile-products
+    for (var k = 0u; k < stepInputs; k++) {
+      let a = vec4<f32>(weights[columnsA + k * tileColumns4]);
+      let b = vec4<f32>(weights[columnsB + k * tileColumns4]);
+      let near = rowsNear + k * rowStride;
+      let far = rowsFar + k * rowStride;
+      for (var r = 0u; r < 4u; r++) {
+        sumA[r] = fma(vec4<f32>(f32(inputs[near + r])), a, sumA[r]);
+        sumB[r] = fma(vec4<f32>(f32(inputs[near + r])), b, sumB[r]);
+        sumA[r + 4u] = fma(vec4<f32>(f32(inputs[far + r])), a, sumA[r + 4u]);
+        sumB[r + 4u] = fma(vec4<f32>(f32(inputs[far + r])), b, sumB[r + 4u]);
+      }
+    }
+    // end of shared/tile-products
   }
+
+  // Registers cannot be indexed by a loop: each round stores the first sums and moves the others up.
   let firstPartial = (group.z * taps + tap) * inWidth * (outWidth / 4u);
-  store(firstPartial, firstRow + local.y, firstColumn + local.x, lowA);
-  store(firstPartial, firstRow + local.y, firstColumn + tileColumns4 / 2u + local.x, lowB);
-  store(firstPartial, firstRow + tileRows4 / 2u + local.y, firstColumn + local.x, highA);
-  store(firstPartial, firstRow + tileRows4 / 2u + local.y, firstColumn + tileColumns4 / 2u + local.x, highB);
+  let columnA = firstColumn + columnLane;
+  let columnB = columnA + tileColumns4 / 2u;
+  for (var r = 0u; r < 8u; r++) {
+    let row = firstRow + rowLane * 4u + r % 4u + (r / 4u) * (tileRows / 2u);
+    store(row, columnA, firstPartial, sumA[0]);
+    store(row, columnB, firstPartial, sumB[0]);
+    // shared/moved-sums
+    for (var i = 0u; i < 7u; i++) {
+      sumA[i] = sumA[i + 1u];
+      sumB[i] = sumB[i + 1u];
+    }
+    // end of shared/moved-sums
+  }
 }

@@ -3,6 +3,3 @@
 @group(0) @binding(2) var<storage, read> bias: array<vec4<stored>>;
 @group(0) @binding(3) var<storage, read> residual: array<vec4<stored>>;
 @group(0) @binding(4) var<storage, read_write> y: array<vec4<stored>>;
-@group(0) @binding(5) var<storage, read> statistics: array<vec2<f32>>;
-@group(0) @binding(6) var<storage, read> normWeight: array<vec4<stored>>;
-@group(0) @binding(7) var<storage, read> normBias: array<vec4<stored>>;

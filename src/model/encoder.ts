@@ -59,13 +59,12 @@ function adapter(r: Recorder, c: Config, w: NonNullable<BlockWeights['adapter']>
 
 /** Norm, and q, k and v of its result; with LoRA, a low-rank addition to them. */
 function projectQkv(r: Recorder, { norm1, attention: { qkv, lora } }: BlockWeights, x: Stored, into: Stored): void {
-  const norm = { weights: norm1, epsilon };
+  const normed = layerNorm(r, x, norm1, { epsilon });
   if (!lora) {
-    linear(r, x, qkv, { norm, into });
+    linear(r, normed, qkv, { into });
     return;
   }
-  const frozen = linear(r, x, qkv, { norm });
-  linear(r, linear(r, x, lora.down, { norm }), lora.up, { residual: frozen, into });
+  linear(r, linear(r, normed, lora.down), lora.up, { residual: linear(r, normed, qkv), into });
 }
 
 /** Norm, windowed attention, projection; residual. Bands of windows keep q, k and v small and make the roll along H. */
@@ -112,7 +111,7 @@ export function mlp(r: Recorder, c: Config, w: BlockWeights, x: Stored, into?: S
     checkpointed(
       r,
       (target?: Stored) => {
-        const hidden = linear(r, part, w.mlp.linear1, { norm: { weights: w.norm2, epsilon }, activation: 'gelu' });
+        const hidden = linear(r, layerNorm(r, part, w.norm2, { epsilon }), w.mlp.linear1, { activation: 'gelu' });
         return linear(r, hidden, w.mlp.linear2, { residual: part, into: target });
       },
       rows(y, first, count),

@@ -1,10 +1,5 @@
 /** LayerNorm over channels: `torch.nn.functional.layer_norm`; in this layout the necks' channel norm is the same op. */
-import {
-  layerNorm as kernel,
-  layerNormBackwardInput,
-  layerNormBackwardParameters,
-  layerNormStatistics as statisticsKernel,
-} from '../kernels/generated.ts';
+import { layerNorm as kernel, layerNormBackwardInput, layerNormBackwardParameters } from '../kernels/generated.ts';
 import { spread, vectorWorkgroups, type Recorder } from '../runtime/recorder.ts';
 import { sizeOf, type Tensor } from '../runtime/tensor.ts';
 import { VolsamError } from '../runtime/errors.ts';
@@ -71,27 +66,6 @@ function checkWidths(x: Stored, { weight, channels }: NormWeights): void {
   if (sizeOf(weight.shape) !== width || channels > width) {
     throw new VolsamError(`layerNorm: x has shape ${x.shape}, the weight ${weight.shape} for ${channels} channels`);
   }
-}
-
-/**
- * What an op needs that normalises its input as it loads it.
- * @param x (…, width)
- * @returns (tokens, 2): mean and 1 / standard deviation
- * @throws VolsamError where the widths differ
- */
-export function layerNormStatistics(r: Recorder, x: Stored, weights: NormWeights, epsilon: number): Tensor<'f32'> {
-  checkWidths(x, weights);
-  const width = x.shape.at(-1)!;
-  const tokens = sizeOf(x.shape) / width;
-  const tokenStatistics = r.tensor('f32', [tokens, 2]);
-  r.dispatch(
-    statisticsKernel,
-    { x, tokenStatistics },
-    { tokens, width, channels: weights.channels, epsilon, lanes: lanesOf(r) },
-    spread(tokens),
-    4 * tokens * width,
-  );
-  return tokenStatistics;
 }
 
 /**

@@ -5,7 +5,6 @@ import { sizeOf, type Tensor } from '../runtime/tensor.ts';
 import { VolsamError } from '../runtime/errors.ts';
 import { activate, activationBackward, activationCodes, type Activation } from './activation.ts';
 import { columnSums } from './column-sums.ts';
-import { layerNorm, layerNormStatistics, type NormWeights } from './layer-norm.ts';
 import { transposed } from './transposition.ts';
 import { linearWeightGradient } from './weight-gradient.ts';
 
@@ -19,8 +18,6 @@ export interface LinearWeights {
 }
 
 export interface LinearOptions {
-  /** x is normalised first: as it is loaded, or by an op of its own on a CPU and under a tape. */
-  readonly norm?: { readonly weights: NormWeights; readonly epsilon: number } | undefined;
   readonly activation?: Activation | undefined;
   /** (…, outWidth), added after the activation. */
   readonly residual?: Stored | undefined;
@@ -28,11 +25,6 @@ export interface LinearOptions {
   readonly into?: Stored | undefined;
   /** The result is added to what `into` holds. */
   readonly accumulate?: boolean;
-}
-
-/** A CPU computes more than it moves; and the norm's backward wants to be on the tape. */
-function normalisesApart(r: Recorder): boolean {
-  return r.software || r.tape !== undefined;
 }
 
 function checkShapes(x: Stored, weight: Stored, others: Record<string, Stored | undefined>): void {
@@ -81,17 +73,14 @@ function recordBackward(
 }
 
 /**
- * y = activation(norm(x) W + b) + residual.
+ * y = activation(x W + b) + residual.
  * @param x (…, inWidth)
  * @returns (…, outWidth)
  * @throws VolsamError where the shapes do not fit together
  */
 export function linear(r: Recorder, x: Stored, weights: LinearWeights, options: LinearOptions = {}): Stored {
   const { weight, bias } = weights;
-  const { norm, activation, residual, into, accumulate = false } = options;
-  if (norm && normalisesApart(r)) {
-    return linear(r, layerNorm(r, x, norm.weights, norm), weights, { ...options, norm: undefined });
-  }
+  const { activation, residual, into, accumulate = false } = options;
   if (r.tape?.recording && (activation === 'gelu' || (activation && residual))) {
     return activate(r, linear(r, x, weights), activation, { residual, into });
   }
@@ -101,24 +90,17 @@ export function linear(r: Recorder, x: Stored, weights: LinearWeights, options: 
   const y = into ?? r.tensor('stored', [...outer, outWidth]);
   checkShapes(x, weight, { y, residual });
   // WebGPU needs every binding; unused ones get the weight.
-  const statistics = norm
-    ? layerNormStatistics(r, x, norm.weights, norm.epsilon)
-    : { ...weight, element: 'f32' as const };
   const bindings = {
     x,
     weight,
     bias: bias ?? weight,
     residual: residual ?? weight,
     y,
-    statistics,
-    normWeight: norm?.weights.weight ?? weight,
-    normBias: norm?.weights.bias ?? weight,
   };
   const overrides = {
     tokens,
     inWidth,
     outWidth,
-    normalise: Boolean(norm),
     activation: activation ? activationCodes[activation] : 0,
     hasBias: Boolean(bias),
     hasResidual: Boolean(residual),
