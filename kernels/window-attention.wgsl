@@ -7,15 +7,17 @@
 // depthTable     (2 s - 1, headWidth)          stored, of axis d, likewise
 // y              (rows, grid, grid, outWidth)  stored; channels (heads, headWidth), then zeros
 // logSums        (rows, grid, grid, heads)     f32: the logarithm of each softmax's denominator, for the backward pass
-// window, shift  s, at most 14, and the roll, in tokens
+// window, shift  s, at most 16, and the roll, in tokens
 // firstRow       the rolled grid's row that row 0 of qkv and y is: rows come rolled, the other axes do not
-// headWidth      a multiple of 4, at most 80; zero in the padding beyond the true width
+// headWidth      a multiple of 4, at most 128; zero in the padding beyond the true width
 // scale          1 / sqrt(true head width)
-// A workgroup makes one head of 64 queries of a window. Workgroups: query tiles x heads x windows. An invocation keeps its
-// query, sums and softmax in registers. Keys and values come in runs of 8 along depth through workgroup memory, and so do
-// the tables, once, before: a query's biases are 3 s numbers.
+// A workgroup makes one head of 32 queries of a window, 64 keys at a time. Workgroups: query tiles x heads x windows. An
+// invocation makes the logits of 4 queries x 2 vec4s of keys, and the sums of its 4 queries x 2 vec4s of channels, in registers.
+// 8 channels of queries and keys at a time, then shares and 8 values at a time, go through workgroup memory. A query's
+// biases are 3 s numbers, made once. Logits count in powers of two. A head wider than 64
+// makes its logits again for every 64 channels of y.
 // 4 * s^3 * headWidth operations a query and head, and 6 * s * headWidth for its biases; reads keys and values once for
-// every 64 queries; no logit reaches memory.
+// every 32 queries; no logit reaches memory.
 
 alias stored = f32;
 
@@ -31,24 +33,15 @@ override outWidth: u32;
 override scale: f32;
 // end of shared/attention-sizes
 
-const tileQueries = 64u;
-const tileWindow = 14u;
-const tileHead = 80u;
-
-const maxHeadWidth4 = 20u;
-const run = 8u;
+const tileQueries = 32u;
+const tileWindow = 16u;
+const tileHead = 128u;
 
 @group(0) @binding(0) var<storage, read> qkv: array<vec4<stored>>;
 @group(0) @binding(1) var<storage, read> tables: array<vec4<stored>>;
 @group(0) @binding(2) var<storage, read> depthTable: array<vec4<stored>>;
 @group(0) @binding(3) var<storage, read_write> y: array<vec4<stored>>;
 @group(0) @binding(4) var<storage, read_write> logSums: array<f32>;
-
-// A run's keys, then its values: (2, run, headWidth / 4). Before the keys, rows of the tables.
-var<workgroup> tile: array<vec4<f32>, run * headWidth / 2u>;
-
-// Biases of each query against each place along each axis: (query, 3, window). A lane reads and writes its own only.
-var<workgroup> biases: array<f32, tileQueries * 3u * window>;
 
 // shared/attention-tokens
 // Index of a token of qkv and y from its place in the rolled grid, rows counted from firstRow.
@@ -64,112 +57,332 @@ fn region(rolled: vec3<u32>) -> vec3<u32> {
 }
 // end of shared/attention-tokens
 
-// Row of the three tables, one after the other.
-fn tableVector(axis: u32, at: u32) -> vec4<f32> {
-  if (axis == 2u) {
-    return vec4<f32>(depthTable[at]);
-  }
-  return vec4<f32>(tables[axis * (2u * window - 1u) * (headWidth / 4u) + at]);
+// shared/attention-windows
+// The first token of a window, in the rolled grid.
+fn cornerOf(index: u32) -> vec3<u32> {
+  let side = grid / window;
+  return vec3<u32>(index / (side * side), (index / side) % side, index % side) * window;
 }
 
-@compute @workgroup_size(tileQueries)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let headWidth4 = headWidth / 4u;
-  let qkvWidth4 = qkvWidth / 4u;
-  let head = group.y;
-  let side = grid / window;
-  let corner = vec3<u32>(group.z / (side * side), (group.z / side) % side, group.z % side) * window;
-  // Lanes past the last query repeat it: all have to meet at the barriers.
-  let query = min(group.x * tileQueries + lane, window * window * window - 1u);
-  let place = vec3<u32>(query / (window * window), (query / window) % window, query % window);
-  let queryToken = tokenIndex(corner + place);
-  let queryRegion = region(corner + place);
+// The place in its window of a token.
+fn placeOf(index: u32) -> vec3<u32> {
+  return vec3<u32>(index / (window * window), (index / window) % window, index % window);
+}
+// end of shared/attention-windows
 
-  var q: array<vec4<f32>, maxHeadWidth4>;
-  var sum: array<vec4<f32>, maxHeadWidth4>;
-  for (var c = 0u; c < headWidth4; c++) {
-    q[c] = vec4<f32>(qkv[queryToken * qkvWidth4 + head * headWidth4 + c]);
+// shared/attention-tiles
+// A workgroup has 32 tokens of its own and takes 64 others of the window at a time. An invocation makes the products of 4 own
+// tokens with 2 vec4s of others, and the sums of its 4 tokens x 2 vec4s of channels, each two 8 vec4s apart.
+const lanes = 64u;
+const stepChannels = 8u;
+const stepOthers = 8u;
+const passChannels = 64u;
+// By vec4 of others, or of channels, (2, 4 own tokens).
+alias Products = array<vec4<f32>, 8>;
+alias Vectors = array<vec4<f32>, 4>;
+
+// The others lie in lines along depth, padded to whole vec4s: those of a line, and of the window.
+override lineVectors: u32 = (window + 3u) / 4u;
+override otherVectors: u32 = window * window * lineVectors;
+
+// Channels of others (stepChannels, 64) and of own tokens (stepChannels, 32); then shares of half of the others (32, 32 own tokens)
+// and channels of a few (stepOthers, passChannels).
+var<workgroup> tile: array<vec4<f32>, 384>;
+const ownAt = 128u;
+const channelsAt = 256u;
+
+// Whether every vec4 of others and every 16 of them are full.
+fn isFull() -> bool {
+  return window % 4u == 0u && otherVectors % 16u == 0u;
+}
+
+// The place in the window of one of a vec4 of others; past the last, the last.
+fn otherPlace(vector: u32, j: u32) -> vec3<u32> {
+  let within = min(vector, otherVectors - 1u);
+  let line = within / lineVectors;
+  return vec3<u32>(line / window, line % window, min(within % lineVectors * 4u + j, window - 1u));
+}
+
+fn isOther(vector: u32, j: u32) -> bool {
+  return isFull() || (vector < otherVectors && vector % lineVectors * 4u + j < window);
+}
+
+// A token's regions along the three axes as one number.
+fn regionOf(rolled: vec3<u32>) -> u32 {
+  let own = region(rolled);
+  return own.x * 9u + own.y * 3u + own.z;
+}
+
+// Where a token's query (part 0), key (1) or value (2) begins.
+fn headAt(token: u32, part: u32, head: u32) -> u32 {
+  return token * (qkvWidth / 4u) + (part * heads + head) * (headWidth / 4u);
+}
+
+// Four channels of what begins there; zeros beyond the head.
+fn headChannels(at: u32, c: u32) -> vec4<f32> {
+  let isInside = headWidth % passChannels == 0u || c < headWidth / 4u;
+  return select(vec4<f32>(0.0), vec4<f32>(qkv[select(0u, at + c, isInside)]), isInside);
+}
+
+// Of a step's channels, half of the invocations carry 4 others x 4 channels each, and a quarter 4 own tokens x 4 channels.
+fn carriesOthers(lane: u32) -> bool {
+  return lane < 32u;
+}
+
+fn carriedChannels(lane: u32, step: u32) -> u32 {
+  return step * (stepChannels / 4u) + select(lane / 8u % 2u, lane / 16u, carriesOthers(lane));
+}
+
+// Stores four tokens' vec4s of channels as four channels' vec4s of tokens.
+fn storeCarried(lane: u32, vectors: Vectors) {
+  let at = select(ownAt + lane / 8u % 2u * 32u + lane % 8u, lane / 16u * 64u + lane % 16u, carriesOthers(lane));
+  let width = select(8u, 16u, carriesOthers(lane));
+  if (lane < 48u) {
+    for (var i = 0u; i < 4u; i++) {
+      tile[at + i * width] = vec4<f32>(vectors[0][i], vectors[1][i], vectors[2][i], vectors[3][i]);
+    }
   }
+}
 
-  let slot = lane * 3u * window;
+// Adds a step's channels to products of own tokens and others.
+fn multiplyChannels(lane: u32, products: ptr<function, Products>) {
+  for (var c = 0u; c < stepChannels; c++) {
+    let own = tile[ownAt + c * 8u + lane / 8u % 8u];
+    let near = tile[c * 16u + lane % 8u];
+    let far = tile[c * 16u + 8u + lane % 8u];
+    for (var r = 0u; r < 4u; r++) {
+      (*products)[r] = fma(vec4<f32>(own[r]), near, (*products)[r]);
+      (*products)[4u + r] = fma(vec4<f32>(own[r]), far, (*products)[4u + r]);
+    }
+  }
+}
+
+// Stores the shares of the near half of the others. The far half moves up, as registers cannot be indexed by a loop.
+fn storeShares(lane: u32, shares: ptr<function, Products>) {
+  for (var j = 0u; j < 4u; j++) {
+    tile[(lane % 8u * 4u + j) * 8u + lane / 8u % 8u] = vec4<f32>((*shares)[0][j], (*shares)[1][j], (*shares)[2][j], (*shares)[3][j]);
+  }
+  for (var r = 0u; r < 4u; r++) {
+    (*shares)[r] = (*shares)[4u + r];
+  }
+}
+
+// Adds a few others' channels, times their shares, to sums.
+fn multiplyShares(lane: u32, firstOther: u32, sums: ptr<function, Products>) {
+  for (var k = 0u; k < stepOthers; k++) {
+    let shares = tile[(firstOther % 32u + k) * 8u + lane / 8u % 8u];
+    let near = tile[channelsAt + k * 16u + lane % 8u];
+    let far = tile[channelsAt + k * 16u + 8u + lane % 8u];
+    for (var r = 0u; r < 4u; r++) {
+      (*sums)[r] = fma(vec4<f32>(shares[r]), near, (*sums)[r]);
+      (*sums)[4u + r] = fma(vec4<f32>(shares[r]), far, (*sums)[4u + r]);
+    }
+  }
+}
+
+// Adds the products of all channels. What an invocation carries of own tokens or others begins at `carried`.
+fn addHeadProducts(lane: u32, carried: array<u32, 4>, products: ptr<function, Products>) {
+  let steps = (headWidth + stepChannels - 1u) / stepChannels;
+  var next: Vectors;
+  for (var r = 0u; r < 4u; r++) {
+    next[r] = headChannels(carried[r], carriedChannels(lane, 0u));
+  }
+  for (var step = 0u; step < steps; step++) {
+    workgroupBarrier();
+    storeCarried(lane, next);
+    workgroupBarrier();
+    for (var r = 0u; r < 4u; r++) {
+      next[r] = headChannels(carried[r], carriedChannels(lane, min(step + 1u, steps - 1u)));
+    }
+    multiplyChannels(lane, products);
+  }
+}
+// end of shared/attention-tiles
+
+// shared/attention-sums
+// Four channels of the query, key or value of one of a vec4 of others, which 16 invocations share.
+fn otherChannels(lane: u32, vector: u32, corner: vec3<u32>, part: u32, head: u32, c: u32) -> vec4<f32> {
+  return headChannels(headAt(tokenIndex(corner + otherPlace(vector, lane / 16u)), part, head), c);
+}
+
+// Adds 16 vec4s of others from `first` on, times their shares, to sums of the channels from `firstChannel` on.
+fn addShares(lane: u32, first: u32, corner: vec3<u32>, part: u32, head: u32, firstChannel: u32,
+             shares: ptr<function, Products>, sums: ptr<function, Products>) {
+  let c = firstChannel / 4u + lane % 16u;
+  var next0 = otherChannels(lane, first, corner, part, head, c);
+  var next1 = otherChannels(lane, first + 1u, corner, part, head, c);
+  for (var firstOther = 0u; firstOther < 64u; firstOther += stepOthers) {
+    workgroupBarrier();
+    if (firstOther % 32u == 0u) {
+      storeShares(lane, shares);
+    }
+    tile[channelsAt + lane % lanes] = next0;
+    tile[channelsAt + lanes + lane % lanes] = next1;
+    workgroupBarrier();
+    let ahead = first + (firstOther + stepOthers) / 4u;
+    next0 = otherChannels(lane, ahead, corner, part, head, c);
+    next1 = otherChannels(lane, ahead + 1u, corner, part, head, c);
+    multiplyShares(lane, firstOther, sums);
+  }
+}
+// end of shared/attention-sums
+
+// shared/attention-biases
+// Biases of 32 queries against each place along each axis, in powers of two: (3, window, tileQueries).
+var<workgroup> biases: array<f32, tileQueries * 3u * window>;
+
+// Biases of four neighbouring queries against a place along an axis.
+fn biasesAt(axis: u32, k: u32, four: u32) -> vec4<f32> {
+  let at = (axis * window + k) * tileQueries + four % 8u * 4u;
+  return vec4<f32>(biases[at], biases[at + 1u], biases[at + 2u], biases[at + 3u]);
+}
+// end of shared/attention-biases
+
+// shared/attention-tables
+// Four channels of a row of the tables of h, w and d.
+fn tableChannels(axis: u32, row: u32, c: u32) -> vec4<f32> {
+  if (axis == 2u) {
+    return vec4<f32>(depthTable[row * (headWidth / 4u) + c]);
+  }
+  return vec4<f32>(tables[(axis * (2u * window - 1u) + row) * (headWidth / 4u) + c]);
+}
+
+fn along(place: vec3<u32>, axis: u32) -> u32 {
+  return select(select(place.z, place.y, axis == 1u), place.x, axis == 0u);
+}
+
+// Two invocations make the biases of a query, which begins at `at` and has this place in its window.
+fn storeBiases(lane: u32, at: u32, place: vec3<u32>) {
   for (var axis = 0u; axis < 3u; axis++) {
-    for (var first = 0u; first < 2u * window - 1u; first += 2u * run) {
-      let rowCount = min(2u * run, 2u * window - 1u - first);
-      for (var i = lane; i < rowCount * headWidth4; i += tileQueries) {
-        tile[i] = tableVector(axis, first * headWidth4 + i);
+    for (var k = lane / 32u; k < window; k += 2u) {
+      var products = vec4<f32>(0.0);
+      for (var c = 0u; c < headWidth / 4u; c++) {
+        products = fma(headChannels(at, c), tableChannels(axis, along(place, axis) + window - 1u - k, c), products);
       }
-      workgroupBarrier();
-      for (var k = 0u; k < window; k++) {
-        let row = place[axis] + window - 1u - k;
-        if (row >= first && row < first + rowCount) {
-          var bias = 0.0;
-          for (var c = 0u; c < headWidth4; c++) {
-            bias += dot(q[c], tile[(row - first) * headWidth4 + c]);
-          }
-          biases[slot + axis * window + k] = bias;
+      biases[(axis * window + k) * tileQueries + lane % 32u] = dot(products, vec4<f32>(1.442695));
+    }
+  }
+}
+// end of shared/attention-tables
+
+// Each invocation's largest logits, then its sums of shares: (8, tileQueries).
+var<workgroup> ofLanes: array<vec4<f32>, lanes>;
+
+// shared/attention-logits
+// Logits in powers of two: products scaled, biases and the mask added; the least number where there is no key.
+fn finishLogits(lane: u32, first: u32, corner: vec3<u32>, regions: vec4<u32>, products: ptr<function, Products>) {
+  let isBorder = shift > 0u && any(corner + vec3<u32>(firstRow, 0u, 0u) >= vec3<u32>(grid - window));
+  for (var side = 0u; side < 2u; side++) {
+    let vector = first + side * 8u + lane % 8u;
+    let line = otherPlace(vector, 0u);
+    let biasHW = biasesAt(0u, line.x, lane / 8u) + biasesAt(1u, line.y, lane / 8u);
+    for (var j = 0u; j < 4u; j++) {
+      let bias = biasHW + biasesAt(2u, otherPlace(vector, j).z, lane / 8u);
+      for (var r = 0u; r < 4u; r++) {
+        (*products)[side * 4u + r][j] = fma((*products)[side * 4u + r][j], scale * 1.442695, bias[r]);
+      }
+    }
+    if (isBorder) {
+      for (var j = 0u; j < 4u; j++) {
+        let keyRegion = regionOf(corner + otherPlace(vector, j));
+        for (var r = 0u; r < 4u; r++) {
+          (*products)[side * 4u + r][j] -= select(0.0, 144.2695, keyRegion != regions[r]);
         }
       }
-      workgroupBarrier();
     }
+    if (!isFull()) {
+      for (var j = 0u; j < 4u; j++) {
+        for (var r = 0u; r < 4u; r++) {
+          (*products)[side * 4u + r][j] = select(-1e30, (*products)[side * 4u + r][j], isOther(vector, j));
+        }
+      }
+    }
+  }
+}
+// end of shared/attention-logits
+
+@compute @workgroup_size(lanes)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let head = group.y;
+  let corner = cornerOf(group.z);
+  let firstQuery = group.x * tileQueries;
+  let lastQuery = window * window * window - 1u;
+  var regions: vec4<u32>;
+  var carriedQueries: array<u32, 4>;
+  for (var r = 0u; r < 4u; r++) {
+    regions[r] = regionOf(corner + placeOf(min(firstQuery + lane / 8u * 4u + r, lastQuery)));
+    carriedQueries[r] = headAt(tokenIndex(corner + placeOf(min(firstQuery + lane % 8u * 4u + r, lastQuery))), 0u, head);
   }
 
-  var largest = -1e30;
-  var total = 0.0;
-  for (var line = 0u; line < window * window; line++) {
-    let kh = line / window;
-    let kw = line % window;
-    let biasHW = biases[slot + kh] + biases[slot + window + kw];
-    for (var first = 0u; first < window; first += run) {
-      for (var i = lane; i < 2u * run * headWidth4; i += tileQueries) {
-        let part = 1u + i / (run * headWidth4);
-        let kd = min(first + (i / headWidth4) % run, window - 1u);
-        tile[i] = vec4<f32>(qkv[tokenIndex(corner + vec3<u32>(kh, kw, kd)) * qkvWidth4 + (part * heads + head) * headWidth4 + i % headWidth4]);
+  let place = placeOf(min(firstQuery + lane % 32u, lastQuery));
+  storeBiases(lane, headAt(tokenIndex(corner + place), 0u, head), place);
+
+  for (var firstChannel = 0u; firstChannel < headWidth; firstChannel += passChannels) {
+    var largest = vec4<f32>(-1e30);
+    var total = vec4<f32>(0.0);
+    var sums = Products();
+    for (var first = 0u; first < otherVectors; first += 16u) {
+      var carried: array<u32, 4>;
+      for (var r = 0u; r < 4u; r++) {
+        let key = tokenIndex(corner + otherPlace(first + lane % 16u, r));
+        carried[r] = select(carriedQueries[r], headAt(key, 1u, head), carriesOthers(lane));
       }
+      var logits = Products();
+      addHeadProducts(lane, carried, &logits);
+      finishLogits(lane, first, corner, regions, &logits);
+      var tileLargest = largest;
+      for (var i = 0u; i < 8u; i++) {
+        let four = max(logits[i].xy, logits[i].zw);
+        tileLargest[i % 4u] = max(tileLargest[i % 4u], max(four.x, four.y));
+      }
+      ofLanes[lane % 8u * 8u + lane / 8u] = tileLargest;
       workgroupBarrier();
-      var logits = array<f32, run>();
-      for (var c = 0u; c < headWidth4; c++) {
-        for (var r = 0u; r < run; r++) {
-          logits[r] += dot(q[c], tile[r * headWidth4 + c]);
-        }
+      for (var i = 0u; i < 8u; i++) {
+        tileLargest = max(tileLargest, ofLanes[i * 8u + lane / 8u]);
       }
-      var runLargest = largest;
-      for (var r = 0u; r < run; r++) {
-        logits[r] = scale * logits[r] + (biasHW + biases[slot + 2u * window + min(first + r, window - 1u)]);
-        if (shift > 0u && any(region(corner + vec3<u32>(kh, kw, first + r)) != queryRegion)) {
-          logits[r] -= 100.0;
-        }
-        logits[r] = select(-1e30, logits[r], first + r < window);
-        runLargest = max(runLargest, logits[r]);
+      let rescale = exp2(largest - tileLargest);
+      largest = tileLargest;
+      total *= rescale;
+      for (var i = 0u; i < 8u; i++) {
+        logits[i] = exp2(logits[i] - largest[i % 4u]);
+        total[i % 4u] += dot(logits[i], vec4<f32>(1.0));
+        sums[i] *= rescale[i % 4u];
       }
-      let rescale = exp(largest - runLargest);
-      largest = runLargest;
-      var runTotal = 0.0;
-      for (var r = 0u; r < run; r++) {
-        logits[r] = exp(logits[r] - largest);
-        runTotal += logits[r];
-      }
-      total = total * rescale + runTotal;
-      for (var c = 0u; c < headWidth4; c++) {
-        var value = vec4<f32>(0.0);
-        for (var r = 0u; r < run; r++) {
-          value += logits[r] * tile[(run + r) * headWidth4 + c];
-        }
-        sum[c] = sum[c] * rescale + value;
-      }
-      workgroupBarrier();
+      addShares(lane, first, corner, 2u, head, firstChannel, &logits, &sums);
     }
-  }
-  if (group.x * tileQueries + lane >= window * window * window) {
-    return;
-  }
-  let outWidth4 = outWidth / 4u;
-  for (var c = 0u; c < headWidth4; c++) {
-    y[queryToken * outWidth4 + head * headWidth4 + c] = vec4<stored>(sum[c] / total);
-  }
-  logSums[queryToken * heads + head] = largest + log(total);
-  if (head == heads - 1u) {
-    for (var c = heads * headWidth4; c < outWidth4; c++) {
-      y[queryToken * outWidth4 + c] = vec4<stored>(0.0);
+
+    workgroupBarrier();
+    ofLanes[lane % 8u * 8u + lane / 8u] = total;
+    workgroupBarrier();
+    total = vec4<f32>(0.0);
+    for (var i = 0u; i < 8u; i++) {
+      total += ofLanes[i * 8u + lane / 8u];
+    }
+    // Registers cannot be indexed by a loop: each round stores the first sums and moves the others up.
+    for (var r = 0u; r < 4u; r++) {
+      let query = firstQuery + lane / 8u * 4u + r;
+      let token = tokenIndex(corner + placeOf(min(query, lastQuery)));
+      let near = firstChannel / 4u + lane % 8u;
+      let at = token * (outWidth / 4u) + head * (headWidth / 4u);
+      if (query <= lastQuery && near < headWidth / 4u) {
+        y[at + near] = vec4<stored>(sums[0] / total.x);
+      }
+      if (query <= lastQuery && near + 8u < headWidth / 4u) {
+        y[at + near + 8u] = vec4<stored>(sums[4] / total.x);
+      }
+      if (query <= lastQuery && lane % 8u == 0u) {
+        logSums[token * heads + head] = (largest.x + log2(total.x)) * 0.6931472;
+      }
+      if (query <= lastQuery && head == heads - 1u) {
+        for (var c = heads * (headWidth / 4u) + lane % 8u; c < outWidth / 4u; c += 8u) {
+          y[token * (outWidth / 4u) + c] = vec4<stored>(0.0);
+        }
+      }
+      largest = largest.yzww;
+      total = total.yzww;
+      for (var i = 0u; i < 7u; i++) {
+        sums[i] = sums[i + 1u];
+      }
     }
   }
 }
