@@ -1,4 +1,4 @@
-// The keys' side of the backward of shifted cubic-window self attention: `key` of window-attention.backward.wgsl straight from
+// The keys' side of the backward of shifted cubic-window self attention: window-attention.backward.key.wgsl straight from
 // memory, for devices whose memory and caches are one, as a CPU's are, and for any head.
 // With p[q,k] the softmax and g[q,k] = p[q,k] (dy[q].v[k] - dy[q].y[q]) (see window-attention.wgsl, whose shapes, shift,
 // firstRow and scale hold here too):

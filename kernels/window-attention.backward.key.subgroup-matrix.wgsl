@@ -1,4 +1,4 @@
-// The keys' side of the backward of shifted cubic-window self attention: `key` of window-attention.backward.wgsl on matrix
+// The keys' side of the backward of shifted cubic-window self attention: window-attention.backward.key.wgsl on matrix
 // units, f16 by f16 into f32.
 // With p[q,k] the softmax and g[q,k] = p[q,k] (dy[q].v[k] - dy[q].y[q]) (see window-attention.wgsl, whose shapes, shift,
 // firstRow and scale hold here too):

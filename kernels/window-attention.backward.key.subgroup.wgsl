@@ -1,4 +1,4 @@
-// The keys' side of the backward of shifted cubic-window self attention: `key` of window-attention.backward.wgsl for
+// The keys' side of the backward of shifted cubic-window self attention: window-attention.backward.key.wgsl for
 // devices whose subgroups are exactly 8 wide (lavapipe), and for heads of at most 64 channels.
 // With p[q,k] the softmax, g[q,k] = p[q,k] (dy[q].v[k] - dy[q].y[q]) and T[q,k] the sum of the three tables' rows (see
 // window-attention.wgsl, whose shapes, shift, firstRow and scale hold here too):

@@ -1,4 +1,4 @@
-// The queries' side of the backward of shifted cubic-window self attention: `query` of window-attention.backward.wgsl on
+// The queries' side of the backward of shifted cubic-window self attention: window-attention.backward.query.wgsl on
 // matrix units, f16 by f16 into f32.
 // With p[q,k] the softmax, g[q,k] = p[q,k] (dy[q].v[k] - dy[q].y[q]) and T[q,k] the sum of the three tables' rows (see
 // window-attention.wgsl, whose shapes, shift, firstRow and scale hold here too):

@@ -70,26 +70,15 @@ fn placeOf(index: u32) -> vec3<u32> {
 }
 // end of shared/attention-windows
 
-// shared/attention-tiles
-// A workgroup has 32 tokens of its own and takes 64 others of the window at a time. An invocation makes the products of 4 own
-// tokens with 2 vec4s of others, and the sums of its 4 tokens x 2 vec4s of channels, each two 8 vec4s apart.
-const lanes = 64u;
-const stepChannels = 8u;
-const stepOthers = 8u;
-const passChannels = 64u;
-// By vec4 of others, or of channels, (2, 4 own tokens).
-alias Products = array<vec4<f32>, 8>;
-alias Vectors = array<vec4<f32>, 4>;
-
+// shared/attention-lines
 // The others lie in lines along depth, padded to whole vec4s: those of a line, and of the window.
 override lineVectors: u32 = (window + 3u) / 4u;
 override otherVectors: u32 = window * window * lineVectors;
 
-// Channels of others (stepChannels, 64) and of own tokens (stepChannels, 32); then shares of half of the others (32, 32 own tokens)
-// and channels of a few (stepOthers, passChannels).
-var<workgroup> tile: array<vec4<f32>, 384>;
-const ownAt = 128u;
-const channelsAt = 256u;
+// A count up to 64 that a compiler cannot know, so that it leaves the loop as it is: unrolled, these take a software driver minutes.
+fn counted(count: u32) -> u32 {
+  return min(count, arrayLength(&qkv) + 64u);
+}
 
 // Whether every vec4 of others and every 16 of them are full.
 fn isFull() -> bool {
@@ -120,9 +109,27 @@ fn headAt(token: u32, part: u32, head: u32) -> u32 {
 
 // Four channels of what begins there; zeros beyond the head.
 fn headChannels(at: u32, c: u32) -> vec4<f32> {
-  let isInside = headWidth % passChannels == 0u || c < headWidth / 4u;
+  let isInside = headWidth % 64u == 0u || c < headWidth / 4u;
   return select(vec4<f32>(0.0), vec4<f32>(qkv[select(0u, at + c, isInside)]), isInside);
 }
+// end of shared/attention-lines
+
+// shared/attention-tiles
+// A workgroup has 32 tokens of its own and takes 64 others of the window at a time. An invocation makes the products of 4 own
+// tokens with 2 vec4s of others, and the sums of its 4 tokens x 2 vec4s of channels, each two 8 vec4s apart.
+const lanes = 64u;
+const stepChannels = 8u;
+const stepOthers = 8u;
+const passChannels = 64u;
+// By vec4 of others, or of channels, (2, 4 own tokens).
+alias Products = array<vec4<f32>, 8>;
+alias Vectors = array<vec4<f32>, 4>;
+
+// Channels of others (stepChannels, 64) and of own tokens (stepChannels, 32); then shares of half of the others (32, 32 own tokens)
+// and channels of a few (stepOthers, passChannels).
+var<workgroup> tile: array<vec4<f32>, 384>;
+const ownAt = 128u;
+const channelsAt = 256u;
 
 // Of a step's channels, half of the invocations carry 4 others x 4 channels each, and a quarter 4 own tokens x 4 channels.
 fn carriesOthers(lane: u32) -> bool {
@@ -157,13 +164,9 @@ fn multiplyChannels(lane: u32, products: ptr<function, Products>) {
   }
 }
 
-// Stores the shares of the near half of the others. The far half moves up, as registers cannot be indexed by a loop.
 fn storeShares(lane: u32, shares: ptr<function, Products>) {
   for (var j = 0u; j < 4u; j++) {
     tile[(lane % 8u * 4u + j) * 8u + lane / 8u % 8u] = vec4<f32>((*shares)[0][j], (*shares)[1][j], (*shares)[2][j], (*shares)[3][j]);
-  }
-  for (var r = 0u; r < 4u; r++) {
-    (*shares)[r] = (*shares)[4u + r];
   }
 }
 
@@ -179,50 +182,57 @@ fn multiplyShares(lane: u32, firstOther: u32, sums: ptr<function, Products>) {
     }
   }
 }
+// end of shared/attention-tiles
 
-// Adds the products of all channels. What an invocation carries of own tokens or others begins at `carried`.
-fn addHeadProducts(lane: u32, carried: array<u32, 4>, products: ptr<function, Products>) {
+// shared/attention-products
+// Adds the products of all channels. What an invocation carries of own tokens or others begins at `carried`. A step's loads go out
+// before the products of the last.
+fn addProducts(lane: u32, carried: array<u32, 4>, products: ptr<function, Products>) {
   let steps = (headWidth + stepChannels - 1u) / stepChannels;
-  var next: Vectors;
-  for (var r = 0u; r < 4u; r++) {
-    next[r] = headChannels(carried[r], carriedChannels(lane, 0u));
-  }
-  for (var step = 0u; step < steps; step++) {
+  for (var step = 0u; step <= steps; step++) {
+    var next: Vectors;
+    for (var r = 0u; r < 4u; r++) {
+      next[r] = headChannels(carried[r], carriedChannels(lane, min(step, steps - 1u)));
+    }
+    if (step > 0u) {
+      multiplyChannels(lane, products);
+    }
     workgroupBarrier();
     storeCarried(lane, next);
     workgroupBarrier();
-    for (var r = 0u; r < 4u; r++) {
-      next[r] = headChannels(carried[r], carriedChannels(lane, min(step + 1u, steps - 1u)));
-    }
-    multiplyChannels(lane, products);
   }
 }
-// end of shared/attention-tiles
+// end of shared/attention-products
 
-// shared/attention-sums
+// shared/attention-others
 // Four channels of the query, key or value of one of a vec4 of others, which 16 invocations share.
 fn otherChannels(lane: u32, vector: u32, corner: vec3<u32>, part: u32, head: u32, c: u32) -> vec4<f32> {
   return headChannels(headAt(tokenIndex(corner + otherPlace(vector, lane / 16u)), part, head), c);
 }
+// end of shared/attention-others
 
-// Adds 16 vec4s of others from `first` on, times their shares, to sums of the channels from `firstChannel` on.
+// shared/attention-sums
+// Adds 8 vec4s of others from `first` on, times their shares, to sums of the channels from `firstChannel` on. The shares are the near
+// half of what was made; the far half moves up, as registers cannot be indexed by a loop.
 fn addShares(lane: u32, first: u32, corner: vec3<u32>, part: u32, head: u32, firstChannel: u32,
              shares: ptr<function, Products>, sums: ptr<function, Products>) {
   let c = firstChannel / 4u + lane % 16u;
-  var next0 = otherChannels(lane, first, corner, part, head, c);
-  var next1 = otherChannels(lane, first + 1u, corner, part, head, c);
-  for (var firstOther = 0u; firstOther < 64u; firstOther += stepOthers) {
+  for (var firstOther = 0u; firstOther <= 32u; firstOther += stepOthers) {
+    let next0 = otherChannels(lane, first + firstOther / 4u, corner, part, head, c);
+    let next1 = otherChannels(lane, first + firstOther / 4u + 1u, corner, part, head, c);
+    if (firstOther > 0u) {
+      multiplyShares(lane, firstOther - stepOthers, sums);
+    }
     workgroupBarrier();
-    if (firstOther % 32u == 0u) {
+    if (firstOther == 0u) {
       storeShares(lane, shares);
     }
     tile[channelsAt + lane % lanes] = next0;
     tile[channelsAt + lanes + lane % lanes] = next1;
     workgroupBarrier();
-    let ahead = first + (firstOther + stepOthers) / 4u;
-    next0 = otherChannels(lane, ahead, corner, part, head, c);
-    next1 = otherChannels(lane, ahead + 1u, corner, part, head, c);
-    multiplyShares(lane, firstOther, sums);
+  }
+  for (var r = 0u; r < 4u; r++) {
+    (*shares)[r] = (*shares)[4u + r];
   }
 }
 // end of shared/attention-sums
@@ -231,9 +241,13 @@ fn addShares(lane: u32, first: u32, corner: vec3<u32>, part: u32, head: u32, fir
 // Biases of 32 queries against each place along each axis, in powers of two: (3, window, tileQueries).
 var<workgroup> biases: array<f32, tileQueries * 3u * window>;
 
+fn biasIndex(axis: u32, k: u32, query: u32) -> u32 {
+  return (axis * window + k) * tileQueries + query;
+}
+
 // Biases of four neighbouring queries against a place along an axis.
 fn biasesAt(axis: u32, k: u32, four: u32) -> vec4<f32> {
-  let at = (axis * window + k) * tileQueries + four % 8u * 4u;
+  let at = biasIndex(axis, k, four % 8u * 4u);
   return vec4<f32>(biases[at], biases[at + 1u], biases[at + 2u], biases[at + 3u]);
 }
 // end of shared/attention-biases
@@ -251,16 +265,19 @@ fn along(place: vec3<u32>, axis: u32) -> u32 {
   return select(select(place.z, place.y, axis == 1u), place.x, axis == 0u);
 }
 
-// Two invocations make the biases of a query, which begins at `at` and has this place in its window.
-fn storeBiases(lane: u32, at: u32, place: vec3<u32>) {
-  for (var axis = 0u; axis < 3u; axis++) {
-    for (var k = lane / 32u; k < window; k += 2u) {
-      var products = vec4<f32>(0.0);
-      for (var c = 0u; c < headWidth / 4u; c++) {
-        products = fma(headChannels(at, c), tableChannels(axis, along(place, axis) + window - 1u - k, c), products);
-      }
-      biases[(axis * window + k) * tileQueries + lane % 32u] = dot(products, vec4<f32>(1.442695));
+// The biases of a workgroup's queries; an invocation makes every `threads`-th.
+fn storeBiases(lane: u32, threads: u32, firstQuery: u32, corner: vec3<u32>, head: u32) {
+  for (var i = lane; i < tileQueries * 3u * window; i += threads) {
+    let query = i % tileQueries;
+    let axis = i / tileQueries / window;
+    let k = i / tileQueries % window;
+    let place = placeOf(min(firstQuery + query, window * window * window - 1u));
+    let at = headAt(tokenIndex(corner + place), 0u, head);
+    var products = vec4<f32>(0.0);
+    for (var c = 0u; c < counted(headWidth / 4u); c++) {
+      products = fma(headChannels(at, c), tableChannels(axis, along(place, axis) + window - 1u - k, c), products);
     }
+    biases[biasIndex(axis, k, query)] = dot(products, vec4<f32>(1.442695));
   }
 }
 // end of shared/attention-tables
@@ -314,8 +331,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     carriedQueries[r] = headAt(tokenIndex(corner + placeOf(min(firstQuery + lane % 8u * 4u + r, lastQuery))), 0u, head);
   }
 
-  let place = placeOf(min(firstQuery + lane % 32u, lastQuery));
-  storeBiases(lane, headAt(tokenIndex(corner + place), 0u, head), place);
+  storeBiases(lane, lanes, firstQuery, corner, head);
 
   for (var firstChannel = 0u; firstChannel < headWidth; firstChannel += passChannels) {
     var largest = vec4<f32>(-1e30);
@@ -328,7 +344,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         carried[r] = select(carriedQueries[r], headAt(key, 1u, head), carriesOthers(lane));
       }
       var logits = Products();
-      addHeadProducts(lane, carried, &logits);
+      addProducts(lane, carried, &logits);
       finishLogits(lane, first, corner, regions, &logits);
       var tileLargest = largest;
       for (var i = 0u; i < 8u; i++) {
@@ -337,7 +353,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
       }
       ofLanes[lane % 8u * 8u + lane / 8u] = tileLargest;
       workgroupBarrier();
-      for (var i = 0u; i < 8u; i++) {
+      for (var i = 0u; i < counted(8u); i++) {
         tileLargest = max(tileLargest, ofLanes[i * 8u + lane / 8u]);
       }
       let rescale = exp2(largest - tileLargest);
@@ -348,14 +364,16 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         total[i % 4u] += dot(logits[i], vec4<f32>(1.0));
         sums[i] *= rescale[i % 4u];
       }
-      addShares(lane, first, corner, 2u, head, firstChannel, &logits, &sums);
+      for (var half = 0u; half < counted(16u); half += 8u) {
+        addShares(lane, first + half, corner, 2u, head, firstChannel, &logits, &sums);
+      }
     }
 
     workgroupBarrier();
     ofLanes[lane % 8u * 8u + lane / 8u] = total;
     workgroupBarrier();
     total = vec4<f32>(0.0);
-    for (var i = 0u; i < 8u; i++) {
+    for (var i = 0u; i < counted(8u); i++) {
       total += ofLanes[i * 8u + lane / 8u];
     }
     // Registers cannot be indexed by a loop: each round stores the first sums and moves the others up.

@@ -2,7 +2,7 @@
 // each on standard error, where the driver writes what it made of it; compiler-view.ts runs and reads it:
 //   tsx bench/isa/compile-forms.ts '{"pass": "forward", "config": "vit_b", "precision": "f16"}'
 import { writeSync } from 'node:fs';
-import { formsOf } from '../../src/kernels/forms.ts';
+import { contenders, formsOf, safeForm } from '../../src/kernels/forms.ts';
 import type { Precision } from '../../src/kernels/kernel.ts';
 import { configNamed } from '../../src/model/config.ts';
 import { compileAlone } from '../../src/node/gpu/driver-readings.ts';
@@ -18,15 +18,18 @@ import { invocationsOf } from './workgroup-size.ts';
 
 const say = (line: string) => writeSync(2, `${line}\n`);
 
-/** A dispatch in each of its forms that the device can run. */
+/** A dispatch in each of its forms that the device would try. */
 function inEveryForm(dispatch: Dispatch, gpu: Gpu, precision: Precision): { form: string; dispatch: Dispatch }[] {
   const { forms } = dispatch;
-  return forms
-    ? formsOf(forms.kernels, traitsOf(gpu, precision)).map((form) => ({
-        form: form.name,
-        dispatch: inForm(dispatch, forms, form),
-      }))
-    : [{ form: dispatch.kernel.name, dispatch }];
+  if (!forms) {
+    return [{ form: dispatch.kernel.name, dispatch }];
+  }
+  const traits = traitsOf(gpu, precision);
+  const all = formsOf(forms.kernels, traits);
+  return contenders(all, safeForm(forms.shape, all, traits), traits).map((form) => ({
+    form: form.name,
+    dispatch: inForm(dispatch, forms, form),
+  }));
 }
 
 /** Equal dispatches stand once, with their number. */

@@ -10,15 +10,18 @@ fn along(place: vec3<u32>, axis: u32) -> u32 {
   return select(select(place.z, place.y, axis == 1u), place.x, axis == 0u);
 }
 
-// Two invocations make the biases of a query, which begins at `at` and has this place in its window.
-fn storeBiases(lane: u32, at: u32, place: vec3<u32>) {
-  for (var axis = 0u; axis < 3u; axis++) {
-    for (var k = lane / 32u; k < window; k += 2u) {
-      var products = vec4<f32>(0.0);
-      for (var c = 0u; c < headWidth / 4u; c++) {
-        products = fma(headChannels(at, c), tableChannels(axis, along(place, axis) + window - 1u - k, c), products);
-      }
-      biases[(axis * window + k) * tileQueries + lane % 32u] = dot(products, vec4<f32>(1.442695));
+// The biases of a workgroup's queries; an invocation makes every `threads`-th.
+fn storeBiases(lane: u32, threads: u32, firstQuery: u32, corner: vec3<u32>, head: u32) {
+  for (var i = lane; i < tileQueries * 3u * window; i += threads) {
+    let query = i % tileQueries;
+    let axis = i / tileQueries / window;
+    let k = i / tileQueries % window;
+    let place = placeOf(min(firstQuery + query, window * window * window - 1u));
+    let at = headAt(tokenIndex(corner + place), 0u, head);
+    var products = vec4<f32>(0.0);
+    for (var c = 0u; c < counted(headWidth / 4u); c++) {
+      products = fma(headChannels(at, c), tableChannels(axis, along(place, axis) + window - 1u - k, c), products);
     }
+    biases[biasIndex(axis, k, query)] = dot(products, vec4<f32>(1.442695));
   }
 }

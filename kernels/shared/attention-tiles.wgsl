@@ -8,48 +8,11 @@ const passChannels = 64u;
 alias Products = array<vec4<f32>, 8>;
 alias Vectors = array<vec4<f32>, 4>;
 
-// The others lie in lines along depth, padded to whole vec4s: those of a line, and of the window.
-override lineVectors: u32 = (window + 3u) / 4u;
-override otherVectors: u32 = window * window * lineVectors;
-
 // Channels of others (stepChannels, 64) and of own tokens (stepChannels, 32); then shares of half of the others (32, 32 own tokens)
 // and channels of a few (stepOthers, passChannels).
 var<workgroup> tile: array<vec4<f32>, 384>;
 const ownAt = 128u;
 const channelsAt = 256u;
-
-// Whether every vec4 of others and every 16 of them are full.
-fn isFull() -> bool {
-  return window % 4u == 0u && otherVectors % 16u == 0u;
-}
-
-// The place in the window of one of a vec4 of others; past the last, the last.
-fn otherPlace(vector: u32, j: u32) -> vec3<u32> {
-  let within = min(vector, otherVectors - 1u);
-  let line = within / lineVectors;
-  return vec3<u32>(line / window, line % window, min(within % lineVectors * 4u + j, window - 1u));
-}
-
-fn isOther(vector: u32, j: u32) -> bool {
-  return isFull() || (vector < otherVectors && vector % lineVectors * 4u + j < window);
-}
-
-// A token's regions along the three axes as one number.
-fn regionOf(rolled: vec3<u32>) -> u32 {
-  let own = region(rolled);
-  return own.x * 9u + own.y * 3u + own.z;
-}
-
-// Where a token's query (part 0), key (1) or value (2) begins.
-fn headAt(token: u32, part: u32, head: u32) -> u32 {
-  return token * (qkvWidth / 4u) + (part * heads + head) * (headWidth / 4u);
-}
-
-// Four channels of what begins there; zeros beyond the head.
-fn headChannels(at: u32, c: u32) -> vec4<f32> {
-  let isInside = headWidth % passChannels == 0u || c < headWidth / 4u;
-  return select(vec4<f32>(0.0), vec4<f32>(qkv[select(0u, at + c, isInside)]), isInside);
-}
 
 // Of a step's channels, half of the invocations carry 4 others x 4 channels each, and a quarter 4 own tokens x 4 channels.
 fn carriesOthers(lane: u32) -> bool {
@@ -84,13 +47,9 @@ fn multiplyChannels(lane: u32, products: ptr<function, Products>) {
   }
 }
 
-// Stores the shares of the near half of the others. The far half moves up, as registers cannot be indexed by a loop.
 fn storeShares(lane: u32, shares: ptr<function, Products>) {
   for (var j = 0u; j < 4u; j++) {
     tile[(lane % 8u * 4u + j) * 8u + lane / 8u % 8u] = vec4<f32>((*shares)[0][j], (*shares)[1][j], (*shares)[2][j], (*shares)[3][j]);
-  }
-  for (var r = 0u; r < 4u; r++) {
-    (*shares)[r] = (*shares)[4u + r];
   }
 }
 
@@ -104,23 +63,5 @@ fn multiplyShares(lane: u32, firstOther: u32, sums: ptr<function, Products>) {
       (*sums)[r] = fma(vec4<f32>(shares[r]), near, (*sums)[r]);
       (*sums)[4u + r] = fma(vec4<f32>(shares[r]), far, (*sums)[4u + r]);
     }
-  }
-}
-
-// Adds the products of all channels. What an invocation carries of own tokens or others begins at `carried`.
-fn addHeadProducts(lane: u32, carried: array<u32, 4>, products: ptr<function, Products>) {
-  let steps = (headWidth + stepChannels - 1u) / stepChannels;
-  var next: Vectors;
-  for (var r = 0u; r < 4u; r++) {
-    next[r] = headChannels(carried[r], carriedChannels(lane, 0u));
-  }
-  for (var step = 0u; step < steps; step++) {
-    workgroupBarrier();
-    storeCarried(lane, next);
-    workgroupBarrier();
-    for (var r = 0u; r < 4u; r++) {
-      next[r] = headChannels(carried[r], carriedChannels(lane, min(step + 1u, steps - 1u)));
-    }
-    multiplyChannels(lane, products);
   }
 }

@@ -55,3 +55,13 @@ export const safeForm: ChooseForm = (_, forms, { software }) => {
   const suitable = software ? forms.filter(({ kernel }) => kernel.suitsSoftware) : [];
   return suitable.find(({ kernel }) => kernel.needs.subgroupLanes !== undefined) ?? suitable[0] ?? forms[0]!;
 };
+
+/**
+ * Forms that are worth a timing. What suits a CPU keeps to memory what a GPU has in registers, and is left to devices without
+ * another form; a CPU compiles those that synchronise through workgroup memory for seconds each, and then runs them several
+ * times slower.
+ * @param safe the form that is taken where nothing has been measured
+ */
+export function contenders(all: readonly Form[], safe: Form, { software }: Pick<Traits, 'software'>): Form[] {
+  return all.filter((form) => form.name === safe.name || form.kernel.suitsSoftware === software);
+}

@@ -2,7 +2,7 @@
  * Measures the forms of a plan's kernels on the device, on the plan's own shapes, and remembers the fastest: no rule
  * written beforehand is right for all of a GPU's generations and drivers.
  */
-import { safeForm, type ChooseForm, type Form } from '../kernels/forms.ts';
+import { contenders, safeForm, type ChooseForm, type Form } from '../kernels/forms.ts';
 import { kernelsVersion } from '../kernels/version.ts';
 import type { Recording } from './compilation.ts';
 import { formsFor, jobsIn, timed, type Job } from './form-timing.ts';
@@ -42,13 +42,9 @@ interface TuningOptions {
 /** The whole of a measuring; shapes that are left then keep their safe form. */
 const budgetMilliseconds = 3000;
 
-/**
- * Forms that are worth a timing. A software device compiles those that synchronise through workgroup memory for seconds
- * each, and then runs them several times slower: the budget goes to the others.
- */
 function contendersOf(gpu: Gpu, job: Job): Form[] {
   const { all, safe } = formsFor(gpu, job);
-  return gpu.adapter.software ? all.filter((form) => form.name === safe.name || form.kernel.suitsSoftware) : all;
+  return contenders(all, safe, gpu.adapter);
 }
 
 /** @param until a point of `performance.now()`, after which no further form is tried */

@@ -1,6 +1,6 @@
 /** Which forms of a kernel a device may take, by what it lists: the table in docs/kernels.md, vendor by vendor. */
 import { expect, test } from 'vitest';
-import { formsOf, safeForm, type Traits } from '../../src/kernels/forms.ts';
+import { contenders, formsOf, safeForm, type Traits } from '../../src/kernels/forms.ts';
 import { linearForms, windowAttentionForms } from '../../src/kernels/generated.ts';
 import type { MatrixShape, Precision } from '../../src/kernels/kernel.ts';
 
@@ -47,6 +47,17 @@ test('without subgroups the tiles run, and on a CPU what suits one', () => {
   expect(safe({ ...bare, software: true })).toBe('linear.registers 8x64');
   expect(safe({ ...device(8, 8, []), software: true })).toBe('linear.subgroup');
   expect(names(device(32, 32, []))).toEqual(tiles);
+});
+
+test('a GPU times tiles, a CPU what suits one and its safe form; a window that no tile takes is left to what is', () => {
+  const timed = (traits: Traits, kernels: typeof linearForms | typeof windowAttentionForms) => {
+    const all = formsOf(kernels, traits);
+    return contenders(all, safeForm('', all, traits), traits).map(({ name }) => name);
+  };
+  expect(timed(bare, linearForms)).toEqual(tiles.slice(0, 4));
+  expect(timed({ ...bare, software: true }, linearForms)).toEqual(tiles.slice(4));
+  const large = windowAttentionForms.filter(({ tile }) => tile.window === undefined);
+  expect(timed(bare, large)).toEqual(['window-attention.registers']);
 });
 
 /** As the drivers list them: integers and f16 sums are nothing that a kernel takes. */

@@ -1,0 +1,41 @@
+// The others lie in lines along depth, padded to whole vec4s: those of a line, and of the window.
+override lineVectors: u32 = (window + 3u) / 4u;
+override otherVectors: u32 = window * window * lineVectors;
+
+// A count up to 64 that a compiler cannot know, so that it leaves the loop as it is: unrolled, these take a software driver minutes.
+fn counted(count: u32) -> u32 {
+  return min(count, arrayLength(&qkv) + 64u);
+}
+
+// Whether every vec4 of others and every 16 of them are full.
+fn isFull() -> bool {
+  return window % 4u == 0u && otherVectors % 16u == 0u;
+}
+
+// The place in the window of one of a vec4 of others; past the last, the last.
+fn otherPlace(vector: u32, j: u32) -> vec3<u32> {
+  let within = min(vector, otherVectors - 1u);
+  let line = within / lineVectors;
+  return vec3<u32>(line / window, line % window, min(within % lineVectors * 4u + j, window - 1u));
+}
+
+fn isOther(vector: u32, j: u32) -> bool {
+  return isFull() || (vector < otherVectors && vector % lineVectors * 4u + j < window);
+}
+
+// A token's regions along the three axes as one number.
+fn regionOf(rolled: vec3<u32>) -> u32 {
+  let own = region(rolled);
+  return own.x * 9u + own.y * 3u + own.z;
+}
+
+// Where a token's query (part 0), key (1) or value (2) begins.
+fn headAt(token: u32, part: u32, head: u32) -> u32 {
+  return token * (qkvWidth / 4u) + (part * heads + head) * (headWidth / 4u);
+}
+
+// Four channels of what begins there; zeros beyond the head.
+fn headChannels(at: u32, c: u32) -> vec4<f32> {
+  let isInside = headWidth % 64u == 0u || c < headWidth / 4u;
+  return select(vec4<f32>(0.0), vec4<f32>(qkv[select(0u, at + c, isInside)]), isInside);
+}

@@ -1,0 +1,472 @@
+// The queries' side of the backward of shifted cubic-window self attention: logits are computed again, none reaches memory.
+// With p[q,k] the softmax, g[q,k] = p[q,k] (dy[q].v[k] - dy[q].y[q]) and T[q,k] the sum of the three tables' rows (see
+// window-attention.wgsl, whose shapes, shift, firstRow and scale hold here too):
+//   dq[q] = sum_k g[q,k] (scale * k[k] + T[q,k])
+// qkv, dqkv    (rows, grid, grid, qkvWidth)   stored; dqkv's padding is written with zeros
+// y, dy        (rows, grid, grid, outWidth)   stored
+// tables, depthTable, logSums  as in the forward pass; the window at most 12, the head at most 128
+// terms        (rows, grid, grid, heads, 4 s + 1)  f32, of each query and head: its biases against the places along h, w
+//              and d, the sums of g over keys by their place along d, and dy.y. The keys' side and `table` read them
+// A workgroup makes one head of 32 queries, 64 keys at a time, tiled as in window-attention.wgsl: products of queries and keys, and
+// of dy and values, give g, whose sums with the keys are dq. T is of few rows: g is summed by place along each axis, and those
+// sums, times the tables' rows, are added at the end. Workgroups: query tiles x heads x windows.
+// 6 * s^3 * headWidth operations a token and head; reads keys and values once for every 32 queries.
+
+alias stored = f32;
+
+// shared/attention-sizes
+override grid: u32;
+override window: u32;
+override shift: u32;
+override firstRow: u32;
+override heads: u32;
+override headWidth: u32;
+override qkvWidth: u32;
+override outWidth: u32;
+override scale: f32;
+// end of shared/attention-sizes
+
+const tileQueries = 32u;
+const tileWindow = 12u;
+const tileHead = 128u;
+
+// shared/attention-backward-query-tensors
+@group(0) @binding(0) var<storage, read> qkv: array<vec4<stored>>;
+@group(0) @binding(1) var<storage, read> tables: array<vec4<stored>>;
+@group(0) @binding(2) var<storage, read> depthTable: array<vec4<stored>>;
+@group(0) @binding(3) var<storage, read> y: array<vec4<stored>>;
+@group(0) @binding(4) var<storage, read> dy: array<vec4<stored>>;
+@group(0) @binding(5) var<storage, read> logSums: array<f32>;
+@group(0) @binding(6) var<storage, read_write> terms: array<f32>;
+@group(0) @binding(7) var<storage, read_write> dqkv: array<vec4<stored>>;
+// end of shared/attention-backward-query-tensors
+
+// shared/attention-tokens
+// Index of a token of qkv and y from its place in the rolled grid, rows counted from firstRow.
+fn tokenIndex(rolled: vec3<u32>) -> u32 {
+  return (rolled.x * grid + (rolled.y + shift) % grid) * grid + (rolled.z + shift) % grid;
+}
+
+// Region of a rolled coordinate along one axis: tokens attend within a region only.
+fn region(rolled: vec3<u32>) -> vec3<u32> {
+  let at = rolled + vec3<u32>(firstRow, 0u, 0u);
+  return select(vec3<u32>(0u), vec3<u32>(1u), at >= vec3<u32>(grid - window)) +
+         select(vec3<u32>(0u), vec3<u32>(1u), at >= vec3<u32>(grid - shift));
+}
+// end of shared/attention-tokens
+
+// shared/attention-windows
+// The first token of a window, in the rolled grid.
+fn cornerOf(index: u32) -> vec3<u32> {
+  let side = grid / window;
+  return vec3<u32>(index / (side * side), (index / side) % side, index % side) * window;
+}
+
+// The place in its window of a token.
+fn placeOf(index: u32) -> vec3<u32> {
+  return vec3<u32>(index / (window * window), (index / window) % window, index % window);
+}
+// end of shared/attention-windows
+
+// shared/attention-lines
+// The others lie in lines along depth, padded to whole vec4s: those of a line, and of the window.
+override lineVectors: u32 = (window + 3u) / 4u;
+override otherVectors: u32 = window * window * lineVectors;
+
+// A count up to 64 that a compiler cannot know, so that it leaves the loop as it is: unrolled, these take a software driver minutes.
+fn counted(count: u32) -> u32 {
+  return min(count, arrayLength(&qkv) + 64u);
+}
+
+// Whether every vec4 of others and every 16 of them are full.
+fn isFull() -> bool {
+  return window % 4u == 0u && otherVectors % 16u == 0u;
+}
+
+// The place in the window of one of a vec4 of others; past the last, the last.
+fn otherPlace(vector: u32, j: u32) -> vec3<u32> {
+  let within = min(vector, otherVectors - 1u);
+  let line = within / lineVectors;
+  return vec3<u32>(line / window, line % window, min(within % lineVectors * 4u + j, window - 1u));
+}
+
+fn isOther(vector: u32, j: u32) -> bool {
+  return isFull() || (vector < otherVectors && vector % lineVectors * 4u + j < window);
+}
+
+// A token's regions along the three axes as one number.
+fn regionOf(rolled: vec3<u32>) -> u32 {
+  let own = region(rolled);
+  return own.x * 9u + own.y * 3u + own.z;
+}
+
+// Where a token's query (part 0), key (1) or value (2) begins.
+fn headAt(token: u32, part: u32, head: u32) -> u32 {
+  return token * (qkvWidth / 4u) + (part * heads + head) * (headWidth / 4u);
+}
+
+// Four channels of what begins there; zeros beyond the head.
+fn headChannels(at: u32, c: u32) -> vec4<f32> {
+  let isInside = headWidth % 64u == 0u || c < headWidth / 4u;
+  return select(vec4<f32>(0.0), vec4<f32>(qkv[select(0u, at + c, isInside)]), isInside);
+}
+// end of shared/attention-lines
+
+// shared/attention-tiles
+// A workgroup has 32 tokens of its own and takes 64 others of the window at a time. An invocation makes the products of 4 own
+// tokens with 2 vec4s of others, and the sums of its 4 tokens x 2 vec4s of channels, each two 8 vec4s apart.
+const lanes = 64u;
+const stepChannels = 8u;
+const stepOthers = 8u;
+const passChannels = 64u;
+// By vec4 of others, or of channels, (2, 4 own tokens).
+alias Products = array<vec4<f32>, 8>;
+alias Vectors = array<vec4<f32>, 4>;
+
+// Channels of others (stepChannels, 64) and of own tokens (stepChannels, 32); then shares of half of the others (32, 32 own tokens)
+// and channels of a few (stepOthers, passChannels).
+var<workgroup> tile: array<vec4<f32>, 384>;
+const ownAt = 128u;
+const channelsAt = 256u;
+
+// Of a step's channels, half of the invocations carry 4 others x 4 channels each, and a quarter 4 own tokens x 4 channels.
+fn carriesOthers(lane: u32) -> bool {
+  return lane < 32u;
+}
+
+fn carriedChannels(lane: u32, step: u32) -> u32 {
+  return step * (stepChannels / 4u) + select(lane / 8u % 2u, lane / 16u, carriesOthers(lane));
+}
+
+// Stores four tokens' vec4s of channels as four channels' vec4s of tokens.
+fn storeCarried(lane: u32, vectors: Vectors) {
+  let at = select(ownAt + lane / 8u % 2u * 32u + lane % 8u, lane / 16u * 64u + lane % 16u, carriesOthers(lane));
+  let width = select(8u, 16u, carriesOthers(lane));
+  if (lane < 48u) {
+    for (var i = 0u; i < 4u; i++) {
+      tile[at + i * width] = vec4<f32>(vectors[0][i], vectors[1][i], vectors[2][i], vectors[3][i]);
+    }
+  }
+}
+
+// Adds a step's channels to products of own tokens and others.
+fn multiplyChannels(lane: u32, products: ptr<function, Products>) {
+  for (var c = 0u; c < stepChannels; c++) {
+    let own = tile[ownAt + c * 8u + lane / 8u % 8u];
+    let near = tile[c * 16u + lane % 8u];
+    let far = tile[c * 16u + 8u + lane % 8u];
+    for (var r = 0u; r < 4u; r++) {
+      (*products)[r] = fma(vec4<f32>(own[r]), near, (*products)[r]);
+      (*products)[4u + r] = fma(vec4<f32>(own[r]), far, (*products)[4u + r]);
+    }
+  }
+}
+
+fn storeShares(lane: u32, shares: ptr<function, Products>) {
+  for (var j = 0u; j < 4u; j++) {
+    tile[(lane % 8u * 4u + j) * 8u + lane / 8u % 8u] = vec4<f32>((*shares)[0][j], (*shares)[1][j], (*shares)[2][j], (*shares)[3][j]);
+  }
+}
+
+// Adds a few others' channels, times their shares, to sums.
+fn multiplyShares(lane: u32, firstOther: u32, sums: ptr<function, Products>) {
+  for (var k = 0u; k < stepOthers; k++) {
+    let shares = tile[(firstOther % 32u + k) * 8u + lane / 8u % 8u];
+    let near = tile[channelsAt + k * 16u + lane % 8u];
+    let far = tile[channelsAt + k * 16u + 8u + lane % 8u];
+    for (var r = 0u; r < 4u; r++) {
+      (*sums)[r] = fma(vec4<f32>(shares[r]), near, (*sums)[r]);
+      (*sums)[4u + r] = fma(vec4<f32>(shares[r]), far, (*sums)[4u + r]);
+    }
+  }
+}
+// end of shared/attention-tiles
+
+// shared/attention-others
+// Four channels of the query, key or value of one of a vec4 of others, which 16 invocations share.
+fn otherChannels(lane: u32, vector: u32, corner: vec3<u32>, part: u32, head: u32, c: u32) -> vec4<f32> {
+  return headChannels(headAt(tokenIndex(corner + otherPlace(vector, lane / 16u)), part, head), c);
+}
+// end of shared/attention-others
+
+// shared/attention-sums
+// Adds 8 vec4s of others from `first` on, times their shares, to sums of the channels from `firstChannel` on. The shares are the near
+// half of what was made; the far half moves up, as registers cannot be indexed by a loop.
+fn addShares(lane: u32, first: u32, corner: vec3<u32>, part: u32, head: u32, firstChannel: u32,
+             shares: ptr<function, Products>, sums: ptr<function, Products>) {
+  let c = firstChannel / 4u + lane % 16u;
+  for (var firstOther = 0u; firstOther <= 32u; firstOther += stepOthers) {
+    let next0 = otherChannels(lane, first + firstOther / 4u, corner, part, head, c);
+    let next1 = otherChannels(lane, first + firstOther / 4u + 1u, corner, part, head, c);
+    if (firstOther > 0u) {
+      multiplyShares(lane, firstOther - stepOthers, sums);
+    }
+    workgroupBarrier();
+    if (firstOther == 0u) {
+      storeShares(lane, shares);
+    }
+    tile[channelsAt + lane % lanes] = next0;
+    tile[channelsAt + lanes + lane % lanes] = next1;
+    workgroupBarrier();
+  }
+  for (var r = 0u; r < 4u; r++) {
+    (*shares)[r] = (*shares)[4u + r];
+  }
+}
+// end of shared/attention-sums
+
+// shared/attention-biases
+// Biases of 32 queries against each place along each axis, in powers of two: (3, window, tileQueries).
+var<workgroup> biases: array<f32, tileQueries * 3u * window>;
+
+fn biasIndex(axis: u32, k: u32, query: u32) -> u32 {
+  return (axis * window + k) * tileQueries + query;
+}
+
+// Biases of four neighbouring queries against a place along an axis.
+fn biasesAt(axis: u32, k: u32, four: u32) -> vec4<f32> {
+  let at = biasIndex(axis, k, four % 8u * 4u);
+  return vec4<f32>(biases[at], biases[at + 1u], biases[at + 2u], biases[at + 3u]);
+}
+// end of shared/attention-biases
+
+// shared/attention-tables
+// Four channels of a row of the tables of h, w and d.
+fn tableChannels(axis: u32, row: u32, c: u32) -> vec4<f32> {
+  if (axis == 2u) {
+    return vec4<f32>(depthTable[row * (headWidth / 4u) + c]);
+  }
+  return vec4<f32>(tables[(axis * (2u * window - 1u) + row) * (headWidth / 4u) + c]);
+}
+
+fn along(place: vec3<u32>, axis: u32) -> u32 {
+  return select(select(place.z, place.y, axis == 1u), place.x, axis == 0u);
+}
+
+// The biases of a workgroup's queries; an invocation makes every `threads`-th.
+fn storeBiases(lane: u32, threads: u32, firstQuery: u32, corner: vec3<u32>, head: u32) {
+  for (var i = lane; i < tileQueries * 3u * window; i += threads) {
+    let query = i % tileQueries;
+    let axis = i / tileQueries / window;
+    let k = i / tileQueries % window;
+    let place = placeOf(min(firstQuery + query, window * window * window - 1u));
+    let at = headAt(tokenIndex(corner + place), 0u, head);
+    var products = vec4<f32>(0.0);
+    for (var c = 0u; c < counted(headWidth / 4u); c++) {
+      products = fma(headChannels(at, c), tableChannels(axis, along(place, axis) + window - 1u - k, c), products);
+    }
+    biases[biasIndex(axis, k, query)] = dot(products, vec4<f32>(1.442695));
+  }
+}
+// end of shared/attention-tables
+
+// shared/attention-logits
+// Logits in powers of two: products scaled, biases and the mask added; the least number where there is no key.
+fn finishLogits(lane: u32, first: u32, corner: vec3<u32>, regions: vec4<u32>, products: ptr<function, Products>) {
+  let isBorder = shift > 0u && any(corner + vec3<u32>(firstRow, 0u, 0u) >= vec3<u32>(grid - window));
+  for (var side = 0u; side < 2u; side++) {
+    let vector = first + side * 8u + lane % 8u;
+    let line = otherPlace(vector, 0u);
+    let biasHW = biasesAt(0u, line.x, lane / 8u) + biasesAt(1u, line.y, lane / 8u);
+    for (var j = 0u; j < 4u; j++) {
+      let bias = biasHW + biasesAt(2u, otherPlace(vector, j).z, lane / 8u);
+      for (var r = 0u; r < 4u; r++) {
+        (*products)[side * 4u + r][j] = fma((*products)[side * 4u + r][j], scale * 1.442695, bias[r]);
+      }
+    }
+    if (isBorder) {
+      for (var j = 0u; j < 4u; j++) {
+        let keyRegion = regionOf(corner + otherPlace(vector, j));
+        for (var r = 0u; r < 4u; r++) {
+          (*products)[side * 4u + r][j] -= select(0.0, 144.2695, keyRegion != regions[r]);
+        }
+      }
+    }
+    if (!isFull()) {
+      for (var j = 0u; j < 4u; j++) {
+        for (var r = 0u; r < 4u; r++) {
+          (*products)[side * 4u + r][j] = select(-1e30, (*products)[side * 4u + r][j], isOther(vector, j));
+        }
+      }
+    }
+  }
+}
+// end of shared/attention-logits
+
+// shared/attention-gradients
+// Where a token's channels of a head begin in dy and y.
+fn gradientAt(token: u32, head: u32) -> u32 {
+  return token * (outWidth / 4u) + head * (headWidth / 4u);
+}
+
+// Four channels of what begins there in dy; zeros beyond the head.
+fn gradientChannels(at: u32, c: u32) -> vec4<f32> {
+  let isInside = headWidth % 64u == 0u || c < headWidth / 4u;
+  return select(vec4<f32>(0.0), vec4<f32>(dy[select(0u, at + c, isInside)]), isInside);
+}
+
+// Adds the products of all channels, of own tokens with others. What an invocation carries of either begins at `carried`, in dy
+// where isGradient, else in qkv. A step's loads go out before the products of the last.
+fn addProducts(lane: u32, carried: array<u32, 4>, isGradient: bool, products: ptr<function, Products>) {
+  let steps = (headWidth + stepChannels - 1u) / stepChannels;
+  for (var step = 0u; step <= steps; step++) {
+    let c = carriedChannels(lane, min(step, steps - 1u));
+    var next: Vectors;
+    for (var r = 0u; r < 4u; r++) {
+      if (isGradient) {
+        next[r] = gradientChannels(carried[r], c);
+      } else {
+        next[r] = headChannels(carried[r], c);
+      }
+    }
+    if (step > 0u) {
+      multiplyChannels(lane, products);
+    }
+    workgroupBarrier();
+    storeCarried(lane, next);
+    workgroupBarrier();
+  }
+}
+// end of shared/attention-gradients
+
+// Where a query's terms begin.
+fn termsAt(token: u32, head: u32) -> u32 {
+  return (token * heads + head) * (4u * window + 1u);
+}
+
+// Sums of g over the keys by their place along each axis, (3, window, tileQueries), and dy.y.
+var<workgroup> marginals: array<f32, tileQueries * 3u * window>;
+var<workgroup> deltas: array<f32, tileQueries>;
+
+// dy.y in the order of dy.v, so that the two are equal where a query attends to one key alone.
+fn deltaOf(at: u32) -> f32 {
+  var sum = 0.0;
+  for (var c = 0u; c < counted(headWidth / 4u); c++) {
+    let gradient = vec4<f32>(dy[at + c]);
+    let value = vec4<f32>(y[at + c]);
+    sum = fma(gradient.w, value.w, fma(gradient.z, value.z, fma(gradient.y, value.y, fma(gradient.x, value.x, sum))));
+  }
+  return sum;
+}
+
+// Adds g of 8 vec4s of others, which the tile holds, by place: one half of the invocations along depth, the other along h and w, each for one query.
+fn addMarginals(lane: u32, first: u32) {
+  let query = lane % 32u;
+  for (var v = 0u; v < 8u; v++) {
+    let place = otherPlace(first + v, 0u);
+    var four: vec4<f32>;
+    for (var j = 0u; j < 4u; j++) {
+      four[j] = tile[(v * 4u + j) * 8u + query / 4u][query % 4u];
+    }
+    if (lane < 32u) {
+      for (var j = 0u; j < 4u; j++) {
+        marginals[(2u * window + min(place.z + j, window - 1u)) * tileQueries + query] += four[j];
+      }
+    } else {
+      let sum = (four.x + four.y) + (four.z + four.w);
+      marginals[place.x * tileQueries + query] += sum;
+      marginals[(window + place.y) * tileQueries + query] += sum;
+    }
+  }
+}
+
+// Writes an own query's channels, its terms with the first of them, and the padding with the last head's.
+fn storeQuery(lane: u32, own: u32, corner: vec3<u32>, place: vec3<u32>, head: u32, firstChannel: u32,
+              near: vec4<f32>, far: vec4<f32>) {
+  let token = tokenIndex(corner + place);
+  let at = termsAt(token, head);
+  for (var side = 0u; side < counted(2u); side++) {
+    let c = firstChannel / 4u + side * 8u + lane % 8u;
+    if (c < headWidth / 4u) {
+      var sum = scale * select(near, far, side == 1u);
+      for (var axis = 0u; axis < 3u; axis++) {
+        for (var k = 0u; k < counted(window); k++) {
+          let share = marginals[(axis * window + k) * tileQueries + own];
+          sum = fma(vec4<f32>(share), tableChannels(axis, along(place, axis) + window - 1u - k, c), sum);
+        }
+      }
+      dqkv[headAt(token, 0u, head) + c] = vec4<stored>(sum);
+    }
+  }
+  if (firstChannel == 0u) {
+    for (var k = lane % 8u; k < 3u * window; k += 8u) {
+      terms[at + k] = biases[biasIndex(0u, k, own)] * 0.6931472;
+    }
+    for (var k = lane % 8u; k < window; k += 8u) {
+      terms[at + 3u * window + k] = marginals[(2u * window + k) * tileQueries + own];
+    }
+    terms[at + 4u * window] = deltas[own];
+  }
+  if (firstChannel == 0u && head == heads - 1u) {
+    for (var c = 3u * heads * (headWidth / 4u) + lane % 8u; c < qkvWidth / 4u; c += 8u) {
+      dqkv[token * (qkvWidth / 4u) + c] = vec4<stored>(0.0);
+    }
+  }
+}
+
+@compute @workgroup_size(lanes)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let head = group.y;
+  let corner = cornerOf(group.z);
+  let firstQuery = group.x * tileQueries;
+  let lastQuery = window * window * window - 1u;
+  var regions: vec4<u32>;
+  var ownLogSums: vec4<f32>;
+  var carriedQueries: array<u32, 4>;
+  var carriedGradients: array<u32, 4>;
+  for (var r = 0u; r < 4u; r++) {
+    let own = corner + placeOf(min(firstQuery + lane / 8u * 4u + r, lastQuery));
+    regions[r] = regionOf(own);
+    ownLogSums[r] = logSums[tokenIndex(own) * heads + head] * 1.442695;
+    let carried = tokenIndex(corner + placeOf(min(firstQuery + lane % 8u * 4u + r, lastQuery)));
+    carriedQueries[r] = headAt(carried, 0u, head);
+    carriedGradients[r] = gradientAt(carried, head);
+  }
+  storeBiases(lane, lanes, firstQuery, corner, head);
+  if (lane < 32u) {
+    let token = tokenIndex(corner + placeOf(min(firstQuery + lane, lastQuery)));
+    deltas[lane] = deltaOf(gradientAt(token, head));
+  }
+
+  for (var firstChannel = 0u; firstChannel < headWidth; firstChannel += passChannels) {
+    workgroupBarrier();
+    for (var k = lane / 32u; k < 3u * window; k += 2u) {
+      marginals[k * tileQueries + lane % 32u] = 0.0;
+    }
+    var sums = Products();
+    for (var first = 0u; first < otherVectors; first += 16u) {
+      // The products of dy and values, then those of queries and keys.
+      var logits = Products();
+      var gradients = Products();
+      for (var part = 2u; part > 2u - counted(2u); part--) {
+        let isGradient = part == 2u && !carriesOthers(lane);
+        var carried: array<u32, 4>;
+        for (var r = 0u; r < 4u; r++) {
+          let key = headAt(tokenIndex(corner + otherPlace(first + lane % 16u, r)), part, head);
+          carried[r] = select(select(carriedQueries[r], carriedGradients[r], isGradient), key, carriesOthers(lane));
+        }
+        gradients = logits;
+        logits = Products();
+        addProducts(lane, carried, isGradient, &logits);
+      }
+      finishLogits(lane, first, corner, regions, &logits);
+      for (var i = 0u; i < 8u; i++) {
+        gradients[i] = exp2(logits[i] - ownLogSums[i % 4u]) * (gradients[i] - deltas[lane / 8u * 4u + i % 4u]);
+      }
+      for (var half = 0u; half < counted(16u); half += 8u) {
+        addShares(lane, first + half, corner, 1u, head, firstChannel, &gradients, &sums);
+        addMarginals(lane, first + half);
+      }
+    }
+    workgroupBarrier();
+    for (var r = 0u; r < 4u; r++) {
+      let own = lane / 8u * 4u + r;
+      if (firstQuery + own <= lastQuery) {
+        storeQuery(lane, own, corner, placeOf(firstQuery + own), head, firstChannel, sums[0], sums[4]);
+      }
+      for (var i = 0u; i < 7u; i++) {
+        sums[i] = sums[i + 1u];
+      }
+    }
+  }
+}
