@@ -33,8 +33,8 @@ const stepInputs = 8u;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<stored>>;
 
 // Two buffers each: (stepInputs, tileTokens), whose values come one by one, and (stepInputs, tileColumns).
-var<workgroup> inputs: array<stored, 16u * tileTokens>;
-var<workgroup> weights: array<vec4<stored>, 4u * tileColumns>;
+var<workgroup> inputs: array<f32, 16u * tileTokens>;
+var<workgroup> weights: array<vec4<f32>, 4u * tileColumns>;
 
 // Whether steps come out even: then no channel is checked.
 fn isEven() -> bool {
@@ -130,16 +130,16 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let inputsHere = (step % 2u) * stepInputs * tileTokens;
     let weightsHere = (step % 2u) * 2u * tileColumns;
     for (var i = 0u; i < 4u; i++) {
-      inputs[inputsHere + half * 4u * tileTokens + place + i * tileTokens] = nextInput0[i];
+      inputs[inputsHere + half * 4u * tileTokens + place + i * tileTokens] = f32(nextInput0[i]);
     }
-    weights[weightsHere + lane] = nextWeight0;
+    weights[weightsHere + lane] = vec4<f32>(nextWeight0);
     if (tileColumns < 128u) {
       for (var i = 0u; i < 4u; i++) {
-        inputs[inputsHere + half * 4u * tileTokens + place + threads / 2u + i * tileTokens] = nextInput1[i];
+        inputs[inputsHere + half * 4u * tileTokens + place + threads / 2u + i * tileTokens] = f32(nextInput1[i]);
       }
     }
     if (tileTokens < 128u) {
-      weights[weightsHere + lane + threads] = nextWeight1;
+      weights[weightsHere + lane + threads] = vec4<f32>(nextWeight1);
     }
     workgroupBarrier();
     // shared/next-tap
@@ -176,15 +176,15 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let rowStride = tileTokens;
     // shared/tile-products
     for (var k = 0u; k < stepInputs; k++) {
-      let a = vec4<f32>(weights[columnsA + k * tileColumns4]);
-      let b = vec4<f32>(weights[columnsB + k * tileColumns4]);
+      let a = weights[columnsA + k * tileColumns4];
+      let b = weights[columnsB + k * tileColumns4];
       let near = rowsNear + k * rowStride;
       let far = rowsFar + k * rowStride;
       for (var r = 0u; r < 4u; r++) {
-        sumA[r] = fma(vec4<f32>(f32(inputs[near + r])), a, sumA[r]);
-        sumB[r] = fma(vec4<f32>(f32(inputs[near + r])), b, sumB[r]);
-        sumA[r + 4u] = fma(vec4<f32>(f32(inputs[far + r])), a, sumA[r + 4u]);
-        sumB[r + 4u] = fma(vec4<f32>(f32(inputs[far + r])), b, sumB[r + 4u]);
+        sumA[r] = fma(vec4<f32>(inputs[near + r]), a, sumA[r]);
+        sumB[r] = fma(vec4<f32>(inputs[near + r]), b, sumB[r]);
+        sumA[r + 4u] = fma(vec4<f32>(inputs[far + r]), a, sumA[r + 4u]);
+        sumB[r + 4u] = fma(vec4<f32>(inputs[far + r]), b, sumB[r + 4u]);
       }
     }
     // end of shared/tile-products

@@ -42,8 +42,8 @@ const stepInputs = 8u;
 // end of shared/linear-tensors
 
 // Two buffers each: (stepInputs, tileTokens), whose values come one by one, and (stepInputs, tileColumns).
-var<workgroup> inputs: array<stored, 16u * tileTokens>;
-var<workgroup> weights: array<vec4<stored>, 4u * tileColumns>;
+var<workgroup> inputs: array<f32, 16u * tileTokens>;
+var<workgroup> weights: array<vec4<f32>, 4u * tileColumns>;
 
 // shared/erf
 // The error function to 1.4e-7 (our own least-squares fits: a polynomial in a^2, and in 1/(1 + a/2) for the tail).
@@ -154,16 +154,16 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let inputsHere = (step % 2u) * stepInputs * tileTokens;
     let weightsHere = (step % 2u) * 2u * tileColumns;
     for (var i = 0u; i < 4u; i++) {
-      inputs[inputsHere + half * 4u * tileTokens + place + i * tileTokens] = nextInput0[i];
+      inputs[inputsHere + half * 4u * tileTokens + place + i * tileTokens] = f32(nextInput0[i]);
     }
-    weights[weightsHere + lane] = nextWeight0;
+    weights[weightsHere + lane] = vec4<f32>(nextWeight0);
     if (tileColumns < 128u) {
       for (var i = 0u; i < 4u; i++) {
-        inputs[inputsHere + half * 4u * tileTokens + place + threads / 2u + i * tileTokens] = nextInput1[i];
+        inputs[inputsHere + half * 4u * tileTokens + place + threads / 2u + i * tileTokens] = f32(nextInput1[i]);
       }
     }
     if (tileTokens < 128u) {
-      weights[weightsHere + lane + threads] = nextWeight1;
+      weights[weightsHere + lane + threads] = vec4<f32>(nextWeight1);
     }
     workgroupBarrier();
     let next = select(0u, step + 1u, step + 1u < steps);
@@ -182,15 +182,15 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let rowStride = tileTokens;
     // shared/tile-products
     for (var k = 0u; k < stepInputs; k++) {
-      let a = vec4<f32>(weights[columnsA + k * tileColumns4]);
-      let b = vec4<f32>(weights[columnsB + k * tileColumns4]);
+      let a = weights[columnsA + k * tileColumns4];
+      let b = weights[columnsB + k * tileColumns4];
       let near = rowsNear + k * rowStride;
       let far = rowsFar + k * rowStride;
       for (var r = 0u; r < 4u; r++) {
-        sumA[r] = fma(vec4<f32>(f32(inputs[near + r])), a, sumA[r]);
-        sumB[r] = fma(vec4<f32>(f32(inputs[near + r])), b, sumB[r]);
-        sumA[r + 4u] = fma(vec4<f32>(f32(inputs[far + r])), a, sumA[r + 4u]);
-        sumB[r + 4u] = fma(vec4<f32>(f32(inputs[far + r])), b, sumB[r + 4u]);
+        sumA[r] = fma(vec4<f32>(inputs[near + r]), a, sumA[r]);
+        sumB[r] = fma(vec4<f32>(inputs[near + r]), b, sumB[r]);
+        sumA[r + 4u] = fma(vec4<f32>(inputs[far + r]), a, sumA[r + 4u]);
+        sumB[r + 4u] = fma(vec4<f32>(inputs[far + r]), b, sumB[r + 4u]);
       }
     }
     // end of shared/tile-products

@@ -38,8 +38,8 @@ const stepInputs = 8u;
 @group(0) @binding(2) var<storage, read_write> partials: array<vec4<f32>>;
 
 // Two buffers each: (stepInputs, tileRows), whose values are read one by one, and (stepInputs, tileColumns).
-var<workgroup> inputs: array<stored, 16u * tileRows>;
-var<workgroup> weights: array<vec4<stored>, 4u * tileColumns>;
+var<workgroup> inputs: array<f32, 16u * tileRows>;
+var<workgroup> weights: array<vec4<f32>, 4u * tileColumns>;
 
 // Whether chunks and steps come out even: then no token is checked but for the grid's border.
 fn isEven() -> bool {
@@ -112,16 +112,16 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let inputsHere = (step % 2u) * stepInputs * tileRows;
     let weightsHere = (step % 2u) * 2u * tileColumns;
     for (var i = 0u; i < 4u; i++) {
-      inputs[inputsHere + lane * 4u + i] = nextInput0[i];
+      inputs[inputsHere + lane * 4u + i] = f32(nextInput0[i]);
     }
-    weights[weightsHere + lane] = nextWeight0;
+    weights[weightsHere + lane] = vec4<f32>(nextWeight0);
     if (tileColumns < 128u) {
       for (var i = 0u; i < 4u; i++) {
-        inputs[inputsHere + (lane + threads) * 4u + i] = nextInput1[i];
+        inputs[inputsHere + (lane + threads) * 4u + i] = f32(nextInput1[i]);
       }
     }
     if (tileRows < 128u) {
-      weights[weightsHere + lane + threads] = nextWeight1;
+      weights[weightsHere + lane + threads] = vec4<f32>(nextWeight1);
     }
     workgroupBarrier();
     let next = start + select(0u, step + 1u, step + 1u < steps) * stepInputs;
@@ -140,15 +140,15 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let rowStride = tileRows;
     // shared/tile-products
     for (var k = 0u; k < stepInputs; k++) {
-      let a = vec4<f32>(weights[columnsA + k * tileColumns4]);
-      let b = vec4<f32>(weights[columnsB + k * tileColumns4]);
+      let a = weights[columnsA + k * tileColumns4];
+      let b = weights[columnsB + k * tileColumns4];
       let near = rowsNear + k * rowStride;
       let far = rowsFar + k * rowStride;
       for (var r = 0u; r < 4u; r++) {
-        sumA[r] = fma(vec4<f32>(f32(inputs[near + r])), a, sumA[r]);
-        sumB[r] = fma(vec4<f32>(f32(inputs[near + r])), b, sumB[r]);
-        sumA[r + 4u] = fma(vec4<f32>(f32(inputs[far + r])), a, sumA[r + 4u]);
-        sumB[r + 4u] = fma(vec4<f32>(f32(inputs[far + r])), b, sumB[r + 4u]);
+        sumA[r] = fma(vec4<f32>(inputs[near + r]), a, sumA[r]);
+        sumB[r] = fma(vec4<f32>(inputs[near + r]), b, sumB[r]);
+        sumA[r + 4u] = fma(vec4<f32>(inputs[far + r]), a, sumA[r + 4u]);
+        sumB[r + 4u] = fma(vec4<f32>(inputs[far + r]), b, sumB[r + 4u]);
       }
     }
     // end of shared/tile-products

@@ -3,16 +3,17 @@
 // With p[q,k] the softmax and g[q,k] = p[q,k] (dy[q].v[k] - dy[q].y[q]) (see window-attention.wgsl, whose shapes, shift,
 // firstRow and scale hold here too):
 //   dk[k] = scale * sum_q g[q,k] q[q],   dv[k] = sum_q p[q,k] dy[q]
-// qkv, dqkv    (rows, grid, grid, qkvWidth)   f16
+// qkv, dqkv    (rows, grid, grid, qkvWidth)   f16; dqkv's keys and values are written
 // dy           (rows, grid, grid, outWidth)   f16
-// logSums      as in the forward pass; the window at most 10, the head at most 80
+// logSums      as in the forward pass; the window at most 8, the head at most 64
 // queryTerms   (rows, grid, grid, heads, 4 s + 1)  f32, of each query and head: its biases against the places along h, w
-//              and d, the sums of g over keys by their place along d, and dy.y, from the queries' side
+//              and d, the sums of g over keys by their place along d, and dy.y. The queries' side makes them
 // matrices  f16 16 x 16 x 16, f16 8 x 8 x 8
+// workgroup memory  32 KiB
 // subgroupLanes  the device's
-// A workgroup of 4 subgroups makes one head of 64 keys of a window, each subgroup 16, whose k, v and sums stay in matrices.
-// Queries, dy and the terms come in runs of 16 through workgroup memory. Products leave the matrices through workgroup memory,
-// where a lane has cells of 8 queries of one key. It takes up to 16 KiB of workgroup memory.
+// A workgroup of 4 subgroups makes one head of 64 keys of a window, each subgroup 16, whose keys, values and sums stay in
+// matrices; queries, their terms and dy come in runs of 32. Products leave through workgroup memory, those of keys and queries, then
+// those of values and dy; p and g come back, 2^14-fold and 256-fold, so that small ones are normal numbers in f16.
 // Workgroups: key tiles x heads x windows. 8 * s^3 * headWidth operations a token and head.
 
 // shared/matrix-units
@@ -53,265 +54,359 @@ override qkvWidth: u32;
 override outWidth: u32;
 override scale: f32;
 // end of shared/attention-sizes
-// shared/attention-matrices
 override subgroupLanes: u32;
 override threads: u32 = 4u * subgroupLanes;
 
-// Queries of a workgroup (on the keys' side its keys), and the largest window and head that it takes.
 const tileQueries = 64u;
-const tileWindow = 10u;
-const tileHead = 80u;
-
-// These forms take square matrices only.
-const matrixSide = matrixRows;
-
-// What a subgroup has of the queries, and a step of the keys; on the keys' side the other way round.
-const run = 16u;
-const across = run / matrixSide;
-const maxHeadSteps = tileHead / matrixSide;
-override headSteps: u32 = (headWidth + matrixSide - 1u) / matrixSide;
-override tileWidth: u32 = headSteps * matrixSide;
-// end of shared/attention-matrices
-
-const cellQueries = 8u;
-const cells = tileQueries * run / cellQueries;
-// A workgroup has at least 32 threads.
-const maxOwnCells = cells / 32u;
-override ownCells: u32 = (cells + threads - 1u) / threads;
-
-// p and g are small where a window has many tokens: this keeps them within f16's normal numbers.
-const shareScale = 256.0;
+const tileWindow = 8u;
+const tileHead = 64u;
+const shareScale = 16384.0;
+const gradientScale = 256.0;
 
 @group(0) @binding(0) var<storage, read> qkv: array<vec4<stored>>;
 @group(0) @binding(1) var<storage, read> dy: array<vec4<stored>>;
 @group(0) @binding(2) var<storage, read> logSums: array<f32>;
-@group(0) @binding(3) var<storage, read> queryTerms: array<f32>;
-@group(0) @binding(4) var<storage, read_write> dqkv: array<vec4<stored>>;
+@group(0) @binding(3) var<storage, read_write> dqkv: array<vec4<stored>>;
+@group(0) @binding(4) var<storage, read> queryTerms: array<f32>;
 
-// A run of queries, or of keys, and one of dy, or of values: (2, run, tileWidth), zero beyond the head and the window. Matrices
-// are loaded from arrays of a constant size only.
-const tileSize = run * tileHead;
-var<workgroup> tile: array<component, 2u * tileSize>;
+// shared/attention-matrices
+// Only square matrices are taken. Those of a subgroup's queries, of a run of keys, and of a head.
+const side = matrixRows;
+const run = 16u;
+const across = run / side;
+const keyMatrices = 32u / side;
+const headMatrices = 64u / side;
 
-// Products (tileQueries, run), of keys by queries; p and then g, to multiply with.
-var<workgroup> products: array<f32, tileQueries * run>;
-var<workgroup> shares: array<component, tileQueries * run>;
+// By the subgroup's lanes: rows of a lane, lanes of a row, and vec4s of keys (or of half the channels) of a lane in each of its rows.
+override laneRows: u32 = (run + subgroupLanes - 1u) / subgroupLanes;
+override rowLanes: u32 = laneRows * subgroupLanes / run;
+override laneVectors: u32 = 8u / rowLanes;
+const mostRows = 2u;
+const mostVectors = 8u;
 
-// Of each query of the run its biases, 3 s, its log of the softmax's denominator, and dy.y.
-override termCount: u32 = 3u * window + 2u;
-var<workgroup> runTerms: array<f32, run * termCount>;
+// Blocks of 4 keys x 4 channels of a run, and those of an invocation; a workgroup has at least 32.
+const blocks = 128u;
+const mostBlocks = 4u;
+override ownBlocks: u32 = blocks / threads;
 
-alias Rows = array<LeftMatrix, across * maxHeadSteps>;
-alias Sums = array<SumMatrix, across * maxHeadSteps>;
+// vec4s of a row: of channels, of keys, and of f32; each 16 bytes longer than needed, so that rows begin in other banks.
+const channelStride = 18u;
+const keyStride = 10u;
+const logitStride = 9u;
+
+// Four channels of what begins there; zeros beyond the head.
+fn componentsAt(at: u32, c: u32) -> vec4<component> {
+  let isInside = headWidth == 64u || c < headWidth / 4u;
+  return keptIf(isInside, vec4<component>(qkv[select(0u, at + c, isInside)]));
+}
+// end of shared/attention-matrices
+
+// Queries, then dy, keys and values (32, channels); queries and dy (64 channels, queries); products and sums (64 keys, 32);
+// p, then g (64 keys, queries).
+var<workgroup> others: array<vec4<component>, 32u * channelStride>;
+var<workgroup> queries: array<vec4<component>, 64u * keyStride>;
+var<workgroup> gradients: array<vec4<component>, 64u * keyStride>;
+var<workgroup> products: array<vec4<f32>, 64u * logitStride>;
+var<workgroup> shares: array<vec4<component>, 64u * keyStride>;
+
+// Of 32 queries the biases against each place along each axis, in powers of two (3, window, 32), the logarithms of the softmax's
+// denominators, likewise, and dy.y.
+var<workgroup> biases: array<f32, 32u * 3u * window>;
+var<workgroup> ofQueries: array<f32, 64>;
 
 // shared/attention-tokens
 // Index of a token of qkv and y from its place in the rolled grid, rows counted from firstRow.
 fn tokenIndex(rolled: vec3<u32>) -> u32 {
   return (rolled.x * grid + (rolled.y + shift) % grid) * grid + (rolled.z + shift) % grid;
 }
-
-// Region of a rolled coordinate along one axis: tokens attend within a region only.
-fn region(rolled: vec3<u32>) -> vec3<u32> {
-  let at = rolled + vec3<u32>(firstRow, 0u, 0u);
-  return select(vec3<u32>(0u), vec3<u32>(1u), at >= vec3<u32>(grid - window)) +
-         select(vec3<u32>(0u), vec3<u32>(1u), at >= vec3<u32>(grid - shift));
-}
 // end of shared/attention-tokens
 
+// shared/attention-windows
+// The first token of a window, in the rolled grid.
+fn cornerOf(index: u32) -> vec3<u32> {
+  let side = grid / window;
+  return vec3<u32>(index / (side * side), (index / side) % side, index % side) * window;
+}
+
+// The place in its window of a token.
 fn placeOf(index: u32) -> vec3<u32> {
   return vec3<u32>(index / (window * window), (index / window) % window, index % window);
 }
+// end of shared/attention-windows
 
-fn put(at: u32, value: vec4<component>) {
-  tile[at] = value.x;
-  tile[at + 1u] = value.y;
-  tile[at + 2u] = value.z;
-  tile[at + 3u] = value.w;
+// shared/attention-lines
+// The others lie in lines along depth, padded to whole vec4s: those of a line, and of the window.
+override lineVectors: u32 = (window + 3u) / 4u;
+override otherVectors: u32 = window * window * lineVectors;
+
+// A count up to 64 that a compiler cannot know, so that it leaves the loop as it is: unrolled, these take a software driver minutes.
+fn counted(count: u32) -> u32 {
+  return min(count, arrayLength(&qkv) + 64u);
 }
 
-// shared/attention-channels
-// Four channels of a token's query (part 0), key (1) or value (2) in a head, by its number in the window; zeros beyond both.
-fn channelsOf(index: u32, c: u32, part: u32, corner: vec3<u32>, head: u32) -> vec4<component> {
-  if (c >= headWidth / 4u || index >= window * window * window) {
-    return vec4<component>(0.0);
-  }
-  return vec4<component>(qkv[tokenIndex(corner + placeOf(index)) * (qkvWidth / 4u) + (part * heads + head) * (headWidth / 4u) + c]);
-}
-// end of shared/attention-channels
-
-// Queries, keys or values, as channelsOf has them, from a token of the window on.
-fn loadTokens(lane: u32, base: u32, part: u32, first: u32, corner: vec3<u32>, head: u32) {
-  for (var i = lane; i < run * tileWidth / 4u; i += threads) {
-    put(base + 4u * i, channelsOf(first + i / (tileWidth / 4u), i % (tileWidth / 4u), part, corner, head));
-  }
+// Whether every vec4 of others and every 16 of them are full.
+fn isFull() -> bool {
+  return window % 4u == 0u && otherVectors % 16u == 0u;
 }
 
-// dy of a head, likewise.
-fn loadGradients(lane: u32, base: u32, first: u32, corner: vec3<u32>, head: u32) {
-  for (var i = lane; i < run * tileWidth / 4u; i += threads) {
-    let c = i % (tileWidth / 4u);
-    let index = first + i / (tileWidth / 4u);
-    var value = vec4<component>(0.0);
-    if (c < headWidth / 4u && index < window * window * window) {
-      value = vec4<component>(dy[tokenIndex(corner + placeOf(index)) * (outWidth / 4u) + head * (headWidth / 4u) + c]);
-    }
-    put(base + 4u * i, value);
-  }
+// The place in the window of one of a vec4 of others; past the last, the last.
+fn otherPlace(vector: u32, j: u32) -> vec3<u32> {
+  let within = min(vector, otherVectors - 1u);
+  let line = within / lineVectors;
+  return vec3<u32>(line / window, line % window, min(within % lineVectors * 4u + j, window - 1u));
 }
 
-fn takeRows(rows: ptr<function, Rows>, base: u32) {
-  for (var i = 0u; i < across; i++) {
-    for (var c = 0u; c < headSteps; c++) {
-      (*rows)[i * maxHeadSteps + c] = subgroupMatrixLoad<LeftMatrix, row_major>(&tile, base + i * matrixSide * tileWidth + c * matrixSide, tileWidth);
-    }
-  }
+fn isOther(vector: u32, j: u32) -> bool {
+  return isFull() || (vector < otherVectors && vector % lineVectors * 4u + j < window);
 }
 
-// products = the subgroup's rows times the tile's.
-fn multiplyTile(rows: ptr<function, Rows>, base: u32, subgroup: u32) {
-  for (var j = 0u; j < across; j++) {
-    var sums = array<SumMatrix, across>();
-    for (var c = 0u; c < headSteps; c++) {
-      // Queries lie by token, and a product wants them by channel: a matrix in column-major order.
-      let queries = subgroupMatrixLoad<RightMatrix, col_major>(&tile, base + j * matrixSide * tileWidth + c * matrixSide, tileWidth);
-      for (var i = 0u; i < across; i++) {
-        sums[i] = subgroupMatrixMultiplyAccumulate((*rows)[i * maxHeadSteps + c], queries, sums[i]);
-      }
-    }
-    for (var i = 0u; i < across; i++) {
-      subgroupMatrixStore<row_major>(&products, (subgroup * run + i * matrixSide) * run + j * matrixSide, sums[i], run);
-    }
-  }
+// Along which axes the roll's seam crosses a window, as bits; 0 without a shift.
+fn seamsOf(corner: vec3<u32>) -> u32 {
+  let crosses = corner + vec3<u32>(firstRow, 0u, 0u) >= vec3<u32>(grid - window);
+  return select(0u, 1u, shift > 0u && crosses.x) + select(0u, 2u, shift > 0u && crosses.y) + select(0u, 4u, shift > 0u && crosses.z);
 }
 
-// Adds shares times the tile's rows, of queries or of dy.
-fn accumulate(sums: ptr<function, Sums>, base: u32, subgroup: u32) {
-  for (var j = 0u; j < across; j++) {
-    for (var c = 0u; c < headSteps; c++) {
-      let rows = subgroupMatrixLoad<RightMatrix, row_major>(&tile, base + j * matrixSide * tileWidth + c * matrixSide, tileWidth);
-      for (var i = 0u; i < across; i++) {
-        let left = subgroupMatrixLoad<LeftMatrix, row_major>(&shares, (subgroup * run + i * matrixSide) * run + j * matrixSide, run);
-        (*sums)[i * maxHeadSteps + c] = subgroupMatrixMultiplyAccumulate(left, rows, (*sums)[i * maxHeadSteps + c]);
-      }
-    }
-  }
+// On which side of those a place in the window lies. Tokens on different sides were no neighbours before the roll.
+fn sidesOf(place: vec3<u32>, seams: u32) -> u32 {
+  let beyond = place >= vec3<u32>(window - shift);
+  return seams & (select(0u, 1u, beyond.x) + select(0u, 2u, beyond.y) + select(0u, 4u, beyond.z));
 }
 
+// Where a token's query (part 0), key (1) or value (2) begins.
+fn headAt(token: u32, part: u32, head: u32) -> u32 {
+  return token * (qkvWidth / 4u) + (part * heads + head) * (headWidth / 4u);
+}
+
+// Four channels of what begins there; zeros beyond the head.
+fn headChannels(at: u32, c: u32) -> vec4<f32> {
+  let isInside = headWidth % 64u == 0u || c < headWidth / 4u;
+  return select(vec4<f32>(0.0), vec4<f32>(qkv[select(0u, at + c, isInside)]), isInside);
+}
+// end of shared/attention-lines
+
+// shared/attention-matrix-gradients
+// Where a token's channels of a head begin in dy and y.
+fn gradientAt(token: u32, head: u32) -> u32 {
+  return token * (outWidth / 4u) + head * (headWidth / 4u);
+}
+
+// Four channels of what begins there in dy; zeros beyond the head.
+fn gradientComponents(at: u32, c: u32) -> vec4<component> {
+  let isInside = headWidth == 64u || c < headWidth / 4u;
+  return keptIf(isInside, vec4<component>(dy[select(0u, at + c, isInside)]));
+}
+// end of shared/attention-matrix-gradients
+
+// Brings the terms of 8 vec4s of queries into workgroup memory.
 fn loadTerms(lane: u32, first: u32, corner: vec3<u32>, head: u32) {
-  for (var i = lane; i < run * termCount; i += threads) {
-    let query = first + i / termCount;
-    let term = i % termCount;
-    if (query < window * window * window) {
-      let at = tokenIndex(corner + placeOf(query)) * heads + head;
-      if (term == 3u * window) {
-        runTerms[i] = logSums[at];
-      } else {
-        runTerms[i] = queryTerms[at * (4u * window + 1u) + select(term, 4u * window, term > 3u * window)];
-      }
+  for (var i = lane; i < 32u * (3u * window + 2u); i += threads) {
+    let query = i % 32u;
+    let term = i / 32u;
+    let token = tokenIndex(corner + otherPlace(first + query / 4u, query % 4u));
+    let at = (token * heads + head) * (4u * window + 1u);
+    if (term < 3u * window) {
+      biases[term * 32u + query] = queryTerms[at + term] * 1.442695;
+    } else if (term == 3u * window) {
+      ofQueries[query] = logSums[token * heads + head] * 1.442695;
+    } else {
+      ofQueries[32u + query] = queryTerms[at + 4u * window];
     }
   }
 }
 
-// A cell's keys come first in its number: neighbouring lanes have neighbouring keys. They start at different queries, so as to
-// meet different banks of memory.
-fn queryOf(cell: u32, r: u32) -> u32 {
-  return cell / tileQueries * cellQueries + (r + cell) % cellQueries;
+// Of four neighbouring queries the biases against a place along an axis.
+fn biasesAt(axis: u32, k: u32, four: u32) -> vec4<f32> {
+  let at = (axis % 3u * window + k % window) * 32u + four % 8u * 4u;
+  return vec4<f32>(biases[at], biases[at + 1u], biases[at + 2u], biases[at + 3u]);
 }
 
-// p of a key and a query of the run.
-fn shareOf(row: u32, at: u32, query: u32, corner: vec3<u32>, place: vec3<u32>) -> f32 {
-  if (query >= window * window * window) {
-    return 0.0;
-  }
-  let slot = at * termCount;
-  var value = scale * products[row * run + at] + ((runTerms[slot + place.x] + runTerms[slot + window + place.y]) + runTerms[slot + 2u * window + place.z]);
-  if (shift > 0u && any(region(corner + place) != region(corner + placeOf(query)))) {
-    value -= 100.0;
-  }
-  return exp(value - runTerms[slot + 3u * window]);
+fn ofFourQueries(four: u32, term: u32) -> vec4<f32> {
+  let at = term % 2u * 32u + four % 8u * 4u;
+  return vec4<f32>(ofQueries[at], ofQueries[at + 1u], ofQueries[at + 2u], ofQueries[at + 3u]);
 }
 
-// Stores the keys' gradients (part 1) or the values' (2).
-fn storeSums(sums: ptr<function, Sums>, lane: u32, part: u32, firstKey: u32, corner: vec3<u32>, head: u32) {
-  let subgroup = lane / subgroupLanes;
-  for (var c = 0u; c < headSteps; c++) {
-    workgroupBarrier();
-    for (var i = 0u; i < across; i++) {
-      subgroupMatrixStore<row_major>(&products, (subgroup * run + i * matrixSide) * run, (*sums)[i * maxHeadSteps + c], run);
-    }
-    workgroupBarrier();
-    for (var i = lane; i < tileQueries * matrixSide / 4u; i += threads) {
-      let row = i / (matrixSide / 4u);
-      let column = c * matrixSide / 4u + i % (matrixSide / 4u);
-      if (firstKey + row < window * window * window && column < headWidth / 4u) {
-        let at = row * run + i % (matrixSide / 4u) * 4u;
-        let value = vec4<f32>(products[at], products[at + 1u], products[at + 2u], products[at + 3u]) / shareScale;
-        dqkv[tokenIndex(corner + placeOf(firstKey + row)) * (qkvWidth / 4u) + (part * heads + head) * (headWidth / 4u) + column] = vec4<stored>(value);
-      }
+// A vec4 of a key's p, `four` of a run that begins with the vec4 `first`.
+fn sharesOf(made: vec4<f32>, first: u32, four: u32, place: vec3<u32>, seams: u32) -> vec4<f32> {
+  let bias = (biasesAt(0u, place.x, four) + biasesAt(1u, place.y, four)) + biasesAt(2u, place.z, four);
+  var logits = fma(made, vec4<f32>(scale * 1.442695), bias) - ofFourQueries(four, 0u);
+  if (seams != 0u) {
+    for (var j = 0u; j < 4u; j++) {
+      logits[j] -= select(0.0, 144.2695, sidesOf(otherPlace(first + four, j), seams) != sidesOf(place, seams));
     }
   }
+  var result = exp2(logits);
+  if (!isFull()) {
+    for (var j = 0u; j < 4u; j++) {
+      result[j] = select(0.0, result[j], isOther(first + four, j));
+    }
+  }
+  return result;
 }
 
 @compute @workgroup_size(threads)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let tokens = window * window * window;
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32,
+        @builtin(subgroup_invocation_id) subgroupLane: u32) {
   let head = group.y;
-  let side = grid / window;
-  let corner = vec3<u32>(group.z / (side * side), (group.z / side) % side, group.z % side) * window;
+  let corner = cornerOf(group.z);
   let firstKey = group.x * tileQueries;
-  let subgroup = lane / subgroupLanes;
+  let lastKey = window * window * window - 1u;
+  let subgroup = lane / subgroupLanes % 4u;
+  let seams = seamsOf(corner);
 
-  var keys: Rows;
-  var values: Rows;
-  for (var s = 0u; s < tileQueries / run; s++) {
-    loadTokens(lane, 0u, 1u, firstKey + s * run, corner, head);
-    loadTokens(lane, tileSize, 2u, firstKey + s * run, corner, head);
+  // Keys and values come through the memory of the others, those of two subgroups at a time.
+  var ownKeys: array<LeftMatrix, across * headMatrices>;
+  var ownValues: array<LeftMatrix, across * headMatrices>;
+  for (var round = 0u; round < 4u; round++) {
     workgroupBarrier();
-    if (subgroup == s) {
-      takeRows(&keys, 0u);
-      takeRows(&values, tileSize);
+    for (var i = lane; i < 512u; i += threads) {
+      let token = tokenIndex(corner + placeOf(min(firstKey + round % 2u * 32u + i / 16u, lastKey)));
+      others[i / 16u * channelStride + i % 16u] = componentsAt(headAt(token, 1u + round / 2u, head), i % 16u);
     }
     workgroupBarrier();
+    for (var i = 0u; i < across; i++) {
+      for (var k = 0u; k < headMatrices; k++) {
+        let at = (subgroup % 2u * run + i * side) * channelStride + k * side / 4u;
+        if (round == subgroup / 2u) {
+          ownKeys[i * headMatrices + k] = subgroupMatrixLoad<LeftMatrix, row_major>(&others, at, channelStride);
+        }
+        if (round == 2u + subgroup / 2u) {
+          ownValues[i * headMatrices + k] = subgroupMatrixLoad<LeftMatrix, row_major>(&others, at, channelStride);
+        }
+      }
+    }
   }
 
-  var keySums: Sums;
-  var valueSums: Sums;
-  var p: array<f32, maxOwnCells * cellQueries>;
-  for (var first = 0u; first < tokens; first += run) {
-    loadTokens(lane, 0u, 0u, first, corner, head);
-    loadGradients(lane, tileSize, first, corner, head);
+  // A lane's rows, from the workgroup's first key on.
+  let part = subgroupLane % rowLanes * laneVectors;
+  var rows: array<u32, mostRows>;
+  var places: array<vec3<u32>, mostRows>;
+  for (var n = 0u; n < laneRows; n++) {
+    rows[n] = subgroup * run + n * subgroupLanes + subgroupLane / rowLanes;
+    places[n] = placeOf(min(firstKey + rows[n], lastKey));
+  }
+
+  var keySums: array<SumMatrix, across * headMatrices>;
+  var valueSums: array<SumMatrix, across * headMatrices>;
+  var next: array<array<vec4<component>, 4>, mostBlocks>;
+  for (var first = 0u; first < otherVectors; first += 8u) {
+    for (var n = 0u; n < ownBlocks; n++) {
+      let i = n * threads + lane;
+      for (var j = 0u; j < 4u; j++) {
+        next[n][j] = componentsAt(headAt(tokenIndex(corner + otherPlace(first + i % 8u, j)), 0u, head), i / 8u);
+      }
+    }
+    workgroupBarrier();
     loadTerms(lane, first, corner, head);
-    workgroupBarrier();
-    multiplyTile(&keys, 0u, subgroup);
-    workgroupBarrier();
-    for (var n = 0u; n < ownCells && n * threads + lane < cells; n++) {
-      let cell = n * threads + lane;
-      let row = cell % tileQueries;
-      // Rows past the last key repeat it; theirs are not stored.
-      let place = placeOf(min(firstKey + row, tokens - 1u));
-      for (var r = 0u; r < cellQueries; r++) {
-        let at = queryOf(cell, r);
-        p[n * cellQueries + r] = shareOf(row, at, first + at, corner, place);
-        shares[row * run + at] = component(shareScale * p[n * cellQueries + r]);
+    for (var n = 0u; n < ownBlocks; n++) {
+      let i = n * threads + lane;
+      for (var j = 0u; j < 4u; j++) {
+        others[(i % 8u * 4u + j) * channelStride + i / 8u % 16u] = next[n][j];
+        queries[(i / 8u % 16u * 4u + j) * keyStride + i % 8u] = vec4<component>(next[n][0][j], next[n][1][j], next[n][2][j], next[n][3][j]);
+      }
+      for (var j = 0u; j < 4u; j++) {
+        next[n][j] = gradientComponents(gradientAt(tokenIndex(corner + otherPlace(first + i % 8u, j)), head), i / 8u);
       }
     }
     workgroupBarrier();
-    accumulate(&valueSums, tileSize, subgroup);
-    multiplyTile(&values, tileSize, subgroup);
-    workgroupBarrier();
-    for (var n = 0u; n < ownCells && n * threads + lane < cells; n++) {
-      let cell = n * threads + lane;
-      let row = cell % tileQueries;
-      for (var r = 0u; r < cellQueries; r++) {
-        let at = queryOf(cell, r);
-        let delta = runTerms[at * termCount + 3u * window + 1u];
-        shares[row * run + at] = component(shareScale * scale * p[n * cellQueries + r] * (products[row * run + at] - delta));
+
+    // Products of keys and queries leave, and come back as p.
+    var made = array<SumMatrix, across * keyMatrices>();
+    for (var k = 0u; k < headMatrices; k++) {
+      for (var j = 0u; j < keyMatrices; j++) {
+        let right = subgroupMatrixLoad<RightMatrix, col_major>(&others, j * side * channelStride + k * side / 4u, channelStride);
+        for (var i = 0u; i < across; i++) {
+          made[i * keyMatrices + j] = subgroupMatrixMultiplyAccumulate(ownKeys[i * headMatrices + k], right, made[i * keyMatrices + j]);
+        }
+      }
+    }
+    for (var i = 0u; i < across; i++) {
+      for (var j = 0u; j < keyMatrices; j++) {
+        let at = (subgroup * run + i * side) * logitStride + j * side / 4u;
+        subgroupMatrixStore<row_major>(&products, at, made[i * keyMatrices + j], logitStride);
       }
     }
     workgroupBarrier();
-    accumulate(&keySums, 0u, subgroup);
+    for (var n = 0u; n < laneRows; n++) {
+      for (var v = 0u; v < laneVectors; v++) {
+        let p = sharesOf(products[rows[n] % 64u * logitStride + part + v], first, part + v, places[n], seams);
+        shares[rows[n] % 64u * keyStride + part + v] = vec4<component>(shareScale * p);
+      }
+    }
+    for (var n = 0u; n < ownBlocks; n++) {
+      let i = n * threads + lane;
+      for (var j = 0u; j < 4u; j++) {
+        others[(i % 8u * 4u + j) * channelStride + i / 8u % 16u] = next[n][j];
+        gradients[(i / 8u % 16u * 4u + j) * keyStride + i % 8u] = vec4<component>(next[n][0][j], next[n][1][j], next[n][2][j], next[n][3][j]);
+      }
+    }
     workgroupBarrier();
+
+    // Those of values and dy likewise, and come back as g.
+    made = array<SumMatrix, across * keyMatrices>();
+    for (var k = 0u; k < headMatrices; k++) {
+      for (var j = 0u; j < keyMatrices; j++) {
+        let right = subgroupMatrixLoad<RightMatrix, col_major>(&others, j * side * channelStride + k * side / 4u, channelStride);
+        for (var i = 0u; i < across; i++) {
+          made[i * keyMatrices + j] = subgroupMatrixMultiplyAccumulate(ownValues[i * headMatrices + k], right, made[i * keyMatrices + j]);
+        }
+      }
+    }
+    for (var i = 0u; i < across; i++) {
+      for (var j = 0u; j < keyMatrices; j++) {
+        let at = (subgroup * run + i * side) * logitStride + j * side / 4u;
+        subgroupMatrixStore<row_major>(&products, at, made[i * keyMatrices + j], logitStride);
+      }
+    }
+    for (var k = 0u; k < keyMatrices; k++) {
+      for (var i = 0u; i < across; i++) {
+        let left = subgroupMatrixLoad<LeftMatrix, row_major>(&shares, (subgroup * run + i * side) * keyStride + k * side / 4u, keyStride);
+        for (var j = 0u; j < headMatrices; j++) {
+          let right = subgroupMatrixLoad<RightMatrix, col_major>(&gradients, j * side * keyStride + k * side / 4u, keyStride);
+          valueSums[i * headMatrices + j] = subgroupMatrixMultiplyAccumulate(left, right, valueSums[i * headMatrices + j]);
+        }
+      }
+    }
+    workgroupBarrier();
+    for (var n = 0u; n < laneRows; n++) {
+      for (var v = 0u; v < laneVectors; v++) {
+        let g = vec4<f32>(shares[rows[n] % 64u * keyStride + part + v]) / shareScale * (products[rows[n] % 64u * logitStride + part + v] - ofFourQueries(part + v, 1u));
+        shares[rows[n] % 64u * keyStride + part + v] = vec4<component>(gradientScale * g);
+      }
+    }
+    workgroupBarrier();
+    for (var k = 0u; k < keyMatrices; k++) {
+      for (var i = 0u; i < across; i++) {
+        let left = subgroupMatrixLoad<LeftMatrix, row_major>(&shares, (subgroup * run + i * side) * keyStride + k * side / 4u, keyStride);
+        for (var j = 0u; j < headMatrices; j++) {
+          let right = subgroupMatrixLoad<RightMatrix, col_major>(&queries, j * side * keyStride + k * side / 4u, keyStride);
+          keySums[i * headMatrices + j] = subgroupMatrixMultiplyAccumulate(left, right, keySums[i * headMatrices + j]);
+        }
+      }
+    }
   }
-  storeSums(&keySums, lane, 1u, firstKey, corner, head);
-  storeSums(&valueSums, lane, 2u, firstKey, corner, head);
+
+  // Half of the keys' channels, half of the values', and the other halves; matrices cannot be indexed by a loop, and move up.
+  for (var round = 0u; round < 4u; round++) {
+    workgroupBarrier();
+    for (var i = 0u; i < across; i++) {
+      for (var j = 0u; j < keyMatrices; j++) {
+        let at = (subgroup * run + i * side) * logitStride + j * side / 4u;
+        subgroupMatrixStore<row_major>(&products, at, keySums[i * headMatrices + j], logitStride);
+        keySums[i * headMatrices + j] = valueSums[i * headMatrices + j];
+        valueSums[i * headMatrices + j] = keySums[i * headMatrices + keyMatrices + j];
+        keySums[i * headMatrices + keyMatrices + j] = valueSums[i * headMatrices + keyMatrices + j];
+      }
+    }
+    workgroupBarrier();
+    let factor = select(scale / gradientScale, 1.0 / shareScale, round % 2u == 1u);
+    for (var n = 0u; n < laneRows; n++) {
+      let at = headAt(tokenIndex(corner + places[n]), 1u + round % 2u, head);
+      for (var v = 0u; v < laneVectors; v++) {
+        let c = round / 2u * 8u + part + v;
+        if (firstKey + rows[n] <= lastKey && c < headWidth / 4u) {
+          dqkv[at + c] = vec4<stored>(factor * products[rows[n] % 64u * logitStride + part + v]);
+        }
+      }
+    }
+  }
 }

@@ -40,13 +40,6 @@ const tileHead = 128u;
 fn tokenIndex(rolled: vec3<u32>) -> u32 {
   return (rolled.x * grid + (rolled.y + shift) % grid) * grid + (rolled.z + shift) % grid;
 }
-
-// Region of a rolled coordinate along one axis: tokens attend within a region only.
-fn region(rolled: vec3<u32>) -> vec3<u32> {
-  let at = rolled + vec3<u32>(firstRow, 0u, 0u);
-  return select(vec3<u32>(0u), vec3<u32>(1u), at >= vec3<u32>(grid - window)) +
-         select(vec3<u32>(0u), vec3<u32>(1u), at >= vec3<u32>(grid - shift));
-}
 // end of shared/attention-tokens
 
 // shared/attention-windows
@@ -88,10 +81,16 @@ fn isOther(vector: u32, j: u32) -> bool {
   return isFull() || (vector < otherVectors && vector % lineVectors * 4u + j < window);
 }
 
-// A token's regions along the three axes as one number.
-fn regionOf(rolled: vec3<u32>) -> u32 {
-  let own = region(rolled);
-  return own.x * 9u + own.y * 3u + own.z;
+// Along which axes the roll's seam crosses a window, as bits; 0 without a shift.
+fn seamsOf(corner: vec3<u32>) -> u32 {
+  let crosses = corner + vec3<u32>(firstRow, 0u, 0u) >= vec3<u32>(grid - window);
+  return select(0u, 1u, shift > 0u && crosses.x) + select(0u, 2u, shift > 0u && crosses.y) + select(0u, 4u, shift > 0u && crosses.z);
+}
+
+// On which side of those a place in the window lies. Tokens on different sides were no neighbours before the roll.
+fn sidesOf(place: vec3<u32>, seams: u32) -> u32 {
+  let beyond = place >= vec3<u32>(window - shift);
+  return seams & (select(0u, 1u, beyond.x) + select(0u, 2u, beyond.y) + select(0u, 4u, beyond.z));
 }
 
 // Where a token's query (part 0), key (1) or value (2) begins.
@@ -212,7 +211,8 @@ fn biasIndex(axis: u32, k: u32, query: u32) -> u32 {
 
 // Biases of four neighbouring queries against a place along an axis.
 fn biasesAt(axis: u32, k: u32, four: u32) -> vec4<f32> {
-  let at = biasIndex(axis, k, four % 8u * 4u);
+  // Tint sees that these stay inside, and the four loads become one.
+  let at = (axis % 3u * window + k % window) * tileQueries + four % 8u * 4u;
   return vec4<f32>(biases[at], biases[at + 1u], biases[at + 2u], biases[at + 3u]);
 }
 // end of shared/attention-biases
@@ -280,25 +280,24 @@ fn loadTerms(lane: u32, first: u32, corner: vec3<u32>, head: u32) {
 }
 
 fn ofFourQueries(lane: u32, term: u32) -> vec4<f32> {
-  let at = term * 32u + lane % 8u * 4u;
+  let at = term % 2u * 32u + lane % 8u * 4u;
   return vec4<f32>(ofQueries[at], ofQueries[at + 1u], ofQueries[at + 2u], ofQueries[at + 3u]);
 }
 
 // Of the near half: from products of own keys and queries to p, and from those of values and dy to scale * g.
-fn finishShares(lane: u32, vector: u32, corner: vec3<u32>, places: array<vec3<u32>, 4>, regions: vec4<u32>,
+fn finishShares(lane: u32, vector: u32, seams: u32, places: array<vec3<u32>, 4>,
                 products: ptr<function, Products>, gradients: ptr<function, Products>) {
-  let isBorder = shift > 0u && any(corner + vec3<u32>(firstRow, 0u, 0u) >= vec3<u32>(grid - window));
-  var queryRegions: vec4<u32>;
-  if (isBorder) {
+  var querySides: vec4<u32>;
+  if (seams != 0u) {
     for (var j = 0u; j < 4u; j++) {
-      queryRegions[j] = regionOf(corner + otherPlace(vector, j));
+      querySides[j] = sidesOf(otherPlace(vector, j), seams);
     }
   }
   for (var r = 0u; r < 4u; r++) {
     let bias = (biasesAt(0u, places[r].x, lane) + biasesAt(1u, places[r].y, lane)) + biasesAt(2u, places[r].z, lane);
     var logits = fma((*products)[r], vec4<f32>(scale * 1.442695), bias);
-    if (isBorder) {
-      logits -= select(vec4<f32>(0.0), vec4<f32>(144.2695), queryRegions != vec4<u32>(regions[r]));
+    if (seams != 0u) {
+      logits -= select(vec4<f32>(0.0), vec4<f32>(144.2695), querySides != vec4<u32>(sidesOf(places[r], seams)));
     }
     var share = exp2(logits - ofFourQueries(lane, 0u));
     if (!isFull()) {
@@ -318,11 +317,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let firstKey = group.x * tileQueries;
   let lastKey = window * window * window - 1u;
   var places: array<vec3<u32>, 4>;
-  var regions: vec4<u32>;
   var ownTokens: array<u32, 4>;
   for (var r = 0u; r < 4u; r++) {
     places[r] = placeOf(min(firstKey + lane / 8u * 4u + r, lastKey));
-    regions[r] = regionOf(corner + places[r]);
     ownTokens[r] = tokenIndex(corner + placeOf(min(firstKey + lane % 8u * 4u + r, lastKey)));
   }
 
@@ -349,7 +346,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         workgroupBarrier();
         loadTerms(lane, first + half, corner, head);
         workgroupBarrier();
-        finishShares(lane, first + half + lane % 8u, corner, places, regions, &products, &gradients);
+        finishShares(lane, first + half + lane % 8u, seamsOf(corner), places, &products, &gradients);
         addShares(lane, first + half, corner, 3u, head, firstChannel, &products, &valueSums);
         addShares(lane, first + half, corner, 0u, head, firstChannel, &gradients, &keySums);
       }

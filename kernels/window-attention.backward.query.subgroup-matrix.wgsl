@@ -5,16 +5,16 @@
 //   dq[q] = sum_k g[q,k] (scale * k[k] + T[q,k])
 // qkv, dqkv    (rows, grid, grid, qkvWidth)   f16; dqkv's padding is written with zeros
 // y, dy        (rows, grid, grid, outWidth)   f16
-// tables, depthTable, logSums  as in the forward pass; the window at most 10, the head at most 80
+// tables, depthTable, logSums  as in the forward pass; the window at most 8, the head at most 64
 // terms        (rows, grid, grid, heads, 4 s + 1)  f32, of each query and head: its biases against the places along h, w
-//              and d, the sums of g over keys by their place along d, and dy.y. The keys' side reads them
+//              and d, the sums of g over keys by their place along d, and dy.y. The keys' side and `table` read them
 // matrices  f16 16 x 16 x 16, f16 8 x 8 x 8
-// workgroup memory  24 KiB
+// workgroup memory  32 KiB
 // subgroupLanes  the device's
-// A workgroup of 4 subgroups makes one head of 64 queries of a window, each subgroup 16, whose q, dy and sums stay in
-// matrices. Keys and values come in runs of 16 through workgroup memory, and so do the tables: before, for the biases, and
-// after, against the sums of g by place. Products leave the matrices through workgroup memory, where a lane has cells of 8
-// keys of one query. It takes up to 27 KiB of workgroup memory; devices that have matrix units have 32 and more.
+// A workgroup of 4 subgroups makes one head of 64 queries of a window, each subgroup 16, whose queries, dy and sums stay in
+// matrices; keys and values come in runs of 32. Logits and the products of dy and values leave through workgroup memory, one after
+// the other, and g comes back, 256-fold, so that small ones are normal numbers in f16. The units also sum g by place along each axis,
+// with a matrix that has a one at each key's places; those sums times the tables' rows are added at the end.
 // Workgroups: query tiles x heads x windows. 6 * s^3 * headWidth operations a token and head.
 
 // shared/matrix-units
@@ -55,33 +55,12 @@ override qkvWidth: u32;
 override outWidth: u32;
 override scale: f32;
 // end of shared/attention-sizes
-// shared/attention-matrices
 override subgroupLanes: u32;
 override threads: u32 = 4u * subgroupLanes;
 
-// Queries of a workgroup (on the keys' side its keys), and the largest window and head that it takes.
 const tileQueries = 64u;
-const tileWindow = 10u;
-const tileHead = 80u;
-
-// These forms take square matrices only.
-const matrixSide = matrixRows;
-
-// What a subgroup has of the queries, and a step of the keys; on the keys' side the other way round.
-const run = 16u;
-const across = run / matrixSide;
-const maxHeadSteps = tileHead / matrixSide;
-override headSteps: u32 = (headWidth + matrixSide - 1u) / matrixSide;
-override tileWidth: u32 = headSteps * matrixSide;
-// end of shared/attention-matrices
-
-const cellKeys = 8u;
-const cells = tileQueries * run / cellKeys;
-// A workgroup has at least 32 threads.
-const maxOwnCells = cells / 32u;
-override ownCells: u32 = (cells + threads - 1u) / threads;
-
-// g is small where a window has many keys: this keeps it within f16's normal numbers.
+const tileWindow = 8u;
+const tileHead = 64u;
 const gradientScale = 256.0;
 
 // shared/attention-backward-query-tensors
@@ -95,314 +74,422 @@ const gradientScale = 256.0;
 @group(0) @binding(7) var<storage, read_write> dqkv: array<vec4<stored>>;
 // end of shared/attention-backward-query-tensors
 
-// A run of keys, or of queries or rows of a table, and one of values, or of dy: (2, run, tileWidth), zero beyond the head and
-// the window. Matrices are loaded from arrays of a constant size only.
-const tileSize = run * tileHead;
-var<workgroup> tile: array<component, 2u * tileSize>;
+// shared/attention-matrices
+// Only square matrices are taken. Those of a subgroup's queries, of a run of keys, and of a head.
+const side = matrixRows;
+const run = 16u;
+const across = run / side;
+const keyMatrices = 32u / side;
+const headMatrices = 64u / side;
 
-// Products, and then g: (tileQueries, run). g in f16, to multiply with.
-var<workgroup> products: array<f32, tileQueries * run>;
-var<workgroup> shares: array<component, tileQueries * run>;
+// By the subgroup's lanes: rows of a lane, lanes of a row, and vec4s of keys (or of half the channels) of a lane in each of its rows.
+override laneRows: u32 = (run + subgroupLanes - 1u) / subgroupLanes;
+override rowLanes: u32 = laneRows * subgroupLanes / run;
+override laneVectors: u32 = 8u / rowLanes;
+const mostRows = 2u;
+const mostVectors = 8u;
 
-// Of each query against each place along each axis, its biases and its sums of g: (tileQueries, 3, window).
-var<workgroup> biases: array<f32, tileQueries * 3u * window>;
-var<workgroup> marginals: array<f32, tileQueries * 3u * window>;
+// Blocks of 4 keys x 4 channels of a run, and those of an invocation; a workgroup has at least 32.
+const blocks = 128u;
+const mostBlocks = 4u;
+override ownBlocks: u32 = blocks / threads;
 
-// dy.y of each query.
-var<workgroup> deltas: array<f32, tileQueries>;
+// vec4s of a row: of channels, of keys, and of f32; each 16 bytes longer than needed, so that rows begin in other banks.
+const channelStride = 18u;
+const keyStride = 10u;
+const logitStride = 9u;
 
-alias Rows = array<LeftMatrix, across * maxHeadSteps>;
-alias Sums = array<SumMatrix, across * maxHeadSteps>;
+// Four channels of what begins there; zeros beyond the head.
+fn componentsAt(at: u32, c: u32) -> vec4<component> {
+  let isInside = headWidth == 64u || c < headWidth / 4u;
+  return keptIf(isInside, vec4<component>(qkv[select(0u, at + c, isInside)]));
+}
+// end of shared/attention-matrices
+
+// Keys, then values, queries and dy (32, channels); keys (64 channels, keys); ones (32 places, keys), where the places are those along
+// h, w and d; products and sums (tileQueries, 32); g (tileQueries, keys).
+var<workgroup> others: array<vec4<component>, 32u * channelStride>;
+var<workgroup> keys: array<vec4<component>, 64u * keyStride>;
+var<workgroup> ones: array<vec4<component>, 32u * keyStride>;
+var<workgroup> products: array<vec4<f32>, tileQueries * logitStride>;
+var<workgroup> shares: array<vec4<component>, tileQueries * keyStride>;
 
 // shared/attention-tokens
 // Index of a token of qkv and y from its place in the rolled grid, rows counted from firstRow.
 fn tokenIndex(rolled: vec3<u32>) -> u32 {
   return (rolled.x * grid + (rolled.y + shift) % grid) * grid + (rolled.z + shift) % grid;
 }
-
-// Region of a rolled coordinate along one axis: tokens attend within a region only.
-fn region(rolled: vec3<u32>) -> vec3<u32> {
-  let at = rolled + vec3<u32>(firstRow, 0u, 0u);
-  return select(vec3<u32>(0u), vec3<u32>(1u), at >= vec3<u32>(grid - window)) +
-         select(vec3<u32>(0u), vec3<u32>(1u), at >= vec3<u32>(grid - shift));
-}
 // end of shared/attention-tokens
 
+// shared/attention-windows
+// The first token of a window, in the rolled grid.
+fn cornerOf(index: u32) -> vec3<u32> {
+  let side = grid / window;
+  return vec3<u32>(index / (side * side), (index / side) % side, index % side) * window;
+}
+
+// The place in its window of a token.
 fn placeOf(index: u32) -> vec3<u32> {
   return vec3<u32>(index / (window * window), (index / window) % window, index % window);
 }
+// end of shared/attention-windows
 
-fn put(at: u32, value: vec4<component>) {
-  tile[at] = value.x;
-  tile[at + 1u] = value.y;
-  tile[at + 2u] = value.z;
-  tile[at + 3u] = value.w;
+// shared/attention-lines
+// The others lie in lines along depth, padded to whole vec4s: those of a line, and of the window.
+override lineVectors: u32 = (window + 3u) / 4u;
+override otherVectors: u32 = window * window * lineVectors;
+
+// A count up to 64 that a compiler cannot know, so that it leaves the loop as it is: unrolled, these take a software driver minutes.
+fn counted(count: u32) -> u32 {
+  return min(count, arrayLength(&qkv) + 64u);
 }
 
-// shared/attention-channels
-// Four channels of a token's query (part 0), key (1) or value (2) in a head, by its number in the window; zeros beyond both.
-fn channelsOf(index: u32, c: u32, part: u32, corner: vec3<u32>, head: u32) -> vec4<component> {
-  if (c >= headWidth / 4u || index >= window * window * window) {
-    return vec4<component>(0.0);
+// Whether every vec4 of others and every 16 of them are full.
+fn isFull() -> bool {
+  return window % 4u == 0u && otherVectors % 16u == 0u;
+}
+
+// The place in the window of one of a vec4 of others; past the last, the last.
+fn otherPlace(vector: u32, j: u32) -> vec3<u32> {
+  let within = min(vector, otherVectors - 1u);
+  let line = within / lineVectors;
+  return vec3<u32>(line / window, line % window, min(within % lineVectors * 4u + j, window - 1u));
+}
+
+fn isOther(vector: u32, j: u32) -> bool {
+  return isFull() || (vector < otherVectors && vector % lineVectors * 4u + j < window);
+}
+
+// Along which axes the roll's seam crosses a window, as bits; 0 without a shift.
+fn seamsOf(corner: vec3<u32>) -> u32 {
+  let crosses = corner + vec3<u32>(firstRow, 0u, 0u) >= vec3<u32>(grid - window);
+  return select(0u, 1u, shift > 0u && crosses.x) + select(0u, 2u, shift > 0u && crosses.y) + select(0u, 4u, shift > 0u && crosses.z);
+}
+
+// On which side of those a place in the window lies. Tokens on different sides were no neighbours before the roll.
+fn sidesOf(place: vec3<u32>, seams: u32) -> u32 {
+  let beyond = place >= vec3<u32>(window - shift);
+  return seams & (select(0u, 1u, beyond.x) + select(0u, 2u, beyond.y) + select(0u, 4u, beyond.z));
+}
+
+// Where a token's query (part 0), key (1) or value (2) begins.
+fn headAt(token: u32, part: u32, head: u32) -> u32 {
+  return token * (qkvWidth / 4u) + (part * heads + head) * (headWidth / 4u);
+}
+
+// Four channels of what begins there; zeros beyond the head.
+fn headChannels(at: u32, c: u32) -> vec4<f32> {
+  let isInside = headWidth % 64u == 0u || c < headWidth / 4u;
+  return select(vec4<f32>(0.0), vec4<f32>(qkv[select(0u, at + c, isInside)]), isInside);
+}
+// end of shared/attention-lines
+
+// shared/attention-tables
+// Four channels of a row of the tables of h, w and d.
+fn tableChannels(axis: u32, row: u32, c: u32) -> vec4<f32> {
+  if (axis == 2u) {
+    return vec4<f32>(depthTable[row * (headWidth / 4u) + c]);
   }
-  return vec4<component>(qkv[tokenIndex(corner + placeOf(index)) * (qkvWidth / 4u) + (part * heads + head) * (headWidth / 4u) + c]);
-}
-// end of shared/attention-channels
-
-// Queries, keys or values, as channelsOf has them, from a token of the window on.
-fn loadTokens(lane: u32, base: u32, part: u32, first: u32, corner: vec3<u32>, head: u32) {
-  for (var i = lane; i < run * tileWidth / 4u; i += threads) {
-    put(base + 4u * i, channelsOf(first + i / (tileWidth / 4u), i % (tileWidth / 4u), part, corner, head));
-  }
+  return vec4<f32>(tables[(axis * (2u * window - 1u) + row) * (headWidth / 4u) + c]);
 }
 
-// dy of a head, likewise.
-fn loadGradients(lane: u32, base: u32, first: u32, corner: vec3<u32>, head: u32) {
-  for (var i = lane; i < run * tileWidth / 4u; i += threads) {
-    let c = i % (tileWidth / 4u);
-    let index = first + i / (tileWidth / 4u);
-    var value = vec4<component>(0.0);
-    if (c < headWidth / 4u && index < window * window * window) {
-      value = vec4<component>(dy[tokenIndex(corner + placeOf(index)) * (outWidth / 4u) + head * (headWidth / 4u) + c]);
+fn along(place: vec3<u32>, axis: u32) -> u32 {
+  return select(select(place.z, place.y, axis == 1u), place.x, axis == 0u);
+}
+
+// The biases of a workgroup's queries; an invocation makes every `threads`-th.
+fn storeBiases(lane: u32, threads: u32, firstQuery: u32, corner: vec3<u32>, head: u32) {
+  for (var i = lane; i < tileQueries * 3u * window; i += threads) {
+    let query = i % tileQueries;
+    let axis = i / tileQueries / window;
+    let k = i / tileQueries % window;
+    let place = placeOf(min(firstQuery + query, window * window * window - 1u));
+    let at = headAt(tokenIndex(corner + place), 0u, head);
+    var products = vec4<f32>(0.0);
+    for (var c = 0u; c < counted(headWidth / 4u); c++) {
+      products = fma(headChannels(at, c), tableChannels(axis, along(place, axis) + window - 1u - k, c), products);
     }
-    put(base + 4u * i, value);
+    biases[biasIndex(axis, k, query)] = dot(products, vec4<f32>(1.442695));
   }
 }
+// end of shared/attention-tables
 
-fn loadTable(lane: u32, axis: u32, first: u32) {
-  for (var i = lane; i < run * tileWidth / 4u; i += threads) {
-    let c = i % (tileWidth / 4u);
-    let row = first + i / (tileWidth / 4u);
-    var value = vec4<component>(0.0);
-    if (c < headWidth / 4u && row < 2u * window - 1u) {
-      if (axis == 2u) {
-        value = vec4<component>(depthTable[row * (headWidth / 4u) + c]);
-      } else {
-        value = vec4<component>(tables[(axis * (2u * window - 1u) + row) * (headWidth / 4u) + c]);
-      }
-    }
-    put(4u * i, value);
-  }
+// shared/attention-matrix-logits
+// Biases of 64 queries against each place along each axis, in powers of two: (tileQueries, 3, window).
+var<workgroup> biases: array<f32, tileQueries * 3u * window>;
+
+fn biasIndex(axis: u32, k: u32, query: u32) -> u32 {
+  return (query * 3u + axis) * window + k;
 }
 
-fn takeRows(rows: ptr<function, Rows>, base: u32) {
-  for (var i = 0u; i < across; i++) {
-    for (var c = 0u; c < headSteps; c++) {
-      (*rows)[i * maxHeadSteps + c] = subgroupMatrixLoad<LeftMatrix, row_major>(&tile, base + i * matrixSide * tileWidth + c * matrixSide, tileWidth);
-    }
+// A vec4 of logits of a row: products scaled, biases and the mask added; the least number where there is no key.
+fn finished(products: vec4<f32>, vector: u32, query: u32, seams: u32, ownSides: u32) -> vec4<f32> {
+  // otherPlace, where Tint sees that no index leaves the biases.
+  let own = query % tileQueries;
+  let within = min(vector, otherVectors - 1u);
+  let line = within / lineVectors;
+  var added = vec4<f32>(biases[own * 3u * window + line / window] + biases[(own * 3u + 1u) * window + line % window]);
+  for (var j = 0u; j < 4u; j++) {
+    added[j] += biases[(own * 3u + 2u) * window + min(within % lineVectors * 4u + j, window - 1u)];
   }
-}
-
-// products = the subgroup's rows times the tile's.
-fn multiplyTile(rows: ptr<function, Rows>, base: u32, subgroup: u32) {
-  for (var j = 0u; j < across; j++) {
-    var sums = array<SumMatrix, across>();
-    for (var c = 0u; c < headSteps; c++) {
-      // Keys lie by token, and a product wants them by channel: a matrix in column-major order.
-      let keys = subgroupMatrixLoad<RightMatrix, col_major>(&tile, base + j * matrixSide * tileWidth + c * matrixSide, tileWidth);
-      for (var i = 0u; i < across; i++) {
-        sums[i] = subgroupMatrixMultiplyAccumulate((*rows)[i * maxHeadSteps + c], keys, sums[i]);
-      }
-    }
-    for (var i = 0u; i < across; i++) {
-      subgroupMatrixStore<row_major>(&products, (subgroup * run + i * matrixSide) * run + j * matrixSide, sums[i], run);
+  if (seams != 0u) {
+    for (var j = 0u; j < 4u; j++) {
+      added[j] -= select(0.0, 144.2695, sidesOf(otherPlace(vector, j), seams) != ownSides);
     }
   }
-}
-
-// Adds shares times the tile's rows, of keys or of a table.
-fn accumulate(sums: ptr<function, Sums>, subgroup: u32) {
-  for (var j = 0u; j < across; j++) {
-    for (var c = 0u; c < headSteps; c++) {
-      let rows = subgroupMatrixLoad<RightMatrix, row_major>(&tile, j * matrixSide * tileWidth + c * matrixSide, tileWidth);
-      for (var i = 0u; i < across; i++) {
-        let left = subgroupMatrixLoad<LeftMatrix, row_major>(&shares, (subgroup * run + i * matrixSide) * run + j * matrixSide, run);
-        (*sums)[i * maxHeadSteps + c] = subgroupMatrixMultiplyAccumulate(left, rows, (*sums)[i * maxHeadSteps + c]);
-      }
+  var result = fma(products, vec4<f32>(scale * 1.442695), added);
+  if (!isFull()) {
+    for (var j = 0u; j < 4u; j++) {
+      result[j] = select(-1e30, result[j], isOther(vector, j));
     }
   }
+  return result;
 }
-
-// A cell's queries come first in its number: neighbouring lanes have neighbouring queries. They start at different keys, so as
-// to meet different banks of memory.
-fn keyOf(cell: u32, r: u32) -> u32 {
-  return cell / tileQueries * cellKeys + (r + cell) % cellKeys;
-}
-
-// The place along an axis whose key meets row `row` of a table; beyond the window where there is none, by unsigned
-// wrap-around as well.
-fn placeAgainst(query: u32, axis: u32, row: u32) -> u32 {
-  return placeOf(query)[axis] + window - 1u - row;
-}
-
-fn finished(row: u32, at: u32, key: u32, corner: vec3<u32>, queryRegion: vec3<u32>) -> f32 {
-  if (key >= window * window * window) {
-    return -1e30;
-  }
-  let place = placeOf(key);
-  let slot = row * 3u * window;
-  let value = scale * products[row * run + at] + ((biases[slot + place.x] + biases[slot + window + place.y]) + biases[slot + 2u * window + place.z]);
-  if (shift > 0u && any(region(corner + place) != queryRegion)) {
-    return value - 100.0;
-  }
-  return value;
-}
+// end of shared/attention-matrix-logits
 
 // Where a query's terms begin.
 fn termsAt(token: u32, head: u32) -> u32 {
   return (token * heads + head) * (4u * window + 1u);
 }
 
-// dy.y of a query and head.
-fn deltaOf(token: u32, head: u32) -> f32 {
-  let at = token * (outWidth / 4u) + head * (headWidth / 4u);
-  var delta = 0.0;
-  for (var c = 0u; c < headWidth / 4u; c++) {
-    delta += dot(vec4<f32>(y[at + c]), vec4<f32>(dy[at + c]));
+// shared/attention-matrix-gradients
+// Where a token's channels of a head begin in dy and y.
+fn gradientAt(token: u32, head: u32) -> u32 {
+  return token * (outWidth / 4u) + head * (headWidth / 4u);
+}
+
+// Four channels of what begins there in dy; zeros beyond the head.
+fn gradientComponents(at: u32, c: u32) -> vec4<component> {
+  let isInside = headWidth == 64u || c < headWidth / 4u;
+  return keptIf(isInside, vec4<component>(dy[select(0u, at + c, isInside)]));
+}
+// end of shared/attention-matrix-gradients
+
+// dy.y in the order of dy.v, as far as matrix units have one.
+fn deltaOf(at: u32) -> f32 {
+  var sum = 0.0;
+  for (var c = 0u; c < counted(headWidth / 4u); c++) {
+    sum += dot(vec4<f32>(dy[at + c]), vec4<f32>(y[at + c]));
   }
-  return delta;
+  return sum;
+}
+
+// Whether each of a vec4 of keys is at a place: those along h come first, then those along w and d.
+fn onesOf(place: u32, vector: u32) -> vec4<component> {
+  var result: vec4<component>;
+  for (var j = 0u; j < 4u; j++) {
+    let at = otherPlace(vector, j);
+    let isThere = place == at.x || place == window + at.y || place == 2u * window + at.z;
+    result[j] = select(component(0.0), component(1.0), isThere);
+  }
+  return result;
 }
 
 @compute @workgroup_size(threads)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let headWidth4 = headWidth / 4u;
-  let qkvWidth4 = qkvWidth / 4u;
-  let queries = window * window * window;
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32,
+        @builtin(subgroup_invocation_id) subgroupLane: u32) {
   let head = group.y;
-  let side = grid / window;
-  let corner = vec3<u32>(group.z / (side * side), (group.z / side) % side, group.z % side) * window;
+  let corner = cornerOf(group.z);
   let firstQuery = group.x * tileQueries;
-  let subgroup = lane / subgroupLanes;
+  let lastQuery = window * window * window - 1u;
+  let subgroup = lane / subgroupLanes % 4u;
+  let seams = seamsOf(corner);
+  storeBiases(lane, threads, firstQuery, corner, head);
 
-  var q: Rows;
-  var gradients: Rows;
-  for (var s = 0u; s < tileQueries / run; s++) {
-    loadTokens(lane, 0u, 0u, firstQuery + s * run, corner, head);
-    loadGradients(lane, tileSize, firstQuery + s * run, corner, head);
+  // Queries and dy come through the memory of the others, those of two subgroups at a time.
+  var queries: array<LeftMatrix, across * headMatrices>;
+  var gradients: array<LeftMatrix, across * headMatrices>;
+  for (var round = 0u; round < 4u; round++) {
     workgroupBarrier();
-    if (subgroup == s) {
-      takeRows(&q, 0u);
-      takeRows(&gradients, tileSize);
-    }
-    workgroupBarrier();
-  }
-  for (var row = lane; row < tileQueries; row += threads) {
-    if (firstQuery + row < queries) {
-      let token = tokenIndex(corner + placeOf(firstQuery + row));
-      deltas[row] = deltaOf(token, head);
-      terms[termsAt(token, head) + 4u * window] = deltas[row];
-    }
-  }
-
-  for (var axis = 0u; axis < 3u; axis++) {
-    for (var first = 0u; first < 2u * window - 1u; first += run) {
-      loadTable(lane, axis, first);
-      workgroupBarrier();
-      multiplyTile(&q, 0u, subgroup);
-      workgroupBarrier();
-      for (var i = lane; i < tileQueries * run; i += threads) {
-        let row = i / run;
-        let k = placeAgainst(firstQuery + row, axis, first + i % run);
-        if (k < window) {
-          biases[(row * 3u + axis) * window + k] = products[i];
-        }
+    for (var i = lane; i < 512u; i += threads) {
+      let token = tokenIndex(corner + placeOf(min(firstQuery + round % 2u * 32u + i / 16u, lastQuery)));
+      if (round < 2u) {
+        others[i / 16u * channelStride + i % 16u] = componentsAt(headAt(token, 0u, head), i % 16u);
+      } else {
+        others[i / 16u * channelStride + i % 16u] = gradientComponents(gradientAt(token, head), i % 16u);
       }
     }
-  }
-
-  var sums: Sums;
-  var p: array<f32, maxOwnCells * cellKeys>;
-  for (var first = 0u; first < queries; first += run) {
-    workgroupBarrier();
-    loadTokens(lane, 0u, 1u, first, corner, head);
-    loadTokens(lane, tileSize, 2u, first, corner, head);
-    workgroupBarrier();
-    multiplyTile(&q, 0u, subgroup);
-    workgroupBarrier();
-    for (var n = 0u; n < ownCells && n * threads + lane < cells; n++) {
-      let cell = n * threads + lane;
-      let row = cell % tileQueries;
-      // Rows past the last query repeat it; theirs are not stored.
-      let place = placeOf(min(firstQuery + row, queries - 1u));
-      let logSum = logSums[tokenIndex(corner + place) * heads + head];
-      for (var r = 0u; r < cellKeys; r++) {
-        let at = keyOf(cell, r);
-        p[n * cellKeys + r] = exp(finished(row, at, first + at, corner, region(corner + place)) - logSum);
-      }
-    }
-    workgroupBarrier();
-    multiplyTile(&gradients, tileSize, subgroup);
-    workgroupBarrier();
-    for (var n = 0u; n < ownCells && n * threads + lane < cells; n++) {
-      let cell = n * threads + lane;
-      let row = cell % tileQueries;
-      for (var r = 0u; r < cellKeys; r++) {
-        let at = row * run + keyOf(cell, r);
-        products[at] = p[n * cellKeys + r] * (products[at] - deltas[row]);
-        shares[at] = component(gradientScale * scale * products[at]);
-      }
-    }
-    workgroupBarrier();
-    accumulate(&sums, subgroup);
-    for (var task = lane; task < 3u * tileQueries; task += threads) {
-      let row = task % tileQueries;
-      let axis = task / tileQueries;
-      for (var r = 0u; r < run; r++) {
-        let at = (r + row) % run;
-        if (first + at < queries) {
-          marginals[(row * 3u + axis) * window + placeOf(first + at)[axis]] += products[row * run + at];
-        }
-      }
-    }
-  }
-
-  for (var axis = 0u; axis < 3u; axis++) {
-    for (var first = 0u; first < 2u * window - 1u; first += run) {
-      workgroupBarrier();
-      loadTable(lane, axis, first);
-      for (var i = lane; i < tileQueries * run; i += threads) {
-        let row = i / run;
-        let k = placeAgainst(firstQuery + row, axis, first + i % run);
-        shares[i] = select(component(0.0), component(gradientScale * marginals[(row * 3u + axis) * window + min(k, window - 1u)]), k < window);
-      }
-      workgroupBarrier();
-      accumulate(&sums, subgroup);
-    }
-  }
-  for (var i = lane; i < tileQueries * window; i += threads) {
-    let row = i / window;
-    if (firstQuery + row < queries) {
-      let k = i % window;
-      let slot = row * 3u * window + k;
-      let at = termsAt(tokenIndex(corner + placeOf(firstQuery + row)), head) + k;
-      terms[at] = biases[slot];
-      terms[at + window] = biases[slot + window];
-      terms[at + 2u * window] = biases[slot + 2u * window];
-      terms[at + 3u * window] = marginals[slot + 2u * window];
-    }
-  }
-
-  for (var c = 0u; c < headSteps; c++) {
     workgroupBarrier();
     for (var i = 0u; i < across; i++) {
-      subgroupMatrixStore<row_major>(&products, (subgroup * run + i * matrixSide) * run, sums[i * maxHeadSteps + c], run);
-    }
-    workgroupBarrier();
-    for (var i = lane; i < tileQueries * matrixSide / 4u; i += threads) {
-      let row = i / (matrixSide / 4u);
-      let column = c * matrixSide / 4u + i % (matrixSide / 4u);
-      if (firstQuery + row < queries && column < headWidth4) {
-        let at = row * run + i % (matrixSide / 4u) * 4u;
-        let value = vec4<f32>(products[at], products[at + 1u], products[at + 2u], products[at + 3u]) / gradientScale;
-        dqkv[tokenIndex(corner + placeOf(firstQuery + row)) * qkvWidth4 + head * headWidth4 + column] = vec4<stored>(value);
+      for (var k = 0u; k < headMatrices; k++) {
+        let at = (subgroup % 2u * run + i * side) * channelStride + k * side / 4u;
+        if (round == subgroup / 2u) {
+          queries[i * headMatrices + k] = subgroupMatrixLoad<LeftMatrix, row_major>(&others, at, channelStride);
+        }
+        if (round == 2u + subgroup / 2u) {
+          gradients[i * headMatrices + k] = subgroupMatrixLoad<LeftMatrix, row_major>(&others, at, channelStride);
+        }
       }
     }
   }
-  if (head == heads - 1u) {
-    for (var row = lane; row < tileQueries && firstQuery + row < queries; row += threads) {
-      let at = tokenIndex(corner + placeOf(firstQuery + row)) * qkvWidth4;
-      for (var c = 3u * heads * headWidth4; c < qkvWidth4; c++) {
-        dqkv[at + c] = vec4<stored>(0.0);
+
+  // A lane's rows, from the workgroup's first query on.
+  let part = subgroupLane % rowLanes * laneVectors;
+  var rows: array<u32, mostRows>;
+  var sides: array<u32, mostRows>;
+  var ownLogSums: array<f32, mostRows>;
+  var deltas: array<f32, mostRows>;
+  for (var n = 0u; n < laneRows; n++) {
+    rows[n] = subgroup * run + n * subgroupLanes + subgroupLane / rowLanes;
+    let place = placeOf(min(firstQuery + rows[n], lastQuery));
+    sides[n] = sidesOf(place, seams);
+    ownLogSums[n] = logSums[tokenIndex(corner + place) * heads + head] * 1.442695;
+    deltas[n] = deltaOf(gradientAt(tokenIndex(corner + place), head));
+  }
+
+  var sums: array<SumMatrix, across * headMatrices>;
+  var marginals: array<SumMatrix, across * keyMatrices>;
+  var nextKeys: array<array<vec4<component>, 4>, mostBlocks>;
+  var nextValues: array<array<vec4<component>, 4>, mostBlocks>;
+  for (var n = 0u; n < ownBlocks; n++) {
+    let i = n * threads + lane;
+    for (var j = 0u; j < 4u; j++) {
+      nextKeys[n][j] = componentsAt(headAt(tokenIndex(corner + otherPlace(i % 8u, j)), 1u, head), i / 8u);
+    }
+  }
+  for (var first = 0u; first < otherVectors; first += 8u) {
+    workgroupBarrier();
+    for (var n = 0u; n < ownBlocks; n++) {
+      let i = n * threads + lane;
+      for (var j = 0u; j < 4u; j++) {
+        others[(i % 8u * 4u + j) * channelStride + i / 8u % 16u] = nextKeys[n][j];
+        keys[(i / 8u % 16u * 4u + j) * keyStride + i % 8u] = vec4<component>(nextKeys[n][0][j], nextKeys[n][1][j], nextKeys[n][2][j], nextKeys[n][3][j]);
+        nextValues[n][j] = componentsAt(headAt(tokenIndex(corner + otherPlace(first + i % 8u, j)), 2u, head), i / 8u);
+      }
+    }
+    for (var i = lane; i < 256u; i += threads) {
+      ones[i / 8u * keyStride + i % 8u] = onesOf(i / 8u, first + i % 8u);
+    }
+    workgroupBarrier();
+
+    // Products of queries and keys leave, and come back as p.
+    var made = array<SumMatrix, across * keyMatrices>();
+    for (var k = 0u; k < headMatrices; k++) {
+      for (var j = 0u; j < keyMatrices; j++) {
+        let right = subgroupMatrixLoad<RightMatrix, col_major>(&others, j * side * channelStride + k * side / 4u, channelStride);
+        for (var i = 0u; i < across; i++) {
+          made[i * keyMatrices + j] = subgroupMatrixMultiplyAccumulate(queries[i * headMatrices + k], right, made[i * keyMatrices + j]);
+        }
+      }
+    }
+    for (var i = 0u; i < across; i++) {
+      for (var j = 0u; j < keyMatrices; j++) {
+        let at = (subgroup * run + i * side) * logitStride + j * side / 4u;
+        subgroupMatrixStore<row_major>(&products, at, made[i * keyMatrices + j], logitStride);
+      }
+    }
+    workgroupBarrier();
+    var own: array<array<vec4<f32>, mostVectors>, mostRows>;
+    for (var n = 0u; n < laneRows; n++) {
+      for (var v = 0u; v < laneVectors; v++) {
+        let logits = finished(products[rows[n] % 64u * logitStride + part + v], first + part + v, rows[n], seams, sides[n]);
+        own[n][v] = exp2(logits - ownLogSums[n]);
+      }
+    }
+    for (var n = 0u; n < ownBlocks; n++) {
+      let i = n * threads + lane;
+      for (var j = 0u; j < 4u; j++) {
+        others[(i % 8u * 4u + j) * channelStride + i / 8u % 16u] = nextValues[n][j];
+        nextKeys[n][j] = componentsAt(headAt(tokenIndex(corner + otherPlace(first + 8u + i % 8u, j)), 1u, head), i / 8u);
+      }
+    }
+    workgroupBarrier();
+
+    // Those of dy and values likewise, and come back as g.
+    made = array<SumMatrix, across * keyMatrices>();
+    for (var k = 0u; k < headMatrices; k++) {
+      for (var j = 0u; j < keyMatrices; j++) {
+        let right = subgroupMatrixLoad<RightMatrix, col_major>(&others, j * side * channelStride + k * side / 4u, channelStride);
+        for (var i = 0u; i < across; i++) {
+          made[i * keyMatrices + j] = subgroupMatrixMultiplyAccumulate(gradients[i * headMatrices + k], right, made[i * keyMatrices + j]);
+        }
+      }
+    }
+    for (var i = 0u; i < across; i++) {
+      for (var j = 0u; j < keyMatrices; j++) {
+        let at = (subgroup * run + i * side) * logitStride + j * side / 4u;
+        subgroupMatrixStore<row_major>(&products, at, made[i * keyMatrices + j], logitStride);
+      }
+    }
+    workgroupBarrier();
+    for (var n = 0u; n < laneRows; n++) {
+      for (var v = 0u; v < laneVectors; v++) {
+        let g = own[n][v] * (products[rows[n] % 64u * logitStride + part + v] - deltas[n]);
+        shares[rows[n] % 64u * keyStride + part + v] = vec4<component>(gradientScale * g);
+      }
+    }
+    workgroupBarrier();
+    for (var k = 0u; k < keyMatrices; k++) {
+      for (var i = 0u; i < across; i++) {
+        let left = subgroupMatrixLoad<LeftMatrix, row_major>(&shares, (subgroup * run + i * side) * keyStride + k * side / 4u, keyStride);
+        for (var j = 0u; j < headMatrices; j++) {
+          let right = subgroupMatrixLoad<RightMatrix, col_major>(&keys, j * side * keyStride + k * side / 4u, keyStride);
+          sums[i * headMatrices + j] = subgroupMatrixMultiplyAccumulate(left, right, sums[i * headMatrices + j]);
+        }
+        for (var j = 0u; j < keyMatrices; j++) {
+          let right = subgroupMatrixLoad<RightMatrix, col_major>(&ones, j * side * keyStride + k * side / 4u, keyStride);
+          marginals[i * keyMatrices + j] = subgroupMatrixMultiplyAccumulate(left, right, marginals[i * keyMatrices + j]);
+        }
+      }
+    }
+  }
+
+  // The sums by place take the biases' memory, once these have been written.
+  for (var i = 0u; i < across; i++) {
+    for (var j = 0u; j < keyMatrices; j++) {
+      let at = (subgroup * run + i * side) * logitStride + j * side / 4u;
+      subgroupMatrixStore<row_major>(&products, at, marginals[i * keyMatrices + j], logitStride);
+    }
+  }
+  workgroupBarrier();
+  for (var n = 0u; n < laneRows; n++) {
+    let query = firstQuery + rows[n];
+    let token = tokenIndex(corner + placeOf(min(query, lastQuery)));
+    let at = termsAt(token, head);
+    for (var k = subgroupLane % rowLanes; k < 3u * window; k += rowLanes) {
+      let sum = products[rows[n] % 64u * logitStride + k / 4u][k % 4u] / gradientScale;
+      if (query <= lastQuery) {
+        terms[at + k] = biases[biasIndex(0u, k, rows[n])] * 0.6931472;
+        if (k >= 2u * window) {
+          terms[at + window + k] = sum;
+        }
+      }
+      biases[biasIndex(0u, k, rows[n])] = sum;
+    }
+    if (query <= lastQuery && part == 0u) {
+      terms[at + 4u * window] = deltas[n];
+      if (head == heads - 1u) {
+        for (var c = 3u * heads * (headWidth / 4u); c < qkvWidth / 4u; c++) {
+          dqkv[token * (qkvWidth / 4u) + c] = vec4<stored>(0.0);
+        }
+      }
+    }
+  }
+  for (var half = 0u; half < 2u; half++) {
+    workgroupBarrier();
+    for (var i = 0u; i < across; i++) {
+      for (var j = 0u; j < keyMatrices; j++) {
+        let at = (subgroup * run + i * side) * logitStride + j * side / 4u;
+        subgroupMatrixStore<row_major>(&products, at, sums[i * headMatrices + j], logitStride);
+        sums[i * headMatrices + j] = sums[i * headMatrices + keyMatrices + j];
+      }
+    }
+    workgroupBarrier();
+    for (var n = 0u; n < laneRows; n++) {
+      let query = firstQuery + rows[n];
+      let place = placeOf(min(query, lastQuery));
+      for (var v = 0u; v < laneVectors; v++) {
+        let c = half * 8u + part + v;
+        if (query <= lastQuery && c < headWidth / 4u) {
+          var sum = scale / gradientScale * products[rows[n] % 64u * logitStride + part + v];
+          for (var axis = 0u; axis < 3u; axis++) {
+            for (var k = 0u; k < counted(window); k++) {
+              let share = biases[biasIndex(axis, k, rows[n])];
+              sum = fma(vec4<f32>(share), tableChannels(axis, along(place, axis) + window - 1u - k, c), sum);
+            }
+          }
+          dqkv[headAt(tokenIndex(corner + place), 0u, head) + c] = vec4<stored>(sum);
+        }
       }
     }
   }

@@ -46,13 +46,6 @@ const tileHead = 128u;
 fn tokenIndex(rolled: vec3<u32>) -> u32 {
   return (rolled.x * grid + (rolled.y + shift) % grid) * grid + (rolled.z + shift) % grid;
 }
-
-// Region of a rolled coordinate along one axis: tokens attend within a region only.
-fn region(rolled: vec3<u32>) -> vec3<u32> {
-  let at = rolled + vec3<u32>(firstRow, 0u, 0u);
-  return select(vec3<u32>(0u), vec3<u32>(1u), at >= vec3<u32>(grid - window)) +
-         select(vec3<u32>(0u), vec3<u32>(1u), at >= vec3<u32>(grid - shift));
-}
 // end of shared/attention-tokens
 
 // shared/attention-windows
@@ -94,10 +87,16 @@ fn isOther(vector: u32, j: u32) -> bool {
   return isFull() || (vector < otherVectors && vector % lineVectors * 4u + j < window);
 }
 
-// A token's regions along the three axes as one number.
-fn regionOf(rolled: vec3<u32>) -> u32 {
-  let own = region(rolled);
-  return own.x * 9u + own.y * 3u + own.z;
+// Along which axes the roll's seam crosses a window, as bits; 0 without a shift.
+fn seamsOf(corner: vec3<u32>) -> u32 {
+  let crosses = corner + vec3<u32>(firstRow, 0u, 0u) >= vec3<u32>(grid - window);
+  return select(0u, 1u, shift > 0u && crosses.x) + select(0u, 2u, shift > 0u && crosses.y) + select(0u, 4u, shift > 0u && crosses.z);
+}
+
+// On which side of those a place in the window lies. Tokens on different sides were no neighbours before the roll.
+fn sidesOf(place: vec3<u32>, seams: u32) -> u32 {
+  let beyond = place >= vec3<u32>(window - shift);
+  return seams & (select(0u, 1u, beyond.x) + select(0u, 2u, beyond.y) + select(0u, 4u, beyond.z));
 }
 
 // Where a token's query (part 0), key (1) or value (2) begins.
@@ -225,7 +224,8 @@ fn biasIndex(axis: u32, k: u32, query: u32) -> u32 {
 
 // Biases of four neighbouring queries against a place along an axis.
 fn biasesAt(axis: u32, k: u32, four: u32) -> vec4<f32> {
-  let at = biasIndex(axis, k, four % 8u * 4u);
+  // Tint sees that these stay inside, and the four loads become one.
+  let at = (axis % 3u * window + k % window) * tileQueries + four % 8u * 4u;
   return vec4<f32>(biases[at], biases[at + 1u], biases[at + 2u], biases[at + 3u]);
 }
 // end of shared/attention-biases
@@ -262,8 +262,7 @@ fn storeBiases(lane: u32, threads: u32, firstQuery: u32, corner: vec3<u32>, head
 
 // shared/attention-logits
 // Logits in powers of two: products scaled, biases and the mask added; the least number where there is no key.
-fn finishLogits(lane: u32, first: u32, corner: vec3<u32>, regions: vec4<u32>, products: ptr<function, Products>) {
-  let isBorder = shift > 0u && any(corner + vec3<u32>(firstRow, 0u, 0u) >= vec3<u32>(grid - window));
+fn finishLogits(lane: u32, first: u32, seams: u32, sides: vec4<u32>, products: ptr<function, Products>) {
   for (var side = 0u; side < 2u; side++) {
     let vector = first + side * 8u + lane % 8u;
     let line = otherPlace(vector, 0u);
@@ -274,11 +273,11 @@ fn finishLogits(lane: u32, first: u32, corner: vec3<u32>, regions: vec4<u32>, pr
         (*products)[side * 4u + r][j] = fma((*products)[side * 4u + r][j], scale * 1.442695, bias[r]);
       }
     }
-    if (isBorder) {
+    if (seams != 0u) {
       for (var j = 0u; j < 4u; j++) {
-        let keyRegion = regionOf(corner + otherPlace(vector, j));
+        let keySides = sidesOf(otherPlace(vector, j), seams);
         for (var r = 0u; r < 4u; r++) {
-          (*products)[side * 4u + r][j] -= select(0.0, 144.2695, keyRegion != regions[r]);
+          (*products)[side * 4u + r][j] -= select(0.0, 144.2695, keySides != sides[r]);
         }
       }
     }
@@ -410,14 +409,15 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let corner = cornerOf(group.z);
   let firstQuery = group.x * tileQueries;
   let lastQuery = window * window * window - 1u;
-  var regions: vec4<u32>;
+  let seams = seamsOf(corner);
+  var sides: vec4<u32>;
   var ownLogSums: vec4<f32>;
   var carriedQueries: array<u32, 4>;
   var carriedGradients: array<u32, 4>;
   for (var r = 0u; r < 4u; r++) {
-    let own = corner + placeOf(min(firstQuery + lane / 8u * 4u + r, lastQuery));
-    regions[r] = regionOf(own);
-    ownLogSums[r] = logSums[tokenIndex(own) * heads + head] * 1.442695;
+    let own = placeOf(min(firstQuery + lane / 8u * 4u + r, lastQuery));
+    sides[r] = sidesOf(own, seams);
+    ownLogSums[r] = logSums[tokenIndex(corner + own) * heads + head] * 1.442695;
     let carried = tokenIndex(corner + placeOf(min(firstQuery + lane % 8u * 4u + r, lastQuery)));
     carriedQueries[r] = headAt(carried, 0u, head);
     carriedGradients[r] = gradientAt(carried, head);
@@ -449,7 +449,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         logits = Products();
         addProducts(lane, carried, isGradient, &logits);
       }
-      finishLogits(lane, first, corner, regions, &logits);
+      finishLogits(lane, first, seams, sides, &logits);
       for (var i = 0u; i < 8u; i++) {
         gradients[i] = exp2(logits[i] - ownLogSums[i % 4u]) * (gradients[i] - deltas[lane / 8u * 4u + i % 4u]);
       }

@@ -7,16 +7,18 @@
 // depthTable     (2 s - 1, headWidth)          f16, of axis d, likewise
 // y              (rows, grid, grid, outWidth)  f16; channels (heads, headWidth), then zeros
 // logSums        (rows, grid, grid, heads)     f32: the logarithm of each softmax's denominator, for the backward pass
-// window, shift, firstRow, headWidth, scale    as in window-attention.wgsl; the window at most 10, the head at most 80
+// window, shift, firstRow, headWidth, scale    as in window-attention.wgsl; the window at most 10, the head at most 64
 // matrices  f16 16 x 16 x 16, f16 8 x 8 x 8
+// workgroup memory  32 KiB
 // subgroupLanes  the device's
 // A workgroup of 4 subgroups makes one head of 64 queries of a window, each subgroup 16, whose queries and sums stay in
-// matrices. Keys and values come in runs of 16 through workgroup memory, and so do the tables, once, before. Logits leave the
-// matrices through workgroup memory, where a lane has cells of 8 keys of one query.
-// A matrix of sums cannot be rescaled by row, so that there is no online softmax: the first pass finds each query's largest
-// logit, the second makes the logits again and sums. Shares reach 1,024, so that small ones are normal numbers in f16.
+// matrices; keys and values come in runs of 32. One product of queries and keys and one of shares and values for each pair of
+// matrices. Logits leave through workgroup memory: a lane has one row of 16 keys, or of 32, or two, by the subgroup's lanes, and
+// gives shares back. Logits count in powers of two, less a number for each query that its largest logit exceeds by 7 at most: a
+// matrix of sums cannot be scaled by row, so that only where one would exceed it, all sums pass through workgroup memory and are
+// scaled there. Shares reach 2^15, so that small ones are normal numbers in f16.
 // Workgroups: query tiles x heads x windows.
-// 6 * s^3 * headWidth operations a query and head, and 6 * (2 s - 1) * headWidth for its biases; no logit reaches memory.
+// 4 * s^3 * headWidth operations a query and head, and 6 * s * headWidth for its biases; no logit reaches memory.
 
 // shared/matrix-units
 enable subgroups;
@@ -56,32 +58,12 @@ override qkvWidth: u32;
 override outWidth: u32;
 override scale: f32;
 // end of shared/attention-sizes
-// shared/attention-matrices
 override subgroupLanes: u32;
 override threads: u32 = 4u * subgroupLanes;
 
-// Queries of a workgroup (on the keys' side its keys), and the largest window and head that it takes.
 const tileQueries = 64u;
 const tileWindow = 10u;
-const tileHead = 80u;
-
-// These forms take square matrices only.
-const matrixSide = matrixRows;
-
-// What a subgroup has of the queries, and a step of the keys; on the keys' side the other way round.
-const run = 16u;
-const across = run / matrixSide;
-const maxHeadSteps = tileHead / matrixSide;
-override headSteps: u32 = (headWidth + matrixSide - 1u) / matrixSide;
-override tileWidth: u32 = headSteps * matrixSide;
-// end of shared/attention-matrices
-
-const cellKeys = 8u;
-const cells = tileQueries * run / cellKeys;
-// A workgroup has at least 32 threads.
-const maxOwnCells = cells / 32u;
-override ownCells: u32 = (cells + threads - 1u) / threads;
-const largestShare = 1024.0;
+const tileHead = 64u;
 
 @group(0) @binding(0) var<storage, read> qkv: array<vec4<stored>>;
 @group(0) @binding(1) var<storage, read> tables: array<vec4<stored>>;
@@ -89,255 +71,371 @@ const largestShare = 1024.0;
 @group(0) @binding(3) var<storage, read_write> y: array<vec4<stored>>;
 @group(0) @binding(4) var<storage, read_write> logSums: array<f32>;
 
-// A run of queries, keys, values or rows of a table: (run, tileWidth), zero beyond the head and the window. Matrices are loaded
-// from arrays of a constant size only.
-var<workgroup> tile: array<component, run * tileHead>;
+// shared/attention-matrices
+// Only square matrices are taken. Those of a subgroup's queries, of a run of keys, and of a head.
+const side = matrixRows;
+const run = 16u;
+const across = run / side;
+const keyMatrices = 32u / side;
+const headMatrices = 64u / side;
 
-// (tileQueries, run). Between passes, numbers of cells.
-var<workgroup> logits: array<f32, tileQueries * run>;
-var<workgroup> shares: array<component, tileQueries * run>;
+// By the subgroup's lanes: rows of a lane, lanes of a row, and vec4s of keys (or of half the channels) of a lane in each of its rows.
+override laneRows: u32 = (run + subgroupLanes - 1u) / subgroupLanes;
+override rowLanes: u32 = laneRows * subgroupLanes / run;
+override laneVectors: u32 = 8u / rowLanes;
+const mostRows = 2u;
+const mostVectors = 8u;
 
-// Biases of each query against each place along each axis: (tileQueries, 3, window). In the end, 1 / total of each query.
-var<workgroup> biases: array<f32, tileQueries * 3u * window>;
+// Blocks of 4 keys x 4 channels of a run, and those of an invocation; a workgroup has at least 32.
+const blocks = 128u;
+const mostBlocks = 4u;
+override ownBlocks: u32 = blocks / threads;
 
-alias Queries = array<LeftMatrix, across * maxHeadSteps>;
+// vec4s of a row: of channels, of keys, and of f32; each 16 bytes longer than needed, so that rows begin in other banks.
+const channelStride = 18u;
+const keyStride = 10u;
+const logitStride = 9u;
+
+// Four channels of what begins there; zeros beyond the head.
+fn componentsAt(at: u32, c: u32) -> vec4<component> {
+  let isInside = headWidth == 64u || c < headWidth / 4u;
+  return keptIf(isInside, vec4<component>(qkv[select(0u, at + c, isInside)]));
+}
+// end of shared/attention-matrices
+
+// Keys (32, channels) or queries, values (64 channels, keys), logits and sums (tileQueries, 32), shares (tileQueries, keys).
+var<workgroup> keys: array<vec4<component>, 32u * channelStride>;
+var<workgroup> values: array<vec4<component>, 64u * keyStride>;
+var<workgroup> logits: array<vec4<f32>, tileQueries * logitStride>;
+var<workgroup> shares: array<vec4<component>, tileQueries * keyStride>;
+
+// Whether any query of a subgroup needs its sums scaled.
+var<workgroup> growing: array<u32, 4>;
 
 // shared/attention-tokens
 // Index of a token of qkv and y from its place in the rolled grid, rows counted from firstRow.
 fn tokenIndex(rolled: vec3<u32>) -> u32 {
   return (rolled.x * grid + (rolled.y + shift) % grid) * grid + (rolled.z + shift) % grid;
 }
-
-// Region of a rolled coordinate along one axis: tokens attend within a region only.
-fn region(rolled: vec3<u32>) -> vec3<u32> {
-  let at = rolled + vec3<u32>(firstRow, 0u, 0u);
-  return select(vec3<u32>(0u), vec3<u32>(1u), at >= vec3<u32>(grid - window)) +
-         select(vec3<u32>(0u), vec3<u32>(1u), at >= vec3<u32>(grid - shift));
-}
 // end of shared/attention-tokens
 
+// shared/attention-windows
+// The first token of a window, in the rolled grid.
+fn cornerOf(index: u32) -> vec3<u32> {
+  let side = grid / window;
+  return vec3<u32>(index / (side * side), (index / side) % side, index % side) * window;
+}
+
+// The place in its window of a token.
 fn placeOf(index: u32) -> vec3<u32> {
   return vec3<u32>(index / (window * window), (index / window) % window, index % window);
 }
+// end of shared/attention-windows
 
-fn put(i: u32, value: vec4<component>) {
-  tile[4u * i] = value.x;
-  tile[4u * i + 1u] = value.y;
-  tile[4u * i + 2u] = value.z;
-  tile[4u * i + 3u] = value.w;
+// shared/attention-lines
+// The others lie in lines along depth, padded to whole vec4s: those of a line, and of the window.
+override lineVectors: u32 = (window + 3u) / 4u;
+override otherVectors: u32 = window * window * lineVectors;
+
+// A count up to 64 that a compiler cannot know, so that it leaves the loop as it is: unrolled, these take a software driver minutes.
+fn counted(count: u32) -> u32 {
+  return min(count, arrayLength(&qkv) + 64u);
 }
 
-// shared/attention-channels
-// Four channels of a token's query (part 0), key (1) or value (2) in a head, by its number in the window; zeros beyond both.
-fn channelsOf(index: u32, c: u32, part: u32, corner: vec3<u32>, head: u32) -> vec4<component> {
-  if (c >= headWidth / 4u || index >= window * window * window) {
-    return vec4<component>(0.0);
+// Whether every vec4 of others and every 16 of them are full.
+fn isFull() -> bool {
+  return window % 4u == 0u && otherVectors % 16u == 0u;
+}
+
+// The place in the window of one of a vec4 of others; past the last, the last.
+fn otherPlace(vector: u32, j: u32) -> vec3<u32> {
+  let within = min(vector, otherVectors - 1u);
+  let line = within / lineVectors;
+  return vec3<u32>(line / window, line % window, min(within % lineVectors * 4u + j, window - 1u));
+}
+
+fn isOther(vector: u32, j: u32) -> bool {
+  return isFull() || (vector < otherVectors && vector % lineVectors * 4u + j < window);
+}
+
+// Along which axes the roll's seam crosses a window, as bits; 0 without a shift.
+fn seamsOf(corner: vec3<u32>) -> u32 {
+  let crosses = corner + vec3<u32>(firstRow, 0u, 0u) >= vec3<u32>(grid - window);
+  return select(0u, 1u, shift > 0u && crosses.x) + select(0u, 2u, shift > 0u && crosses.y) + select(0u, 4u, shift > 0u && crosses.z);
+}
+
+// On which side of those a place in the window lies. Tokens on different sides were no neighbours before the roll.
+fn sidesOf(place: vec3<u32>, seams: u32) -> u32 {
+  let beyond = place >= vec3<u32>(window - shift);
+  return seams & (select(0u, 1u, beyond.x) + select(0u, 2u, beyond.y) + select(0u, 4u, beyond.z));
+}
+
+// Where a token's query (part 0), key (1) or value (2) begins.
+fn headAt(token: u32, part: u32, head: u32) -> u32 {
+  return token * (qkvWidth / 4u) + (part * heads + head) * (headWidth / 4u);
+}
+
+// Four channels of what begins there; zeros beyond the head.
+fn headChannels(at: u32, c: u32) -> vec4<f32> {
+  let isInside = headWidth % 64u == 0u || c < headWidth / 4u;
+  return select(vec4<f32>(0.0), vec4<f32>(qkv[select(0u, at + c, isInside)]), isInside);
+}
+// end of shared/attention-lines
+
+// shared/attention-tables
+// Four channels of a row of the tables of h, w and d.
+fn tableChannels(axis: u32, row: u32, c: u32) -> vec4<f32> {
+  if (axis == 2u) {
+    return vec4<f32>(depthTable[row * (headWidth / 4u) + c]);
   }
-  return vec4<component>(qkv[tokenIndex(corner + placeOf(index)) * (qkvWidth / 4u) + (part * heads + head) * (headWidth / 4u) + c]);
-}
-// end of shared/attention-channels
-
-// Queries, keys or values, as channelsOf has them, from a token of the window on.
-fn loadTokens(lane: u32, part: u32, first: u32, corner: vec3<u32>, head: u32) {
-  for (var i = lane; i < run * tileWidth / 4u; i += threads) {
-    put(i, channelsOf(first + i / (tileWidth / 4u), i % (tileWidth / 4u), part, corner, head));
-  }
+  return vec4<f32>(tables[(axis * (2u * window - 1u) + row) * (headWidth / 4u) + c]);
 }
 
-fn loadTable(lane: u32, axis: u32, first: u32) {
-  for (var i = lane; i < run * tileWidth / 4u; i += threads) {
-    let c = i % (tileWidth / 4u);
-    let row = first + i / (tileWidth / 4u);
-    var value = vec4<component>(0.0);
-    if (c < headWidth / 4u && row < 2u * window - 1u) {
-      if (axis == 2u) {
-        value = vec4<component>(depthTable[row * (headWidth / 4u) + c]);
-      } else {
-        value = vec4<component>(tables[(axis * (2u * window - 1u) + row) * (headWidth / 4u) + c]);
-      }
+fn along(place: vec3<u32>, axis: u32) -> u32 {
+  return select(select(place.z, place.y, axis == 1u), place.x, axis == 0u);
+}
+
+// The biases of a workgroup's queries; an invocation makes every `threads`-th.
+fn storeBiases(lane: u32, threads: u32, firstQuery: u32, corner: vec3<u32>, head: u32) {
+  for (var i = lane; i < tileQueries * 3u * window; i += threads) {
+    let query = i % tileQueries;
+    let axis = i / tileQueries / window;
+    let k = i / tileQueries % window;
+    let place = placeOf(min(firstQuery + query, window * window * window - 1u));
+    let at = headAt(tokenIndex(corner + place), 0u, head);
+    var products = vec4<f32>(0.0);
+    for (var c = 0u; c < counted(headWidth / 4u); c++) {
+      products = fma(headChannels(at, c), tableChannels(axis, along(place, axis) + window - 1u - k, c), products);
     }
-    put(i, value);
+    biases[biasIndex(axis, k, query)] = dot(products, vec4<f32>(1.442695));
   }
 }
+// end of shared/attention-tables
 
-// logits = queries times the tile's rows.
-fn multiplyTile(queries: ptr<function, Queries>, subgroup: u32) {
-  for (var j = 0u; j < across; j++) {
-    var products = array<SumMatrix, across>();
-    for (var c = 0u; c < headSteps; c++) {
-      // Keys lie by token, and a product wants them by channel: a matrix in column-major order.
-      let keys = subgroupMatrixLoad<RightMatrix, col_major>(&tile, j * matrixSide * tileWidth + c * matrixSide, tileWidth);
-      for (var i = 0u; i < across; i++) {
-        products[i] = subgroupMatrixMultiplyAccumulate((*queries)[i * maxHeadSteps + c], keys, products[i]);
-      }
+// shared/attention-matrix-logits
+// Biases of 64 queries against each place along each axis, in powers of two: (tileQueries, 3, window).
+var<workgroup> biases: array<f32, tileQueries * 3u * window>;
+
+fn biasIndex(axis: u32, k: u32, query: u32) -> u32 {
+  return (query * 3u + axis) * window + k;
+}
+
+// A vec4 of logits of a row: products scaled, biases and the mask added; the least number where there is no key.
+fn finished(products: vec4<f32>, vector: u32, query: u32, seams: u32, ownSides: u32) -> vec4<f32> {
+  // otherPlace, where Tint sees that no index leaves the biases.
+  let own = query % tileQueries;
+  let within = min(vector, otherVectors - 1u);
+  let line = within / lineVectors;
+  var added = vec4<f32>(biases[own * 3u * window + line / window] + biases[(own * 3u + 1u) * window + line % window]);
+  for (var j = 0u; j < 4u; j++) {
+    added[j] += biases[(own * 3u + 2u) * window + min(within % lineVectors * 4u + j, window - 1u)];
+  }
+  if (seams != 0u) {
+    for (var j = 0u; j < 4u; j++) {
+      added[j] -= select(0.0, 144.2695, sidesOf(otherPlace(vector, j), seams) != ownSides);
     }
-    for (var i = 0u; i < across; i++) {
-      subgroupMatrixStore<row_major>(&logits, (subgroup * run + i * matrixSide) * run + j * matrixSide, products[i], run);
+  }
+  var result = fma(products, vec4<f32>(scale * 1.442695), added);
+  if (!isFull()) {
+    for (var j = 0u; j < 4u; j++) {
+      result[j] = select(-1e30, result[j], isOther(vector, j));
     }
   }
+  return result;
 }
-
-// A cell's queries come first in its number: neighbouring lanes have neighbouring queries. They start at different keys, so as
-// to meet different banks of memory.
-fn keyOf(cell: u32, r: u32) -> u32 {
-  return cell / tileQueries * cellKeys + (r + cell) % cellKeys;
-}
-
-fn finished(row: u32, at: u32, key: u32, corner: vec3<u32>, queryRegion: vec3<u32>) -> f32 {
-  if (key >= window * window * window) {
-    return -1e30;
-  }
-  let place = placeOf(key);
-  let slot = row * 3u * window;
-  let value = scale * logits[row * run + at] + ((biases[slot + place.x] + biases[slot + window + place.y]) + biases[slot + 2u * window + place.z]);
-  if (shift > 0u && any(region(corner + place) != queryRegion)) {
-    return value - 100.0;
-  }
-  return value;
-}
-
-// What the other cell of each query's two has.
-fn partner(cell: u32) -> f32 {
-  return logits[(cell + tileQueries) % cells];
-}
+// end of shared/attention-matrix-logits
 
 @compute @workgroup_size(threads)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let headWidth4 = headWidth / 4u;
-  let outWidth4 = outWidth / 4u;
-  let queries = window * window * window;
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32,
+        @builtin(subgroup_invocation_id) subgroupLane: u32) {
   let head = group.y;
-  let side = grid / window;
-  let corner = vec3<u32>(group.z / (side * side), (group.z / side) % side, group.z % side) * window;
+  let corner = cornerOf(group.z);
   let firstQuery = group.x * tileQueries;
-  let subgroup = lane / subgroupLanes;
+  let lastQuery = window * window * window - 1u;
+  let subgroup = lane / subgroupLanes % 4u;
+  let seams = seamsOf(corner);
+  storeBiases(lane, threads, firstQuery, corner, head);
 
-  var q: Queries;
-  for (var s = 0u; s < tileQueries / run; s++) {
-    loadTokens(lane, 0u, firstQuery + s * run, corner, head);
+  // Queries come through the memory of the keys, those of two subgroups at a time.
+  var queries: array<LeftMatrix, across * headMatrices>;
+  for (var half = 0u; half < 2u; half++) {
     workgroupBarrier();
-    if (subgroup == s) {
+    for (var i = lane; i < 512u; i += threads) {
+      let query = min(firstQuery + half * 32u + i / 16u, lastQuery);
+      keys[i / 16u * channelStride + i % 16u] = componentsAt(headAt(tokenIndex(corner + placeOf(query)), 0u, head), i % 16u);
+    }
+    workgroupBarrier();
+    if (subgroup / 2u == half) {
       for (var i = 0u; i < across; i++) {
-        for (var c = 0u; c < headSteps; c++) {
-          q[i * maxHeadSteps + c] = subgroupMatrixLoad<LeftMatrix, row_major>(&tile, i * matrixSide * tileWidth + c * matrixSide, tileWidth);
+        for (var k = 0u; k < headMatrices; k++) {
+          let at = (subgroup % 2u * run + i * side) * channelStride + k * side / 4u;
+          queries[i * headMatrices + k] = subgroupMatrixLoad<LeftMatrix, row_major>(&keys, at, channelStride);
         }
       }
     }
-    workgroupBarrier();
   }
 
-  for (var axis = 0u; axis < 3u; axis++) {
-    for (var first = 0u; first < 2u * window - 1u; first += run) {
-      loadTable(lane, axis, first);
+  // A lane's rows, from the workgroup's first query on.
+  let part = subgroupLane % rowLanes * laneVectors;
+  var rows: array<u32, mostRows>;
+  var sides: array<u32, mostRows>;
+  var offset: array<f32, mostRows>;
+  var total: array<f32, mostRows>;
+  for (var n = 0u; n < laneRows; n++) {
+    rows[n] = subgroup * run + n * subgroupLanes + subgroupLane / rowLanes;
+    sides[n] = sidesOf(placeOf(min(firstQuery + rows[n], lastQuery)), seams);
+  }
+
+  var sums: array<SumMatrix, across * headMatrices>;
+  var nextKeys: array<array<vec4<component>, 4>, mostBlocks>;
+  var nextValues: array<array<vec4<component>, 4>, mostBlocks>;
+  let runs = (otherVectors + 7u) / 8u;
+  for (var step = 0u; step <= runs; step++) {
+    // A run's loads go out before the products of the last.
+    for (var n = 0u; n < ownBlocks; n++) {
+      let i = n * threads + lane;
+      for (var j = 0u; j < 4u; j++) {
+        let at = headAt(tokenIndex(corner + otherPlace(step * 8u + i % 8u, j)), 1u, head);
+        nextKeys[n][j] = componentsAt(at, i / 8u);
+        nextValues[n][j] = componentsAt(at + heads * (headWidth / 4u), i / 8u);
+      }
+    }
+    if (step > 0u) {
+      let first = (step - 1u) * 8u;
+      var products = array<SumMatrix, across * keyMatrices>();
+      for (var k = 0u; k < headMatrices; k++) {
+        for (var j = 0u; j < keyMatrices; j++) {
+          let right = subgroupMatrixLoad<RightMatrix, col_major>(&keys, j * side * channelStride + k * side / 4u, channelStride);
+          for (var i = 0u; i < across; i++) {
+            products[i * keyMatrices + j] = subgroupMatrixMultiplyAccumulate(queries[i * headMatrices + k], right, products[i * keyMatrices + j]);
+          }
+        }
+      }
+      for (var i = 0u; i < across; i++) {
+        for (var j = 0u; j < keyMatrices; j++) {
+          let at = (subgroup * run + i * side) * logitStride + j * side / 4u;
+          subgroupMatrixStore<row_major>(&logits, at, products[i * keyMatrices + j], logitStride);
+        }
+      }
       workgroupBarrier();
-      multiplyTile(&q, subgroup);
+
+      var own: array<array<vec4<f32>, mostVectors>, mostRows>;
+      var largest: array<f32, mostRows>;
+      var isGrowing = false;
+      for (var n = 0u; n < laneRows; n++) {
+        var four = vec4<f32>(-1e30);
+        for (var v = 0u; v < laneVectors; v++) {
+          let products4 = logits[rows[n] % 64u * logitStride + part + v];
+          own[n][v] = finished(products4, first + part + v, rows[n], seams, sides[n]);
+          four = max(four, own[n][v]);
+        }
+        largest[n] = max(max(four.x, four.y), max(four.z, four.w));
+        if (rowLanes == 2u) {
+          largest[n] = max(largest[n], subgroupShuffleXor(largest[n], 1u));
+        }
+        if (first == 0u) {
+          offset[n] = largest[n];
+        }
+        isGrowing |= largest[n] > offset[n] + 7.0;
+      }
+      if (subgroupAny(isGrowing)) {
+        growing[subgroup] = 1u;
+      } else {
+        growing[subgroup] = 0u;
+      }
+      let grows = workgroupUniformLoad(&growing);
+      if (grows[0] + grows[1] + grows[2] + grows[3] > 0u) {
+        var rescale: array<f32, mostRows>;
+        for (var n = 0u; n < laneRows; n++) {
+          largest[n] = max(largest[n], offset[n]);
+          rescale[n] = exp2(offset[n] - largest[n]);
+          offset[n] = largest[n];
+          total[n] *= rescale[n];
+        }
+        // Half of the channels at a time; matrices cannot be indexed by a loop, so that the others move up.
+        for (var half = 0u; half < 2u; half++) {
+          for (var i = 0u; i < across; i++) {
+            for (var j = 0u; j < keyMatrices; j++) {
+              let at = (subgroup * run + i * side) * logitStride + j * side / 4u;
+              subgroupMatrixStore<row_major>(&logits, at, sums[i * headMatrices + j], logitStride);
+            }
+          }
+          workgroupBarrier();
+          for (var n = 0u; n < laneRows; n++) {
+            for (var v = 0u; v < laneVectors; v++) {
+              logits[rows[n] % 64u * logitStride + part + v] *= rescale[n];
+            }
+          }
+          workgroupBarrier();
+          for (var i = 0u; i < across; i++) {
+            for (var j = 0u; j < keyMatrices; j++) {
+              let at = (subgroup * run + i * side) * logitStride + j * side / 4u;
+              sums[i * headMatrices + j] = sums[i * headMatrices + keyMatrices + j];
+              sums[i * headMatrices + keyMatrices + j] = subgroupMatrixLoad<SumMatrix, row_major>(&logits, at, logitStride);
+            }
+          }
+          workgroupBarrier();
+        }
+      }
+
+      for (var n = 0u; n < laneRows; n++) {
+        for (var v = 0u; v < laneVectors; v++) {
+          let four = exp2(own[n][v] - (offset[n] - 8.0));
+          total[n] += (four.x + four.y) + (four.z + four.w);
+          shares[rows[n] % 64u * keyStride + part + v] = vec4<component>(four);
+        }
+      }
       workgroupBarrier();
-      for (var cell = lane; cell < cells; cell += threads) {
-        let row = cell % tileQueries;
-        let place = placeOf(firstQuery + row)[axis];
-        for (var r = 0u; r < cellKeys; r++) {
-          let at = keyOf(cell, r);
-          // Unsigned wrap-around makes a place before the window fail the test as well.
-          let k = place + window - 1u - (first + at);
-          if (k < window) {
-            biases[(row * 3u + axis) * window + k] = logits[row * run + at];
+      for (var k = 0u; k < keyMatrices; k++) {
+        for (var j = 0u; j < headMatrices; j++) {
+          let right = subgroupMatrixLoad<RightMatrix, col_major>(&values, j * side * keyStride + k * side / 4u, keyStride);
+          for (var i = 0u; i < across; i++) {
+            let left = subgroupMatrixLoad<LeftMatrix, row_major>(&shares, (subgroup * run + i * side) * keyStride + k * side / 4u, keyStride);
+            sums[i * headMatrices + j] = subgroupMatrixMultiplyAccumulate(left, right, sums[i * headMatrices + j]);
           }
         }
       }
     }
+    workgroupBarrier();
+    for (var n = 0u; n < ownBlocks; n++) {
+      let i = n * threads + lane;
+      for (var j = 0u; j < 4u; j++) {
+        keys[(i % 8u * 4u + j) * channelStride + i / 8u] = nextKeys[n][j];
+        values[(i / 8u % 16u * 4u + j) * keyStride + i % 8u] = vec4<component>(nextValues[n][0][j], nextValues[n][1][j], nextValues[n][2][j], nextValues[n][3][j]);
+      }
+    }
+    workgroupBarrier();
   }
 
-  var largest = array<f32, maxOwnCells>();
-  for (var n = 0u; n < maxOwnCells; n++) {
-    largest[n] = -1e30;
-  }
-  for (var first = 0u; first < queries; first += run) {
-    loadTokens(lane, 1u, first, corner, head);
-    workgroupBarrier();
-    multiplyTile(&q, subgroup);
-    workgroupBarrier();
-    for (var n = 0u; n < ownCells && n * threads + lane < cells; n++) {
-      let cell = n * threads + lane;
-      let row = cell % tileQueries;
-      let queryRegion = region(corner + placeOf(firstQuery + row));
-      for (var r = 0u; r < cellKeys; r++) {
-        let at = keyOf(cell, r);
-        largest[n] = max(largest[n], finished(row, at, first + at, corner, queryRegion));
-      }
+  for (var n = 0u; n < laneRows; n++) {
+    if (rowLanes == 2u) {
+      total[n] += subgroupShuffleXor(total[n], 1u);
     }
   }
-  workgroupBarrier();
-  for (var n = 0u; n < ownCells && n * threads + lane < cells; n++) {
-    logits[n * threads + lane] = largest[n];
-  }
-  workgroupBarrier();
-  for (var n = 0u; n < ownCells && n * threads + lane < cells; n++) {
-    largest[n] = max(largest[n], partner(n * threads + lane));
-  }
-
-  var totals = array<f32, maxOwnCells>();
-  var sums: array<SumMatrix, across * maxHeadSteps>;
-  for (var first = 0u; first < queries; first += run) {
-    workgroupBarrier();
-    loadTokens(lane, 1u, first, corner, head);
-    workgroupBarrier();
-    multiplyTile(&q, subgroup);
-    workgroupBarrier();
-    loadTokens(lane, 2u, first, corner, head);
-    for (var n = 0u; n < ownCells && n * threads + lane < cells; n++) {
-      let cell = n * threads + lane;
-      let row = cell % tileQueries;
-      let queryRegion = region(corner + placeOf(firstQuery + row));
-      for (var r = 0u; r < cellKeys; r++) {
-        let at = keyOf(cell, r);
-        let share = largestShare * exp(finished(row, at, first + at, corner, queryRegion) - largest[n]);
-        totals[n] += share;
-        shares[row * run + at] = component(share);
-      }
-    }
-    workgroupBarrier();
-    for (var j = 0u; j < across; j++) {
-      for (var c = 0u; c < headSteps; c++) {
-        let values = subgroupMatrixLoad<RightMatrix, row_major>(&tile, j * matrixSide * tileWidth + c * matrixSide, tileWidth);
-        for (var i = 0u; i < across; i++) {
-          let left = subgroupMatrixLoad<LeftMatrix, row_major>(&shares, (subgroup * run + i * matrixSide) * run + j * matrixSide, run);
-          sums[i * maxHeadSteps + c] = subgroupMatrixMultiplyAccumulate(left, values, sums[i * maxHeadSteps + c]);
-        }
-      }
-    }
-  }
-
-  for (var n = 0u; n < ownCells && n * threads + lane < cells; n++) {
-    logits[n * threads + lane] = totals[n];
-  }
-  workgroupBarrier();
-  for (var n = 0u; n < ownCells && n * threads + lane < tileQueries; n++) {
-    let row = n * threads + lane;
-    let total = totals[n] + partner(row);
-    biases[row] = 1.0 / total;
-    if (firstQuery + row < queries) {
-      let token = tokenIndex(corner + placeOf(firstQuery + row));
-      logSums[token * heads + head] = largest[n] + log(total / largestShare);
-      if (head == heads - 1u) {
-        for (var c = heads * headWidth4; c < outWidth4; c++) {
-          y[token * outWidth4 + c] = vec4<stored>(0.0);
-        }
-      }
-    }
-  }
-  workgroupBarrier();
-  for (var c = 0u; c < headSteps; c++) {
+  for (var half = 0u; half < 2u; half++) {
     for (var i = 0u; i < across; i++) {
-      subgroupMatrixStore<row_major>(&logits, (subgroup * run + i * matrixSide) * run, sums[i * maxHeadSteps + c], run);
+      for (var j = 0u; j < keyMatrices; j++) {
+        let at = (subgroup * run + i * side) * logitStride + j * side / 4u;
+        subgroupMatrixStore<row_major>(&logits, at, sums[i * headMatrices + half * keyMatrices + j], logitStride);
+      }
     }
     workgroupBarrier();
-    for (var i = lane; i < tileQueries * matrixSide / 4u; i += threads) {
-      let row = i / (matrixSide / 4u);
-      let column = c * matrixSide / 4u + i % (matrixSide / 4u);
-      if (firstQuery + row < queries && column < headWidth4) {
-        let at = row * run + i % (matrixSide / 4u) * 4u;
-        let value = vec4<f32>(logits[at], logits[at + 1u], logits[at + 2u], logits[at + 3u]) * biases[row];
-        y[tokenIndex(corner + placeOf(firstQuery + row)) * outWidth4 + head * headWidth4 + column] = vec4<stored>(value);
+    for (var n = 0u; n < laneRows; n++) {
+      let query = firstQuery + rows[n];
+      let token = tokenIndex(corner + placeOf(min(query, lastQuery)));
+      for (var v = 0u; v < laneVectors; v++) {
+        let c = half * 8u + part + v;
+        if (query <= lastQuery && c < headWidth / 4u) {
+          y[token * (outWidth / 4u) + head * (headWidth / 4u) + c] = vec4<stored>(logits[rows[n] % 64u * logitStride + part + v] / total[n]);
+        }
+      }
+      if (query <= lastQuery && half == 0u && part == 0u) {
+        logSums[token * heads + head] = (offset[n] - 8.0 + log2(total[n])) * 0.6931472;
+      }
+      if (query <= lastQuery && half == 0u && head == heads - 1u) {
+        for (var c = heads * (headWidth / 4u) + part; c < outWidth / 4u; c += 8u) {
+          y[token * (outWidth / 4u) + c] = vec4<stored>(0.0);
+        }
       }
     }
     workgroupBarrier();

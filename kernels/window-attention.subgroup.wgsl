@@ -64,14 +64,16 @@ alias Sums = array<vec4<f32>, 16>;
 fn tokenIndex(rolled: vec3<u32>) -> u32 {
   return (rolled.x * grid + (rolled.y + shift) % grid) * grid + (rolled.z + shift) % grid;
 }
+// end of shared/attention-tokens
 
+// shared/attention-regions
 // Region of a rolled coordinate along one axis: tokens attend within a region only.
 fn region(rolled: vec3<u32>) -> vec3<u32> {
   let at = rolled + vec3<u32>(firstRow, 0u, 0u);
   return select(vec3<u32>(0u), vec3<u32>(1u), at >= vec3<u32>(grid - window)) +
          select(vec3<u32>(0u), vec3<u32>(1u), at >= vec3<u32>(grid - shift));
 }
-// end of shared/attention-tokens
+// end of shared/attention-regions
 
 // The head's vec4s, from a length that is known at run time only: a compiler that unrolls the loops over them takes ten
 // seconds and gains nothing.

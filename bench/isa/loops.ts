@@ -70,6 +70,8 @@ function startOf(before: readonly string[], register: string): number | undefine
 const mostRounds = 2 ** 20;
 
 const scalarLimit = new RegExp(`^s_cmpk?_(?:ge|lt)_[iu]32 (?<register>s\\d+), (?<value>${constant})$`);
+/** The counter may be as large as the constant; a comparison with 0 is no counter's. */
+const inclusiveLimit = new RegExp(`^s_cmp_lt_[iu]32 (?!0, )(?<value>${constant}), (?<register>s\\d+)$`);
 const vectorLimit = new RegExp(
   `^v_cmpx?_(?:le|gt)_[iu]32\\w* (?:vcc(?:_lo)?, |s\\d+, |s\\[[\\d:]+\\], )?(?<value>${constant}), (?<register>v\\d+)$`,
 );
@@ -93,12 +95,16 @@ function constantsIn(body: readonly string[], patterns: readonly RegExp[]): { re
  */
 function roundsOf(body: readonly string[], before: readonly string[]): number | undefined {
   const steps = constantsIn(body, [scalarStep, shortStep, vectorStep]);
-  const rounds = constantsIn(body, [scalarLimit, vectorLimit]).flatMap(({ register, value: limit }) => {
-    const own = steps.filter((step) => step.register === register);
-    const from = register.startsWith('v') ? 0 : startOf(before, register);
-    const count = own.length === 1 && from !== undefined ? Math.ceil((limit - from) / own[0]!.value) : 0;
-    return count > 0 && count <= mostRounds ? [count] : [];
-  });
+  const roundsUpTo = (pattern: RegExp, beyond: number): number[] =>
+    constantsIn(body, [pattern]).flatMap(({ register, value }) => {
+      const own = steps.filter((step) => step.register === register);
+      const from = register.startsWith('v') ? 0 : startOf(before, register);
+      const count = own.length === 1 && from !== undefined ? Math.ceil((value + beyond - from) / own[0]!.value) : 0;
+      return count > 0 && count <= mostRounds ? [count] : [];
+    });
+  const scalar = [...roundsUpTo(scalarLimit, 0), ...roundsUpTo(inclusiveLimit, 1)];
+  // A comparison of lanes counts where no scalar one does: others are checks of indices.
+  const rounds = scalar.length > 0 ? scalar : roundsUpTo(vectorLimit, 0);
   return rounds.length > 0 ? Math.min(...rounds) : undefined;
 }
 

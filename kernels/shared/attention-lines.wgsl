@@ -23,10 +23,16 @@ fn isOther(vector: u32, j: u32) -> bool {
   return isFull() || (vector < otherVectors && vector % lineVectors * 4u + j < window);
 }
 
-// A token's regions along the three axes as one number.
-fn regionOf(rolled: vec3<u32>) -> u32 {
-  let own = region(rolled);
-  return own.x * 9u + own.y * 3u + own.z;
+// Along which axes the roll's seam crosses a window, as bits; 0 without a shift.
+fn seamsOf(corner: vec3<u32>) -> u32 {
+  let crosses = corner + vec3<u32>(firstRow, 0u, 0u) >= vec3<u32>(grid - window);
+  return select(0u, 1u, shift > 0u && crosses.x) + select(0u, 2u, shift > 0u && crosses.y) + select(0u, 4u, shift > 0u && crosses.z);
+}
+
+// On which side of those a place in the window lies. Tokens on different sides were no neighbours before the roll.
+fn sidesOf(place: vec3<u32>, seams: u32) -> u32 {
+  let beyond = place >= vec3<u32>(window - shift);
+  return seams & (select(0u, 1u, beyond.x) + select(0u, 2u, beyond.y) + select(0u, 4u, beyond.z));
 }
 
 // Where a token's query (part 0), key (1) or value (2) begins.

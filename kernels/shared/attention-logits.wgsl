@@ -1,6 +1,5 @@
 // Logits in powers of two: products scaled, biases and the mask added; the least number where there is no key.
-fn finishLogits(lane: u32, first: u32, corner: vec3<u32>, regions: vec4<u32>, products: ptr<function, Products>) {
-  let isBorder = shift > 0u && any(corner + vec3<u32>(firstRow, 0u, 0u) >= vec3<u32>(grid - window));
+fn finishLogits(lane: u32, first: u32, seams: u32, sides: vec4<u32>, products: ptr<function, Products>) {
   for (var side = 0u; side < 2u; side++) {
     let vector = first + side * 8u + lane % 8u;
     let line = otherPlace(vector, 0u);
@@ -11,11 +10,11 @@ fn finishLogits(lane: u32, first: u32, corner: vec3<u32>, regions: vec4<u32>, pr
         (*products)[side * 4u + r][j] = fma((*products)[side * 4u + r][j], scale * 1.442695, bias[r]);
       }
     }
-    if (isBorder) {
+    if (seams != 0u) {
       for (var j = 0u; j < 4u; j++) {
-        let keyRegion = regionOf(corner + otherPlace(vector, j));
+        let keySides = sidesOf(otherPlace(vector, j), seams);
         for (var r = 0u; r < 4u; r++) {
-          (*products)[side * 4u + r][j] -= select(0.0, 144.2695, keyRegion != regions[r]);
+          (*products)[side * 4u + r][j] -= select(0.0, 144.2695, keySides != sides[r]);
         }
       }
     }

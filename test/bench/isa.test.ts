@@ -65,6 +65,12 @@ test('loops: what they are made of, and their rounds', () => {
   expect(outer!.inner).toMatchObject([{ rounds: 2, own: { instructions: 4, lds: 1, ldsBytes: 16, integer: 2 } }]);
 });
 
+test('a counter that may reach its limit goes round once more; comparisons of lanes are then no limit', () => {
+  const inclusive = nested.map((line) => line.replace('s_cmpk_ge_u32 s4, 0x300', 's_cmp_lt_u32 24, s4'));
+  const checked = inclusive.map((line) => line.replace('v_fmac_f32_e32 v4, v5, v6', 'v_cmp_le_u32_e32 vcc_lo, 4, v2'));
+  expect(disassembled(checked).loops[0]!.rounds).toBe(4);
+});
+
 function viewOf(lines: readonly string[], changes: Partial<FormView> = {}): FormView {
   return {
     dispatch: 0,

@@ -14,7 +14,18 @@ const cases = [
   { name: 'one token', grid: 1, window: 1, shift: 0, heads: 1, headWidth: 4, bands: 1 },
   { name: 'more than one run of keys', grid: 9, window: 9, shift: 4, heads: 1, headWidth: 4, bands: 1, thorough: true },
   {
-    name: 'the widest head that the tiled form takes',
+    name: 'logits that grow',
+    grid: 6,
+    window: 6,
+    shift: 0,
+    heads: 1,
+    headWidth: 16,
+    bands: 1,
+    growing: true,
+    thorough: true,
+  },
+  {
+    name: 'a head of more than one pass',
     grid: 4,
     window: 4,
     shift: 0,
@@ -37,7 +48,10 @@ opSuite(
     const head = channelsOf(headWidth);
     const qkv = draw(bands * window, grid, grid, 3 * heads * headWidth);
     qkv.values.forEach((v, i) => {
-      qkv.values[i] = 2 * v;
+      // Keys from the middle of the grid on weigh four times as much: the largest logit is not among the first.
+      const isKey = Math.floor(i / (heads * headWidth)) % 3 === 1;
+      const isLate = i >= qkv.values.length / 2;
+      qkv.values[i] = 2 * v * ('growing' in c && isKey && isLate ? 4 : 1);
     });
     const tables = draw(3, 2 * window - 1, headWidth);
     const pad = (input: typeof qkv, channels: typeof one) => ({
