@@ -277,9 +277,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   }
 
   // A lane's rows, from the workgroup's first key on.
+  var places: array<vec3<u32>, mostRows>;
   let part = subgroupLane % rowLanes * laneVectors;
   var rows: array<u32, mostRows>;
-  var places: array<vec3<u32>, mostRows>;
   for (var n = 0u; n < laneRows; n++) {
     rows[n] = subgroup * run + n * subgroupLanes + subgroupLane / rowLanes;
     places[n] = placeOf(min(firstKey + rows[n], lastKey));
@@ -319,12 +319,14 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         }
       }
     }
+    // shared/attention-matrix-products
     for (var i = 0u; i < across; i++) {
       for (var j = 0u; j < keyMatrices; j++) {
         let at = (subgroup * run + i * side) * logitStride + j * side / 4u;
         subgroupMatrixStore<row_major>(&products, at, made[i * keyMatrices + j], logitStride);
       }
     }
+    // end of shared/attention-matrix-products
     workgroupBarrier();
     for (var n = 0u; n < laneRows; n++) {
       for (var v = 0u; v < laneVectors; v++) {
@@ -351,12 +353,14 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         }
       }
     }
+    // shared/attention-matrix-products
     for (var i = 0u; i < across; i++) {
       for (var j = 0u; j < keyMatrices; j++) {
         let at = (subgroup * run + i * side) * logitStride + j * side / 4u;
         subgroupMatrixStore<row_major>(&products, at, made[i * keyMatrices + j], logitStride);
       }
     }
+    // end of shared/attention-matrix-products
     for (var k = 0u; k < keyMatrices; k++) {
       for (var i = 0u; i < across; i++) {
         let left = subgroupMatrixLoad<LeftMatrix, row_major>(&shares, (subgroup * run + i * side) * keyStride + k * side / 4u, keyStride);

@@ -372,12 +372,14 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         }
       }
     }
+    // shared/attention-matrix-products
     for (var i = 0u; i < across; i++) {
       for (var j = 0u; j < keyMatrices; j++) {
         let at = (subgroup * run + i * side) * logitStride + j * side / 4u;
         subgroupMatrixStore<row_major>(&products, at, made[i * keyMatrices + j], logitStride);
       }
     }
+    // end of shared/attention-matrix-products
     workgroupBarrier();
     var own: array<array<vec4<f32>, mostVectors>, mostRows>;
     for (var n = 0u; n < laneRows; n++) {
@@ -405,12 +407,14 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         }
       }
     }
+    // shared/attention-matrix-products
     for (var i = 0u; i < across; i++) {
       for (var j = 0u; j < keyMatrices; j++) {
         let at = (subgroup * run + i * side) * logitStride + j * side / 4u;
         subgroupMatrixStore<row_major>(&products, at, made[i * keyMatrices + j], logitStride);
       }
     }
+    // end of shared/attention-matrix-products
     workgroupBarrier();
     for (var n = 0u; n < laneRows; n++) {
       for (var v = 0u; v < laneVectors; v++) {

@@ -103,10 +103,10 @@ fn componentsAt(at: u32, c: u32) -> vec4<component> {
 }
 // end of shared/attention-matrices
 
-// Keys (32, channels) or queries, values (64 channels, keys), logits and sums (tileQueries, 32), shares (tileQueries, keys).
+// Keys (32, channels) or queries, values (64 channels, keys), products and sums (tileQueries, 32), shares (tileQueries, keys).
 var<workgroup> keys: array<vec4<component>, 32u * channelStride>;
 var<workgroup> values: array<vec4<component>, 64u * keyStride>;
-var<workgroup> logits: array<vec4<f32>, tileQueries * logitStride>;
+var<workgroup> products: array<vec4<f32>, tileQueries * logitStride>;
 var<workgroup> shares: array<vec4<component>, tileQueries * keyStride>;
 
 // Whether any query of a subgroup needs its sums scaled.
@@ -302,21 +302,23 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     }
     if (step > 0u) {
       let first = (step - 1u) * 8u;
-      var products = array<SumMatrix, across * keyMatrices>();
+      var made = array<SumMatrix, across * keyMatrices>();
       for (var k = 0u; k < headMatrices; k++) {
         for (var j = 0u; j < keyMatrices; j++) {
           let right = subgroupMatrixLoad<RightMatrix, col_major>(&keys, j * side * channelStride + k * side / 4u, channelStride);
           for (var i = 0u; i < across; i++) {
-            products[i * keyMatrices + j] = subgroupMatrixMultiplyAccumulate(queries[i * headMatrices + k], right, products[i * keyMatrices + j]);
+            made[i * keyMatrices + j] = subgroupMatrixMultiplyAccumulate(queries[i * headMatrices + k], right, made[i * keyMatrices + j]);
           }
         }
       }
+      // shared/attention-matrix-products
       for (var i = 0u; i < across; i++) {
         for (var j = 0u; j < keyMatrices; j++) {
           let at = (subgroup * run + i * side) * logitStride + j * side / 4u;
-          subgroupMatrixStore<row_major>(&logits, at, products[i * keyMatrices + j], logitStride);
+          subgroupMatrixStore<row_major>(&products, at, made[i * keyMatrices + j], logitStride);
         }
       }
+      // end of shared/attention-matrix-products
       workgroupBarrier();
 
       var own: array<array<vec4<f32>, mostVectors>, mostRows>;
@@ -325,8 +327,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
       for (var n = 0u; n < laneRows; n++) {
         var four = vec4<f32>(-1e30);
         for (var v = 0u; v < laneVectors; v++) {
-          let products4 = logits[rows[n] % 64u * logitStride + part + v];
-          own[n][v] = finished(products4, first + part + v, rows[n], seams, sides[n]);
+          own[n][v] = finished(products[rows[n] % 64u * logitStride + part + v], first + part + v, rows[n], seams, sides[n]);
           four = max(four, own[n][v]);
         }
         largest[n] = max(max(four.x, four.y), max(four.z, four.w));
@@ -357,13 +358,13 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
           for (var i = 0u; i < across; i++) {
             for (var j = 0u; j < keyMatrices; j++) {
               let at = (subgroup * run + i * side) * logitStride + j * side / 4u;
-              subgroupMatrixStore<row_major>(&logits, at, sums[i * headMatrices + j], logitStride);
+              subgroupMatrixStore<row_major>(&products, at, sums[i * headMatrices + j], logitStride);
             }
           }
           workgroupBarrier();
           for (var n = 0u; n < laneRows; n++) {
             for (var v = 0u; v < laneVectors; v++) {
-              logits[rows[n] % 64u * logitStride + part + v] *= rescale[n];
+              products[rows[n] % 64u * logitStride + part + v] *= rescale[n];
             }
           }
           workgroupBarrier();
@@ -371,7 +372,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             for (var j = 0u; j < keyMatrices; j++) {
               let at = (subgroup * run + i * side) * logitStride + j * side / 4u;
               sums[i * headMatrices + j] = sums[i * headMatrices + keyMatrices + j];
-              sums[i * headMatrices + keyMatrices + j] = subgroupMatrixLoad<SumMatrix, row_major>(&logits, at, logitStride);
+              sums[i * headMatrices + keyMatrices + j] = subgroupMatrixLoad<SumMatrix, row_major>(&products, at, logitStride);
             }
           }
           workgroupBarrier();
@@ -416,7 +417,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     for (var i = 0u; i < across; i++) {
       for (var j = 0u; j < keyMatrices; j++) {
         let at = (subgroup * run + i * side) * logitStride + j * side / 4u;
-        subgroupMatrixStore<row_major>(&logits, at, sums[i * headMatrices + half * keyMatrices + j], logitStride);
+        subgroupMatrixStore<row_major>(&products, at, sums[i * headMatrices + half * keyMatrices + j], logitStride);
       }
     }
     workgroupBarrier();
@@ -426,7 +427,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
       for (var v = 0u; v < laneVectors; v++) {
         let c = half * 8u + part + v;
         if (query <= lastQuery && c < headWidth / 4u) {
-          y[token * (outWidth / 4u) + head * (headWidth / 4u) + c] = vec4<stored>(logits[rows[n] % 64u * logitStride + part + v] / total[n]);
+          y[token * (outWidth / 4u) + head * (headWidth / 4u) + c] = vec4<stored>(products[rows[n] % 64u * logitStride + part + v] / total[n]);
         }
       }
       if (query <= lastQuery && half == 0u && part == 0u) {

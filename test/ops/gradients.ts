@@ -204,9 +204,10 @@ async function check<Names extends string>(
   }
 }
 
-/** Forms that take a software driver a quarter of a minute or longer to compile. */
-function isLong({ name }: Way): boolean {
-  return name.endsWith('128x128') || name.endsWith('.backward.query.subgroup');
+/** Ways that take a software driver a quarter of a minute or longer to compile, and that others stand for. */
+function isLong({ name, target }: Way): boolean {
+  const isAttention = name.endsWith('.backward.query') && target.precision === 'f16';
+  return name.endsWith('128x128') || name.endsWith('.backward.query.subgroup') || isAttention;
 }
 
 /** A suite of gradient checks, by case and way. @param make a case's inputs @param kernels forms of the op's kernels */
