@@ -10,7 +10,7 @@
 // tuned tileTokens x tileColumns: 64 x 64, 128 x 64, 64 x 128, 128 x 128
 // One invocation makes 8 tokens x 2 vec4 columns in registers: 4 tokens and a vec4 of each half of the tile, so that
 // neighbouring invocations read neighbouring vec4s. The workgroup keeps 8 inputs of its tokens and columns in workgroup memory,
-// inputs before tokens, so that a vec4 is of four tokens, and loads the next 8 into registers meanwhile: two buffers, one
+// inputs before tokens, so that an invocation's four tokens are neighbours, and loads the next 8 into registers meanwhile: two buffers, one
 // barrier a step.
 // 2 * tokens * inWidth * outWidth operations; reads weight once for every tileTokens tokens and x once for every
 // tileColumns columns.

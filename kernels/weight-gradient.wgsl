@@ -30,7 +30,7 @@ override tileColumns: u32 = 64u;
 override rowLanes: u32 = tileRows / 8u;
 override columnLanes: u32 = tileColumns / 8u;
 
-// What is summed over: tokens.
+// Tokens a step, which are summed over: tile-products has this name for it.
 const stepInputs = 8u;
 
 @group(0) @binding(0) var<storage, read> x: array<vec4<stored>>;
@@ -86,22 +86,22 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let steps = (end - start + stepInputs - 1u) / stepInputs;
 
   // What this invocation carries of a step: a vec4 of x and one of dy, or two in a tile of 64 of the other side.
-  let inputRow0 = lane / tileRows4;
-  let inputRow1 = inputRow0 + threads / tileRows4;
+  let inputToken0 = lane / tileRows4;
+  let inputToken1 = inputToken0 + threads / tileRows4;
   let channel = min(firstRow / 4u + lane % tileRows4, inWidth / 4u - 1u);
-  let row0 = lane / tileColumns4;
-  let row1 = row0 + threads / tileColumns4;
+  let gradientToken0 = lane / tileColumns4;
+  let gradientToken1 = gradientToken0 + threads / tileColumns4;
   let column = min(firstColumn + lane % tileColumns4, outWidth / 4u - 1u);
 
-  var nextInput0 = inputAt(start + inputRow0, tap, channel, end);
+  var nextInput0 = inputAt(start + inputToken0, tap, channel, end);
   var nextInput1 = vec4<stored>();
-  var nextWeight0 = gradientAt(start + row0, column, end);
+  var nextWeight0 = gradientAt(start + gradientToken0, column, end);
   var nextWeight1 = vec4<stored>();
   if (tileColumns < 128u) {
-    nextInput1 = inputAt(start + inputRow1, tap, channel, end);
+    nextInput1 = inputAt(start + inputToken1, tap, channel, end);
   }
   if (tileRows < 128u) {
-    nextWeight1 = gradientAt(start + row1, column, end);
+    nextWeight1 = gradientAt(start + gradientToken1, column, end);
   }
 
   let columnLane = lane % columnLanes;
@@ -125,13 +125,13 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     }
     workgroupBarrier();
     let next = start + select(0u, step + 1u, step + 1u < steps) * stepInputs;
-    nextInput0 = inputAt(next + inputRow0, tap, channel, end);
-    nextWeight0 = gradientAt(next + row0, column, end);
+    nextInput0 = inputAt(next + inputToken0, tap, channel, end);
+    nextWeight0 = gradientAt(next + gradientToken0, column, end);
     if (tileColumns < 128u) {
-      nextInput1 = inputAt(next + inputRow1, tap, channel, end);
+      nextInput1 = inputAt(next + inputToken1, tap, channel, end);
     }
     if (tileRows < 128u) {
-      nextWeight1 = gradientAt(next + row1, column, end);
+      nextWeight1 = gradientAt(next + gradientToken1, column, end);
     }
     let columnsA = weightsHere + columnLane;
     let columnsB = columnsA + tileColumns4 / 2u;

@@ -13,7 +13,8 @@
 // subgroupLanes  the device's
 // A workgroup of 4 subgroups makes one head of 64 keys of a window, each subgroup 16, whose keys, values and sums stay in
 // matrices; queries, their terms and dy come in runs of 32. Products leave through workgroup memory, those of keys and queries, then
-// those of values and dy; p and g come back, 2^14-fold and 256-fold, so that small ones are normal numbers in f16.
+// those of values and dy; p and g come back, 2^14-fold and 256-fold, so that small ones are normal numbers in f16 (a g of 256
+// and more becomes infinite, at which training halves its loss scale).
 // Workgroups: key tiles x heads x windows. 8 * s^3 * headWidth operations a token and head.
 
 // shared/matrix-units
@@ -57,6 +58,7 @@ override scale: f32;
 override subgroupLanes: u32;
 override threads: u32 = 4u * subgroupLanes;
 
+// Keys of a workgroup.
 const tileQueries = 64u;
 const tileWindow = 8u;
 const tileHead = 64u;
@@ -70,26 +72,26 @@ const gradientScale = 256.0;
 @group(0) @binding(4) var<storage, read> queryTerms: array<f32>;
 
 // shared/attention-matrices
-// Only square matrices are taken. Those of a subgroup's queries, of a run of keys, and of a head.
-const side = matrixRows;
-const run = 16u;
-const across = run / side;
-const keyMatrices = 32u / side;
-const headMatrices = 64u / side;
+// Only square matrices are taken. Rows of a subgroup, and how many matrices those are; matrices of a run of 32 others, and of a head.
+const matrixSide = matrixRows;
+const ownRows = 16u;
+const across = ownRows / matrixSide;
+const keyMatrices = 32u / matrixSide;
+const headMatrices = 64u / matrixSide;
 
-// By the subgroup's lanes: rows of a lane, lanes of a row, and vec4s of keys (or of half the channels) of a lane in each of its rows.
-override laneRows: u32 = (run + subgroupLanes - 1u) / subgroupLanes;
-override rowLanes: u32 = laneRows * subgroupLanes / run;
+// By the subgroup's lanes: rows of a lane, lanes of a row, and vec4s of others (or of half the channels) of a lane in each of its rows.
+override laneRows: u32 = (ownRows + subgroupLanes - 1u) / subgroupLanes;
+override rowLanes: u32 = laneRows * subgroupLanes / ownRows;
 override laneVectors: u32 = 8u / rowLanes;
-const mostRows = 2u;
+const mostRows = 4u;
 const mostVectors = 8u;
 
-// Blocks of 4 keys x 4 channels of a run, and those of an invocation; a workgroup has at least 32.
+// Blocks of 4 others x 4 channels of a run, and those of an invocation; a workgroup has at least 16 invocations.
 const blocks = 128u;
-const mostBlocks = 4u;
-override ownBlocks: u32 = blocks / threads;
+const mostBlocks = 8u;
+override ownBlocks: u32 = (blocks + threads - 1u) / threads;
 
-// vec4s of a row: of channels, of keys, and of f32; each 16 bytes longer than needed, so that rows begin in other banks.
+// vec4s of a row: of channels, of others, and of f32; each 16 bytes longer than needed, so that rows begin in other banks.
 const channelStride = 18u;
 const keyStride = 10u;
 const logitStride = 9u;
@@ -101,7 +103,7 @@ fn componentsAt(at: u32, c: u32) -> vec4<component> {
 }
 // end of shared/attention-matrices
 
-// Queries, then dy, keys and values (32, channels); queries and dy (64 channels, queries); products and sums (64 keys, 32);
+// First keys and values, then queries and dy of a run (32, channels); queries and dy (64 channels, queries); products and sums (64 keys, 32);
 // p, then g (64 keys, queries).
 var<workgroup> others: array<vec4<component>, 32u * channelStride>;
 var<workgroup> queries: array<vec4<component>, 64u * keyStride>;
@@ -124,8 +126,8 @@ fn tokenIndex(rolled: vec3<u32>) -> u32 {
 // shared/attention-windows
 // The first token of a window, in the rolled grid.
 fn cornerOf(index: u32) -> vec3<u32> {
-  let side = grid / window;
-  return vec3<u32>(index / (side * side), (index / side) % side, index % side) * window;
+  let windows = grid / window;
+  return vec3<u32>(index / (windows * windows), (index / windows) % windows, index % windows) * window;
 }
 
 // The place in its window of a token.
@@ -135,7 +137,8 @@ fn placeOf(index: u32) -> vec3<u32> {
 // end of shared/attention-windows
 
 // shared/attention-lines
-// The others lie in lines along depth, padded to whole vec4s: those of a line, and of the window.
+// A workgroup has tokens of its own, queries or keys, and goes through the others of the window. These lie in lines along depth,
+// each padded to whole vec4s. The vec4s of a line, and of the window:
 override lineVectors: u32 = (window + 3u) / 4u;
 override otherVectors: u32 = window * window * lineVectors;
 
@@ -265,7 +268,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     workgroupBarrier();
     for (var i = 0u; i < across; i++) {
       for (var k = 0u; k < headMatrices; k++) {
-        let at = (subgroup % 2u * run + i * side) * channelStride + k * side / 4u;
+        let at = (subgroup % 2u * ownRows + i * matrixSide) * channelStride + k * matrixSide / 4u;
         if (round == subgroup / 2u) {
           ownKeys[i * headMatrices + k] = subgroupMatrixLoad<LeftMatrix, row_major>(&others, at, channelStride);
         }
@@ -278,10 +281,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 
   // A lane's rows, from the workgroup's first key on.
   var places: array<vec3<u32>, mostRows>;
-  let part = subgroupLane % rowLanes * laneVectors;
+  let firstVector = subgroupLane % rowLanes * laneVectors;
   var rows: array<u32, mostRows>;
   for (var n = 0u; n < laneRows; n++) {
-    rows[n] = subgroup * run + n * subgroupLanes + subgroupLane / rowLanes;
+    rows[n] = subgroup * ownRows + n * subgroupLanes + subgroupLane / rowLanes;
     places[n] = placeOf(min(firstKey + rows[n], lastKey));
   }
 
@@ -290,7 +293,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   var next: array<array<vec4<component>, 4>, mostBlocks>;
   for (var first = 0u; first < otherVectors; first += 8u) {
     for (var n = 0u; n < ownBlocks; n++) {
-      let i = n * threads + lane;
+      let i = (n * threads + lane) % blocks;
       for (var j = 0u; j < 4u; j++) {
         next[n][j] = componentsAt(headAt(tokenIndex(corner + otherPlace(first + i % 8u, j)), 0u, head), i / 8u);
       }
@@ -298,7 +301,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     workgroupBarrier();
     loadTerms(lane, first, corner, head);
     for (var n = 0u; n < ownBlocks; n++) {
-      let i = n * threads + lane;
+      let i = (n * threads + lane) % blocks;
       for (var j = 0u; j < 4u; j++) {
         others[(i % 8u * 4u + j) * channelStride + i / 8u % 16u] = next[n][j];
         queries[(i / 8u % 16u * 4u + j) * keyStride + i % 8u] = vec4<component>(next[n][0][j], next[n][1][j], next[n][2][j], next[n][3][j]);
@@ -313,7 +316,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     var made = array<SumMatrix, across * keyMatrices>();
     for (var k = 0u; k < headMatrices; k++) {
       for (var j = 0u; j < keyMatrices; j++) {
-        let right = subgroupMatrixLoad<RightMatrix, col_major>(&others, j * side * channelStride + k * side / 4u, channelStride);
+        let right = subgroupMatrixLoad<RightMatrix, col_major>(&others, j * matrixSide * channelStride + k * matrixSide / 4u, channelStride);
         for (var i = 0u; i < across; i++) {
           made[i * keyMatrices + j] = subgroupMatrixMultiplyAccumulate(ownKeys[i * headMatrices + k], right, made[i * keyMatrices + j]);
         }
@@ -322,7 +325,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     // shared/attention-matrix-products
     for (var i = 0u; i < across; i++) {
       for (var j = 0u; j < keyMatrices; j++) {
-        let at = (subgroup * run + i * side) * logitStride + j * side / 4u;
+        let at = (subgroup * ownRows + i * matrixSide) * logitStride + j * matrixSide / 4u;
         subgroupMatrixStore<row_major>(&products, at, made[i * keyMatrices + j], logitStride);
       }
     }
@@ -330,12 +333,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     workgroupBarrier();
     for (var n = 0u; n < laneRows; n++) {
       for (var v = 0u; v < laneVectors; v++) {
-        let p = sharesOf(products[rows[n] % 64u * logitStride + part + v], first, part + v, places[n], seams);
-        shares[rows[n] % 64u * keyStride + part + v] = vec4<component>(shareScale * p);
+        let p = sharesOf(products[rows[n] % 64u * logitStride + firstVector + v], first, firstVector + v, places[n], seams);
+        shares[rows[n] % 64u * keyStride + firstVector + v] = vec4<component>(shareScale * p);
       }
     }
     for (var n = 0u; n < ownBlocks; n++) {
-      let i = n * threads + lane;
+      let i = (n * threads + lane) % blocks;
       for (var j = 0u; j < 4u; j++) {
         others[(i % 8u * 4u + j) * channelStride + i / 8u % 16u] = next[n][j];
         gradients[(i / 8u % 16u * 4u + j) * keyStride + i % 8u] = vec4<component>(next[n][0][j], next[n][1][j], next[n][2][j], next[n][3][j]);
@@ -347,7 +350,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     made = array<SumMatrix, across * keyMatrices>();
     for (var k = 0u; k < headMatrices; k++) {
       for (var j = 0u; j < keyMatrices; j++) {
-        let right = subgroupMatrixLoad<RightMatrix, col_major>(&others, j * side * channelStride + k * side / 4u, channelStride);
+        let right = subgroupMatrixLoad<RightMatrix, col_major>(&others, j * matrixSide * channelStride + k * matrixSide / 4u, channelStride);
         for (var i = 0u; i < across; i++) {
           made[i * keyMatrices + j] = subgroupMatrixMultiplyAccumulate(ownValues[i * headMatrices + k], right, made[i * keyMatrices + j]);
         }
@@ -356,16 +359,16 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     // shared/attention-matrix-products
     for (var i = 0u; i < across; i++) {
       for (var j = 0u; j < keyMatrices; j++) {
-        let at = (subgroup * run + i * side) * logitStride + j * side / 4u;
+        let at = (subgroup * ownRows + i * matrixSide) * logitStride + j * matrixSide / 4u;
         subgroupMatrixStore<row_major>(&products, at, made[i * keyMatrices + j], logitStride);
       }
     }
     // end of shared/attention-matrix-products
     for (var k = 0u; k < keyMatrices; k++) {
       for (var i = 0u; i < across; i++) {
-        let left = subgroupMatrixLoad<LeftMatrix, row_major>(&shares, (subgroup * run + i * side) * keyStride + k * side / 4u, keyStride);
+        let left = subgroupMatrixLoad<LeftMatrix, row_major>(&shares, (subgroup * ownRows + i * matrixSide) * keyStride + k * matrixSide / 4u, keyStride);
         for (var j = 0u; j < headMatrices; j++) {
-          let right = subgroupMatrixLoad<RightMatrix, col_major>(&gradients, j * side * keyStride + k * side / 4u, keyStride);
+          let right = subgroupMatrixLoad<RightMatrix, col_major>(&gradients, j * matrixSide * keyStride + k * matrixSide / 4u, keyStride);
           valueSums[i * headMatrices + j] = subgroupMatrixMultiplyAccumulate(left, right, valueSums[i * headMatrices + j]);
         }
       }
@@ -373,16 +376,16 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     workgroupBarrier();
     for (var n = 0u; n < laneRows; n++) {
       for (var v = 0u; v < laneVectors; v++) {
-        let g = vec4<f32>(shares[rows[n] % 64u * keyStride + part + v]) / shareScale * (products[rows[n] % 64u * logitStride + part + v] - ofFourQueries(part + v, 1u));
-        shares[rows[n] % 64u * keyStride + part + v] = vec4<component>(gradientScale * g);
+        let g = vec4<f32>(shares[rows[n] % 64u * keyStride + firstVector + v]) / shareScale * (products[rows[n] % 64u * logitStride + firstVector + v] - ofFourQueries(firstVector + v, 1u));
+        shares[rows[n] % 64u * keyStride + firstVector + v] = vec4<component>(gradientScale * g);
       }
     }
     workgroupBarrier();
     for (var k = 0u; k < keyMatrices; k++) {
       for (var i = 0u; i < across; i++) {
-        let left = subgroupMatrixLoad<LeftMatrix, row_major>(&shares, (subgroup * run + i * side) * keyStride + k * side / 4u, keyStride);
+        let left = subgroupMatrixLoad<LeftMatrix, row_major>(&shares, (subgroup * ownRows + i * matrixSide) * keyStride + k * matrixSide / 4u, keyStride);
         for (var j = 0u; j < headMatrices; j++) {
-          let right = subgroupMatrixLoad<RightMatrix, col_major>(&queries, j * side * keyStride + k * side / 4u, keyStride);
+          let right = subgroupMatrixLoad<RightMatrix, col_major>(&queries, j * matrixSide * keyStride + k * matrixSide / 4u, keyStride);
           keySums[i * headMatrices + j] = subgroupMatrixMultiplyAccumulate(left, right, keySums[i * headMatrices + j]);
         }
       }
@@ -394,7 +397,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     workgroupBarrier();
     for (var i = 0u; i < across; i++) {
       for (var j = 0u; j < keyMatrices; j++) {
-        let at = (subgroup * run + i * side) * logitStride + j * side / 4u;
+        let at = (subgroup * ownRows + i * matrixSide) * logitStride + j * matrixSide / 4u;
         subgroupMatrixStore<row_major>(&products, at, keySums[i * headMatrices + j], logitStride);
         keySums[i * headMatrices + j] = valueSums[i * headMatrices + j];
         valueSums[i * headMatrices + j] = keySums[i * headMatrices + keyMatrices + j];
@@ -406,9 +409,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     for (var n = 0u; n < laneRows; n++) {
       let at = headAt(tokenIndex(corner + places[n]), 1u + round % 2u, head);
       for (var v = 0u; v < laneVectors; v++) {
-        let c = round / 2u * 8u + part + v;
+        let c = round / 2u * 8u + firstVector + v;
         if (firstKey + rows[n] <= lastKey && c < headWidth / 4u) {
-          dqkv[at + c] = vec4<stored>(factor * products[rows[n] % 64u * logitStride + part + v]);
+          dqkv[at + c] = vec4<stored>(factor * products[rows[n] % 64u * logitStride + firstVector + v]);
         }
       }
     }

@@ -9,7 +9,8 @@
 //              and d, the sums of g over keys by their place along d, and dy.y. The queries' side makes them
 // A workgroup makes one head of 32 keys, 64 queries at a time, tiled as in window-attention.wgsl: products of keys and queries, and of
 // values and dy, give p and g, whose sums with dy and the queries are dv and dk. Workgroups: key tiles x heads x windows.
-// 8 * s^3 * headWidth operations a token and head; reads queries and dy once for every 32 keys.
+// 8 * s^3 * headWidth operations a token and head; reads queries and dy twice for every 32 keys; all of it again for
+// every 64 channels of a wider head.
 
 alias stored = f32;
 
@@ -25,6 +26,7 @@ override outWidth: u32;
 override scale: f32;
 // end of shared/attention-sizes
 
+// Keys of a workgroup, and queries of half a step.
 const tileQueries = 32u;
 const tileWindow = 16u;
 const tileHead = 128u;
@@ -45,8 +47,8 @@ fn tokenIndex(rolled: vec3<u32>) -> u32 {
 // shared/attention-windows
 // The first token of a window, in the rolled grid.
 fn cornerOf(index: u32) -> vec3<u32> {
-  let side = grid / window;
-  return vec3<u32>(index / (side * side), (index / side) % side, index % side) * window;
+  let windows = grid / window;
+  return vec3<u32>(index / (windows * windows), (index / windows) % windows, index % windows) * window;
 }
 
 // The place in its window of a token.
@@ -56,7 +58,8 @@ fn placeOf(index: u32) -> vec3<u32> {
 // end of shared/attention-windows
 
 // shared/attention-lines
-// The others lie in lines along depth, padded to whole vec4s: those of a line, and of the window.
+// A workgroup has tokens of its own, queries or keys, and goes through the others of the window. These lie in lines along depth,
+// each padded to whole vec4s. The vec4s of a line, and of the window:
 override lineVectors: u32 = (window + 3u) / 4u;
 override otherVectors: u32 = window * window * lineVectors;
 
@@ -107,7 +110,7 @@ fn headChannels(at: u32, c: u32) -> vec4<f32> {
 
 // shared/attention-tiles
 // A workgroup has 32 tokens of its own and takes 64 others of the window at a time. An invocation makes the products of 4 own
-// tokens with 2 vec4s of others, and the sums of its 4 tokens x 2 vec4s of channels, each two 8 vec4s apart.
+// tokens with 2 vec4s of others, and the sums of its 4 tokens x 2 vec4s of channels, the two of each pair 8 vec4s apart.
 const lanes = 64u;
 const stepChannels = 8u;
 const stepOthers = 8u;
@@ -122,7 +125,8 @@ var<workgroup> tile: array<vec4<f32>, 384>;
 const ownAt = 128u;
 const channelsAt = 256u;
 
-// Of a step's channels, half of the invocations carry 4 others x 4 channels each, and a quarter 4 own tokens x 4 channels.
+// Of a step's channels, half of the invocations carry 4 others x 4 channels each, and a quarter 4 own tokens x 4 channels;
+// the last quarter loads the same and stores nothing.
 fn carriesOthers(lane: u32) -> bool {
   return lane < 32u;
 }
@@ -230,7 +234,7 @@ fn gradientChannels(at: u32, c: u32) -> vec4<f32> {
 }
 
 // Adds the products of all channels, of own tokens with others. What an invocation carries of either begins at `carried`, in dy
-// where isGradient, else in qkv. A step's loads go out before the products of the last.
+// where isGradient, else in qkv. A step's loads go out before the products of the one before.
 fn addProducts(lane: u32, carried: array<u32, 4>, isGradient: bool, products: ptr<function, Products>) {
   let steps = (headWidth + stepChannels - 1u) / stepChannels;
   for (var step = 0u; step <= steps; step++) {
@@ -327,7 +331,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     var keySums = Products();
     var valueSums = Products();
     for (var first = 0u; first < otherVectors; first += 16u) {
-      // The products of values and dy, then those of keys and queries.
+      // The products of values and dy (part 2), which then move to `gradients`, and those of keys and queries (part 1), in one loop.
       var products = Products();
       var gradients = Products();
       for (var part = 2u; part > 2u - counted(2u); part--) {

@@ -60,8 +60,8 @@ fn region(rolled: vec3<u32>) -> vec3<u32> {
 // shared/attention-windows
 // The first token of a window, in the rolled grid.
 fn cornerOf(index: u32) -> vec3<u32> {
-  let side = grid / window;
-  return vec3<u32>(index / (side * side), (index / side) % side, index % side) * window;
+  let windows = grid / window;
+  return vec3<u32>(index / (windows * windows), (index / windows) % windows, index % windows) * window;
 }
 
 // The place in its window of a token.

@@ -13,7 +13,7 @@
 // subgroupLanes  the device's
 // A workgroup of 4 subgroups makes one head of 64 queries of a window, each subgroup 16, whose queries, dy and sums stay in
 // matrices; keys and values come in runs of 32. Logits and the products of dy and values leave through workgroup memory, one after
-// the other, and g comes back, 256-fold, so that small ones are normal numbers in f16. The units also sum g by place along each axis,
+// the other, and g comes back, 256-fold, so that small ones are normal numbers in f16 (256 and more become infinite, at which training halves its loss scale). The units also sum g by place along each axis,
 // with a matrix that has a one at each key's places; those sums times the tables' rows are added at the end.
 // Workgroups: query tiles x heads x windows. 6 * s^3 * headWidth operations a token and head.
 
@@ -75,26 +75,26 @@ const gradientScale = 256.0;
 // end of shared/attention-backward-query-tensors
 
 // shared/attention-matrices
-// Only square matrices are taken. Those of a subgroup's queries, of a run of keys, and of a head.
-const side = matrixRows;
-const run = 16u;
-const across = run / side;
-const keyMatrices = 32u / side;
-const headMatrices = 64u / side;
+// Only square matrices are taken. Rows of a subgroup, and how many matrices those are; matrices of a run of 32 others, and of a head.
+const matrixSide = matrixRows;
+const ownRows = 16u;
+const across = ownRows / matrixSide;
+const keyMatrices = 32u / matrixSide;
+const headMatrices = 64u / matrixSide;
 
-// By the subgroup's lanes: rows of a lane, lanes of a row, and vec4s of keys (or of half the channels) of a lane in each of its rows.
-override laneRows: u32 = (run + subgroupLanes - 1u) / subgroupLanes;
-override rowLanes: u32 = laneRows * subgroupLanes / run;
+// By the subgroup's lanes: rows of a lane, lanes of a row, and vec4s of others (or of half the channels) of a lane in each of its rows.
+override laneRows: u32 = (ownRows + subgroupLanes - 1u) / subgroupLanes;
+override rowLanes: u32 = laneRows * subgroupLanes / ownRows;
 override laneVectors: u32 = 8u / rowLanes;
-const mostRows = 2u;
+const mostRows = 4u;
 const mostVectors = 8u;
 
-// Blocks of 4 keys x 4 channels of a run, and those of an invocation; a workgroup has at least 32.
+// Blocks of 4 others x 4 channels of a run, and those of an invocation; a workgroup has at least 16 invocations.
 const blocks = 128u;
-const mostBlocks = 4u;
-override ownBlocks: u32 = blocks / threads;
+const mostBlocks = 8u;
+override ownBlocks: u32 = (blocks + threads - 1u) / threads;
 
-// vec4s of a row: of channels, of keys, and of f32; each 16 bytes longer than needed, so that rows begin in other banks.
+// vec4s of a row: of channels, of others, and of f32; each 16 bytes longer than needed, so that rows begin in other banks.
 const channelStride = 18u;
 const keyStride = 10u;
 const logitStride = 9u;
@@ -106,7 +106,7 @@ fn componentsAt(at: u32, c: u32) -> vec4<component> {
 }
 // end of shared/attention-matrices
 
-// Keys, then values, queries and dy (32, channels); keys (64 channels, keys); ones (32 places, keys), where the places are those along
+// First queries and dy, then keys and values of a run (32, channels); keys (64 channels, keys); ones (32 places, keys), where the places are those along
 // h, w and d; products and sums (tileQueries, 32); g (tileQueries, keys).
 var<workgroup> others: array<vec4<component>, 32u * channelStride>;
 var<workgroup> keys: array<vec4<component>, 64u * keyStride>;
@@ -124,8 +124,8 @@ fn tokenIndex(rolled: vec3<u32>) -> u32 {
 // shared/attention-windows
 // The first token of a window, in the rolled grid.
 fn cornerOf(index: u32) -> vec3<u32> {
-  let side = grid / window;
-  return vec3<u32>(index / (side * side), (index / side) % side, index % side) * window;
+  let windows = grid / window;
+  return vec3<u32>(index / (windows * windows), (index / windows) % windows, index % windows) * window;
 }
 
 // The place in its window of a token.
@@ -135,7 +135,8 @@ fn placeOf(index: u32) -> vec3<u32> {
 // end of shared/attention-windows
 
 // shared/attention-lines
-// The others lie in lines along depth, padded to whole vec4s: those of a line, and of the window.
+// A workgroup has tokens of its own, queries or keys, and goes through the others of the window. These lie in lines along depth,
+// each padded to whole vec4s. The vec4s of a line, and of the window:
 override lineVectors: u32 = (window + 3u) / 4u;
 override otherVectors: u32 = window * window * lineVectors;
 
@@ -197,19 +198,19 @@ fn along(place: vec3<u32>, axis: u32) -> u32 {
   return select(select(place.z, place.y, axis == 1u), place.x, axis == 0u);
 }
 
-// The biases of a workgroup's queries; an invocation makes every `threads`-th.
-fn storeBiases(lane: u32, threads: u32, firstQuery: u32, corner: vec3<u32>, head: u32) {
-  for (var i = lane; i < tileQueries * 3u * window; i += threads) {
+// The biases of a workgroup's queries; an invocation makes every `step`-th.
+fn storeBiases(lane: u32, step: u32, firstQuery: u32, corner: vec3<u32>, head: u32) {
+  for (var i = lane; i < tileQueries * 3u * window; i += step) {
     let query = i % tileQueries;
     let axis = i / tileQueries / window;
     let k = i / tileQueries % window;
     let place = placeOf(min(firstQuery + query, window * window * window - 1u));
     let at = headAt(tokenIndex(corner + place), 0u, head);
-    var products = vec4<f32>(0.0);
+    var sum = vec4<f32>(0.0);
     for (var c = 0u; c < counted(headWidth / 4u); c++) {
-      products = fma(headChannels(at, c), tableChannels(axis, along(place, axis) + window - 1u - k, c), products);
+      sum = fma(headChannels(at, c), tableChannels(axis, along(place, axis) + window - 1u - k, c), sum);
     }
-    biases[biasIndex(axis, k, query)] = dot(products, vec4<f32>(1.442695));
+    biases[biasIndex(axis, k, query)] = dot(sum, vec4<f32>(1.442695));
   }
 }
 // end of shared/attention-tables
@@ -222,8 +223,8 @@ fn biasIndex(axis: u32, k: u32, query: u32) -> u32 {
   return (query * 3u + axis) * window + k;
 }
 
-// A vec4 of logits of a row: products scaled, biases and the mask added; the least number where there is no key.
-fn finished(products: vec4<f32>, vector: u32, query: u32, seams: u32, ownSides: u32) -> vec4<f32> {
+// A vec4 of logits of a row: products scaled, biases and the mask added; a number below all logits where there is no key.
+fn finished(made: vec4<f32>, vector: u32, query: u32, seams: u32, ownSides: u32) -> vec4<f32> {
   // otherPlace, where Tint sees that no index leaves the biases.
   let own = query % tileQueries;
   let within = min(vector, otherVectors - 1u);
@@ -237,7 +238,7 @@ fn finished(products: vec4<f32>, vector: u32, query: u32, seams: u32, ownSides: 
       added[j] -= select(0.0, 144.2695, sidesOf(otherPlace(vector, j), seams) != ownSides);
     }
   }
-  var result = fma(products, vec4<f32>(scale * 1.442695), added);
+  var result = fma(made, vec4<f32>(scale * 1.442695), added);
   if (!isFull()) {
     for (var j = 0u; j < 4u; j++) {
       result[j] = select(-1e30, result[j], isOther(vector, j));
@@ -312,7 +313,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     workgroupBarrier();
     for (var i = 0u; i < across; i++) {
       for (var k = 0u; k < headMatrices; k++) {
-        let at = (subgroup % 2u * run + i * side) * channelStride + k * side / 4u;
+        let at = (subgroup % 2u * ownRows + i * matrixSide) * channelStride + k * matrixSide / 4u;
         if (round == subgroup / 2u) {
           queries[i * headMatrices + k] = subgroupMatrixLoad<LeftMatrix, row_major>(&others, at, channelStride);
         }
@@ -324,13 +325,13 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   }
 
   // A lane's rows, from the workgroup's first query on.
-  let part = subgroupLane % rowLanes * laneVectors;
+  let firstVector = subgroupLane % rowLanes * laneVectors;
   var rows: array<u32, mostRows>;
   var sides: array<u32, mostRows>;
   var ownLogSums: array<f32, mostRows>;
   var deltas: array<f32, mostRows>;
   for (var n = 0u; n < laneRows; n++) {
-    rows[n] = subgroup * run + n * subgroupLanes + subgroupLane / rowLanes;
+    rows[n] = subgroup * ownRows + n * subgroupLanes + subgroupLane / rowLanes;
     let place = placeOf(min(firstQuery + rows[n], lastQuery));
     sides[n] = sidesOf(place, seams);
     ownLogSums[n] = logSums[tokenIndex(corner + place) * heads + head] * 1.442695;
@@ -342,7 +343,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   var nextKeys: array<array<vec4<component>, 4>, mostBlocks>;
   var nextValues: array<array<vec4<component>, 4>, mostBlocks>;
   for (var n = 0u; n < ownBlocks; n++) {
-    let i = n * threads + lane;
+    let i = (n * threads + lane) % blocks;
     for (var j = 0u; j < 4u; j++) {
       nextKeys[n][j] = componentsAt(headAt(tokenIndex(corner + otherPlace(i % 8u, j)), 1u, head), i / 8u);
     }
@@ -350,7 +351,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   for (var first = 0u; first < otherVectors; first += 8u) {
     workgroupBarrier();
     for (var n = 0u; n < ownBlocks; n++) {
-      let i = n * threads + lane;
+      let i = (n * threads + lane) % blocks;
       for (var j = 0u; j < 4u; j++) {
         others[(i % 8u * 4u + j) * channelStride + i / 8u % 16u] = nextKeys[n][j];
         keys[(i / 8u % 16u * 4u + j) * keyStride + i % 8u] = vec4<component>(nextKeys[n][0][j], nextKeys[n][1][j], nextKeys[n][2][j], nextKeys[n][3][j]);
@@ -366,7 +367,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     var made = array<SumMatrix, across * keyMatrices>();
     for (var k = 0u; k < headMatrices; k++) {
       for (var j = 0u; j < keyMatrices; j++) {
-        let right = subgroupMatrixLoad<RightMatrix, col_major>(&others, j * side * channelStride + k * side / 4u, channelStride);
+        let right = subgroupMatrixLoad<RightMatrix, col_major>(&others, j * matrixSide * channelStride + k * matrixSide / 4u, channelStride);
         for (var i = 0u; i < across; i++) {
           made[i * keyMatrices + j] = subgroupMatrixMultiplyAccumulate(queries[i * headMatrices + k], right, made[i * keyMatrices + j]);
         }
@@ -375,7 +376,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     // shared/attention-matrix-products
     for (var i = 0u; i < across; i++) {
       for (var j = 0u; j < keyMatrices; j++) {
-        let at = (subgroup * run + i * side) * logitStride + j * side / 4u;
+        let at = (subgroup * ownRows + i * matrixSide) * logitStride + j * matrixSide / 4u;
         subgroupMatrixStore<row_major>(&products, at, made[i * keyMatrices + j], logitStride);
       }
     }
@@ -384,12 +385,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     var own: array<array<vec4<f32>, mostVectors>, mostRows>;
     for (var n = 0u; n < laneRows; n++) {
       for (var v = 0u; v < laneVectors; v++) {
-        let logits = finished(products[rows[n] % 64u * logitStride + part + v], first + part + v, rows[n], seams, sides[n]);
+        let logits = finished(products[rows[n] % 64u * logitStride + firstVector + v], first + firstVector + v, rows[n], seams, sides[n]);
         own[n][v] = exp2(logits - ownLogSums[n]);
       }
     }
     for (var n = 0u; n < ownBlocks; n++) {
-      let i = n * threads + lane;
+      let i = (n * threads + lane) % blocks;
       for (var j = 0u; j < 4u; j++) {
         others[(i % 8u * 4u + j) * channelStride + i / 8u % 16u] = nextValues[n][j];
         nextKeys[n][j] = componentsAt(headAt(tokenIndex(corner + otherPlace(first + 8u + i % 8u, j)), 1u, head), i / 8u);
@@ -401,7 +402,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     made = array<SumMatrix, across * keyMatrices>();
     for (var k = 0u; k < headMatrices; k++) {
       for (var j = 0u; j < keyMatrices; j++) {
-        let right = subgroupMatrixLoad<RightMatrix, col_major>(&others, j * side * channelStride + k * side / 4u, channelStride);
+        let right = subgroupMatrixLoad<RightMatrix, col_major>(&others, j * matrixSide * channelStride + k * matrixSide / 4u, channelStride);
         for (var i = 0u; i < across; i++) {
           made[i * keyMatrices + j] = subgroupMatrixMultiplyAccumulate(gradients[i * headMatrices + k], right, made[i * keyMatrices + j]);
         }
@@ -410,7 +411,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     // shared/attention-matrix-products
     for (var i = 0u; i < across; i++) {
       for (var j = 0u; j < keyMatrices; j++) {
-        let at = (subgroup * run + i * side) * logitStride + j * side / 4u;
+        let at = (subgroup * ownRows + i * matrixSide) * logitStride + j * matrixSide / 4u;
         subgroupMatrixStore<row_major>(&products, at, made[i * keyMatrices + j], logitStride);
       }
     }
@@ -418,20 +419,20 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     workgroupBarrier();
     for (var n = 0u; n < laneRows; n++) {
       for (var v = 0u; v < laneVectors; v++) {
-        let g = own[n][v] * (products[rows[n] % 64u * logitStride + part + v] - deltas[n]);
-        shares[rows[n] % 64u * keyStride + part + v] = vec4<component>(gradientScale * g);
+        let g = own[n][v] * (products[rows[n] % 64u * logitStride + firstVector + v] - deltas[n]);
+        shares[rows[n] % 64u * keyStride + firstVector + v] = vec4<component>(gradientScale * g);
       }
     }
     workgroupBarrier();
     for (var k = 0u; k < keyMatrices; k++) {
       for (var i = 0u; i < across; i++) {
-        let left = subgroupMatrixLoad<LeftMatrix, row_major>(&shares, (subgroup * run + i * side) * keyStride + k * side / 4u, keyStride);
+        let left = subgroupMatrixLoad<LeftMatrix, row_major>(&shares, (subgroup * ownRows + i * matrixSide) * keyStride + k * matrixSide / 4u, keyStride);
         for (var j = 0u; j < headMatrices; j++) {
-          let right = subgroupMatrixLoad<RightMatrix, col_major>(&keys, j * side * keyStride + k * side / 4u, keyStride);
+          let right = subgroupMatrixLoad<RightMatrix, col_major>(&keys, j * matrixSide * keyStride + k * matrixSide / 4u, keyStride);
           sums[i * headMatrices + j] = subgroupMatrixMultiplyAccumulate(left, right, sums[i * headMatrices + j]);
         }
         for (var j = 0u; j < keyMatrices; j++) {
-          let right = subgroupMatrixLoad<RightMatrix, col_major>(&ones, j * side * keyStride + k * side / 4u, keyStride);
+          let right = subgroupMatrixLoad<RightMatrix, col_major>(&ones, j * matrixSide * keyStride + k * matrixSide / 4u, keyStride);
           marginals[i * keyMatrices + j] = subgroupMatrixMultiplyAccumulate(left, right, marginals[i * keyMatrices + j]);
         }
       }
@@ -441,7 +442,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   // The sums by place take the biases' memory, once these have been written.
   for (var i = 0u; i < across; i++) {
     for (var j = 0u; j < keyMatrices; j++) {
-      let at = (subgroup * run + i * side) * logitStride + j * side / 4u;
+      let at = (subgroup * ownRows + i * matrixSide) * logitStride + j * matrixSide / 4u;
       subgroupMatrixStore<row_major>(&products, at, marginals[i * keyMatrices + j], logitStride);
     }
   }
@@ -460,7 +461,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
       }
       biases[biasIndex(0u, k, rows[n])] = sum;
     }
-    if (query <= lastQuery && part == 0u) {
+    if (query <= lastQuery && firstVector == 0u) {
       terms[at + 4u * window] = deltas[n];
       if (head == heads - 1u) {
         for (var c = 3u * heads * (headWidth / 4u); c < qkvWidth / 4u; c++) {
@@ -473,7 +474,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     workgroupBarrier();
     for (var i = 0u; i < across; i++) {
       for (var j = 0u; j < keyMatrices; j++) {
-        let at = (subgroup * run + i * side) * logitStride + j * side / 4u;
+        let at = (subgroup * ownRows + i * matrixSide) * logitStride + j * matrixSide / 4u;
         subgroupMatrixStore<row_major>(&products, at, sums[i * headMatrices + j], logitStride);
         sums[i * headMatrices + j] = sums[i * headMatrices + keyMatrices + j];
       }
@@ -483,9 +484,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
       let query = firstQuery + rows[n];
       let place = placeOf(min(query, lastQuery));
       for (var v = 0u; v < laneVectors; v++) {
-        let c = half * 8u + part + v;
+        let c = half * 8u + firstVector + v;
         if (query <= lastQuery && c < headWidth / 4u) {
-          var sum = scale / gradientScale * products[rows[n] % 64u * logitStride + part + v];
+          var sum = scale / gradientScale * products[rows[n] % 64u * logitStride + firstVector + v];
           for (var axis = 0u; axis < 3u; axis++) {
             for (var k = 0u; k < counted(window); k++) {
               let share = biases[biasIndex(axis, k, rows[n])];

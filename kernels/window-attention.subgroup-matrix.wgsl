@@ -13,8 +13,8 @@
 // subgroupLanes  the device's
 // A workgroup of 4 subgroups makes one head of 64 queries of a window, each subgroup 16, whose queries and sums stay in
 // matrices; keys and values come in runs of 32. One product of queries and keys and one of shares and values for each pair of
-// matrices. Logits leave through workgroup memory: a lane has one row of 16 keys, or of 32, or two, by the subgroup's lanes, and
-// gives shares back. Logits count in powers of two, less a number for each query that its largest logit exceeds by 7 at most: a
+// matrices. Logits leave through workgroup memory: by the subgroup's lanes, a lane has some or all of a row's keys, or several
+// rows, and gives shares back. Logits count in powers of two, less a number for each query that its largest logit exceeds by 7 at most: a
 // matrix of sums cannot be scaled by row, so that only where one would exceed it, all sums pass through workgroup memory and are
 // scaled there. Shares reach 2^15, so that small ones are normal numbers in f16.
 // Workgroups: query tiles x heads x windows.
@@ -72,26 +72,26 @@ const tileHead = 64u;
 @group(0) @binding(4) var<storage, read_write> logSums: array<f32>;
 
 // shared/attention-matrices
-// Only square matrices are taken. Those of a subgroup's queries, of a run of keys, and of a head.
-const side = matrixRows;
-const run = 16u;
-const across = run / side;
-const keyMatrices = 32u / side;
-const headMatrices = 64u / side;
+// Only square matrices are taken. Rows of a subgroup, and how many matrices those are; matrices of a run of 32 others, and of a head.
+const matrixSide = matrixRows;
+const ownRows = 16u;
+const across = ownRows / matrixSide;
+const keyMatrices = 32u / matrixSide;
+const headMatrices = 64u / matrixSide;
 
-// By the subgroup's lanes: rows of a lane, lanes of a row, and vec4s of keys (or of half the channels) of a lane in each of its rows.
-override laneRows: u32 = (run + subgroupLanes - 1u) / subgroupLanes;
-override rowLanes: u32 = laneRows * subgroupLanes / run;
+// By the subgroup's lanes: rows of a lane, lanes of a row, and vec4s of others (or of half the channels) of a lane in each of its rows.
+override laneRows: u32 = (ownRows + subgroupLanes - 1u) / subgroupLanes;
+override rowLanes: u32 = laneRows * subgroupLanes / ownRows;
 override laneVectors: u32 = 8u / rowLanes;
-const mostRows = 2u;
+const mostRows = 4u;
 const mostVectors = 8u;
 
-// Blocks of 4 keys x 4 channels of a run, and those of an invocation; a workgroup has at least 32.
+// Blocks of 4 others x 4 channels of a run, and those of an invocation; a workgroup has at least 16 invocations.
 const blocks = 128u;
-const mostBlocks = 4u;
-override ownBlocks: u32 = blocks / threads;
+const mostBlocks = 8u;
+override ownBlocks: u32 = (blocks + threads - 1u) / threads;
 
-// vec4s of a row: of channels, of keys, and of f32; each 16 bytes longer than needed, so that rows begin in other banks.
+// vec4s of a row: of channels, of others, and of f32; each 16 bytes longer than needed, so that rows begin in other banks.
 const channelStride = 18u;
 const keyStride = 10u;
 const logitStride = 9u;
@@ -122,8 +122,8 @@ fn tokenIndex(rolled: vec3<u32>) -> u32 {
 // shared/attention-windows
 // The first token of a window, in the rolled grid.
 fn cornerOf(index: u32) -> vec3<u32> {
-  let side = grid / window;
-  return vec3<u32>(index / (side * side), (index / side) % side, index % side) * window;
+  let windows = grid / window;
+  return vec3<u32>(index / (windows * windows), (index / windows) % windows, index % windows) * window;
 }
 
 // The place in its window of a token.
@@ -133,7 +133,8 @@ fn placeOf(index: u32) -> vec3<u32> {
 // end of shared/attention-windows
 
 // shared/attention-lines
-// The others lie in lines along depth, padded to whole vec4s: those of a line, and of the window.
+// A workgroup has tokens of its own, queries or keys, and goes through the others of the window. These lie in lines along depth,
+// each padded to whole vec4s. The vec4s of a line, and of the window:
 override lineVectors: u32 = (window + 3u) / 4u;
 override otherVectors: u32 = window * window * lineVectors;
 
@@ -195,19 +196,19 @@ fn along(place: vec3<u32>, axis: u32) -> u32 {
   return select(select(place.z, place.y, axis == 1u), place.x, axis == 0u);
 }
 
-// The biases of a workgroup's queries; an invocation makes every `threads`-th.
-fn storeBiases(lane: u32, threads: u32, firstQuery: u32, corner: vec3<u32>, head: u32) {
-  for (var i = lane; i < tileQueries * 3u * window; i += threads) {
+// The biases of a workgroup's queries; an invocation makes every `step`-th.
+fn storeBiases(lane: u32, step: u32, firstQuery: u32, corner: vec3<u32>, head: u32) {
+  for (var i = lane; i < tileQueries * 3u * window; i += step) {
     let query = i % tileQueries;
     let axis = i / tileQueries / window;
     let k = i / tileQueries % window;
     let place = placeOf(min(firstQuery + query, window * window * window - 1u));
     let at = headAt(tokenIndex(corner + place), 0u, head);
-    var products = vec4<f32>(0.0);
+    var sum = vec4<f32>(0.0);
     for (var c = 0u; c < counted(headWidth / 4u); c++) {
-      products = fma(headChannels(at, c), tableChannels(axis, along(place, axis) + window - 1u - k, c), products);
+      sum = fma(headChannels(at, c), tableChannels(axis, along(place, axis) + window - 1u - k, c), sum);
     }
-    biases[biasIndex(axis, k, query)] = dot(products, vec4<f32>(1.442695));
+    biases[biasIndex(axis, k, query)] = dot(sum, vec4<f32>(1.442695));
   }
 }
 // end of shared/attention-tables
@@ -220,8 +221,8 @@ fn biasIndex(axis: u32, k: u32, query: u32) -> u32 {
   return (query * 3u + axis) * window + k;
 }
 
-// A vec4 of logits of a row: products scaled, biases and the mask added; the least number where there is no key.
-fn finished(products: vec4<f32>, vector: u32, query: u32, seams: u32, ownSides: u32) -> vec4<f32> {
+// A vec4 of logits of a row: products scaled, biases and the mask added; a number below all logits where there is no key.
+fn finished(made: vec4<f32>, vector: u32, query: u32, seams: u32, ownSides: u32) -> vec4<f32> {
   // otherPlace, where Tint sees that no index leaves the biases.
   let own = query % tileQueries;
   let within = min(vector, otherVectors - 1u);
@@ -235,7 +236,7 @@ fn finished(products: vec4<f32>, vector: u32, query: u32, seams: u32, ownSides: 
       added[j] -= select(0.0, 144.2695, sidesOf(otherPlace(vector, j), seams) != ownSides);
     }
   }
-  var result = fma(products, vec4<f32>(scale * 1.442695), added);
+  var result = fma(made, vec4<f32>(scale * 1.442695), added);
   if (!isFull()) {
     for (var j = 0u; j < 4u; j++) {
       result[j] = select(-1e30, result[j], isOther(vector, j));
@@ -268,7 +269,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     if (subgroup / 2u == half) {
       for (var i = 0u; i < across; i++) {
         for (var k = 0u; k < headMatrices; k++) {
-          let at = (subgroup % 2u * run + i * side) * channelStride + k * side / 4u;
+          let at = (subgroup % 2u * ownRows + i * matrixSide) * channelStride + k * matrixSide / 4u;
           queries[i * headMatrices + k] = subgroupMatrixLoad<LeftMatrix, row_major>(&keys, at, channelStride);
         }
       }
@@ -276,13 +277,13 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   }
 
   // A lane's rows, from the workgroup's first query on.
-  let part = subgroupLane % rowLanes * laneVectors;
+  let firstVector = subgroupLane % rowLanes * laneVectors;
   var rows: array<u32, mostRows>;
   var sides: array<u32, mostRows>;
   var offset: array<f32, mostRows>;
   var total: array<f32, mostRows>;
   for (var n = 0u; n < laneRows; n++) {
-    rows[n] = subgroup * run + n * subgroupLanes + subgroupLane / rowLanes;
+    rows[n] = subgroup * ownRows + n * subgroupLanes + subgroupLane / rowLanes;
     sides[n] = sidesOf(placeOf(min(firstQuery + rows[n], lastQuery)), seams);
   }
 
@@ -291,9 +292,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   var nextValues: array<array<vec4<component>, 4>, mostBlocks>;
   let runs = (otherVectors + 7u) / 8u;
   for (var step = 0u; step <= runs; step++) {
-    // A run's loads go out before the products of the last.
+    // A run's loads go out before the products of the one before.
     for (var n = 0u; n < ownBlocks; n++) {
-      let i = n * threads + lane;
+      let i = (n * threads + lane) % blocks;
       for (var j = 0u; j < 4u; j++) {
         let at = headAt(tokenIndex(corner + otherPlace(step * 8u + i % 8u, j)), 1u, head);
         nextKeys[n][j] = componentsAt(at, i / 8u);
@@ -305,7 +306,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
       var made = array<SumMatrix, across * keyMatrices>();
       for (var k = 0u; k < headMatrices; k++) {
         for (var j = 0u; j < keyMatrices; j++) {
-          let right = subgroupMatrixLoad<RightMatrix, col_major>(&keys, j * side * channelStride + k * side / 4u, channelStride);
+          let right = subgroupMatrixLoad<RightMatrix, col_major>(&keys, j * matrixSide * channelStride + k * matrixSide / 4u, channelStride);
           for (var i = 0u; i < across; i++) {
             made[i * keyMatrices + j] = subgroupMatrixMultiplyAccumulate(queries[i * headMatrices + k], right, made[i * keyMatrices + j]);
           }
@@ -314,7 +315,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
       // shared/attention-matrix-products
       for (var i = 0u; i < across; i++) {
         for (var j = 0u; j < keyMatrices; j++) {
-          let at = (subgroup * run + i * side) * logitStride + j * side / 4u;
+          let at = (subgroup * ownRows + i * matrixSide) * logitStride + j * matrixSide / 4u;
           subgroupMatrixStore<row_major>(&products, at, made[i * keyMatrices + j], logitStride);
         }
       }
@@ -327,22 +328,21 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
       for (var n = 0u; n < laneRows; n++) {
         var four = vec4<f32>(-1e30);
         for (var v = 0u; v < laneVectors; v++) {
-          own[n][v] = finished(products[rows[n] % 64u * logitStride + part + v], first + part + v, rows[n], seams, sides[n]);
+          own[n][v] = finished(products[rows[n] % 64u * logitStride + firstVector + v], first + firstVector + v, rows[n], seams, sides[n]);
           four = max(four, own[n][v]);
         }
         largest[n] = max(max(four.x, four.y), max(four.z, four.w));
-        if (rowLanes == 2u) {
-          largest[n] = max(largest[n], subgroupShuffleXor(largest[n], 1u));
+        for (var distance = 1u; distance < rowLanes; distance *= 2u) {
+          largest[n] = max(largest[n], subgroupShuffleXor(largest[n], distance));
         }
         if (first == 0u) {
           offset[n] = largest[n];
         }
         isGrowing |= largest[n] > offset[n] + 7.0;
       }
-      if (subgroupAny(isGrowing)) {
-        growing[subgroup] = 1u;
-      } else {
-        growing[subgroup] = 0u;
+      let ownGrows = select(0u, 1u, subgroupAny(isGrowing));
+      if (subgroupLane == 0u) {
+        growing[subgroup] = ownGrows;
       }
       let grows = workgroupUniformLoad(&growing);
       if (grows[0] + grows[1] + grows[2] + grows[3] > 0u) {
@@ -357,20 +357,20 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         for (var half = 0u; half < 2u; half++) {
           for (var i = 0u; i < across; i++) {
             for (var j = 0u; j < keyMatrices; j++) {
-              let at = (subgroup * run + i * side) * logitStride + j * side / 4u;
+              let at = (subgroup * ownRows + i * matrixSide) * logitStride + j * matrixSide / 4u;
               subgroupMatrixStore<row_major>(&products, at, sums[i * headMatrices + j], logitStride);
             }
           }
           workgroupBarrier();
           for (var n = 0u; n < laneRows; n++) {
             for (var v = 0u; v < laneVectors; v++) {
-              products[rows[n] % 64u * logitStride + part + v] *= rescale[n];
+              products[rows[n] % 64u * logitStride + firstVector + v] *= rescale[n];
             }
           }
           workgroupBarrier();
           for (var i = 0u; i < across; i++) {
             for (var j = 0u; j < keyMatrices; j++) {
-              let at = (subgroup * run + i * side) * logitStride + j * side / 4u;
+              let at = (subgroup * ownRows + i * matrixSide) * logitStride + j * matrixSide / 4u;
               sums[i * headMatrices + j] = sums[i * headMatrices + keyMatrices + j];
               sums[i * headMatrices + keyMatrices + j] = subgroupMatrixLoad<SumMatrix, row_major>(&products, at, logitStride);
             }
@@ -383,15 +383,15 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         for (var v = 0u; v < laneVectors; v++) {
           let four = exp2(own[n][v] - (offset[n] - 8.0));
           total[n] += (four.x + four.y) + (four.z + four.w);
-          shares[rows[n] % 64u * keyStride + part + v] = vec4<component>(four);
+          shares[rows[n] % 64u * keyStride + firstVector + v] = vec4<component>(four);
         }
       }
       workgroupBarrier();
       for (var k = 0u; k < keyMatrices; k++) {
         for (var j = 0u; j < headMatrices; j++) {
-          let right = subgroupMatrixLoad<RightMatrix, col_major>(&values, j * side * keyStride + k * side / 4u, keyStride);
+          let right = subgroupMatrixLoad<RightMatrix, col_major>(&values, j * matrixSide * keyStride + k * matrixSide / 4u, keyStride);
           for (var i = 0u; i < across; i++) {
-            let left = subgroupMatrixLoad<LeftMatrix, row_major>(&shares, (subgroup * run + i * side) * keyStride + k * side / 4u, keyStride);
+            let left = subgroupMatrixLoad<LeftMatrix, row_major>(&shares, (subgroup * ownRows + i * matrixSide) * keyStride + k * matrixSide / 4u, keyStride);
             sums[i * headMatrices + j] = subgroupMatrixMultiplyAccumulate(left, right, sums[i * headMatrices + j]);
           }
         }
@@ -399,7 +399,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     }
     workgroupBarrier();
     for (var n = 0u; n < ownBlocks; n++) {
-      let i = n * threads + lane;
+      let i = (n * threads + lane) % blocks;
       for (var j = 0u; j < 4u; j++) {
         keys[(i % 8u * 4u + j) * channelStride + i / 8u] = nextKeys[n][j];
         values[(i / 8u % 16u * 4u + j) * keyStride + i % 8u] = vec4<component>(nextValues[n][0][j], nextValues[n][1][j], nextValues[n][2][j], nextValues[n][3][j]);
@@ -409,15 +409,16 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   }
 
   for (var n = 0u; n < laneRows; n++) {
-    if (rowLanes == 2u) {
-      total[n] += subgroupShuffleXor(total[n], 1u);
+    for (var distance = 1u; distance < rowLanes; distance *= 2u) {
+      total[n] += subgroupShuffleXor(total[n], distance);
     }
   }
   for (var half = 0u; half < 2u; half++) {
     for (var i = 0u; i < across; i++) {
       for (var j = 0u; j < keyMatrices; j++) {
-        let at = (subgroup * run + i * side) * logitStride + j * side / 4u;
-        subgroupMatrixStore<row_major>(&products, at, sums[i * headMatrices + half * keyMatrices + j], logitStride);
+        let at = (subgroup * ownRows + i * matrixSide) * logitStride + j * matrixSide / 4u;
+        subgroupMatrixStore<row_major>(&products, at, sums[i * headMatrices + j], logitStride);
+        sums[i * headMatrices + j] = sums[i * headMatrices + keyMatrices + j];
       }
     }
     workgroupBarrier();
@@ -425,16 +426,16 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
       let query = firstQuery + rows[n];
       let token = tokenIndex(corner + placeOf(min(query, lastQuery)));
       for (var v = 0u; v < laneVectors; v++) {
-        let c = half * 8u + part + v;
+        let c = half * 8u + firstVector + v;
         if (query <= lastQuery && c < headWidth / 4u) {
-          y[token * (outWidth / 4u) + head * (headWidth / 4u) + c] = vec4<stored>(products[rows[n] % 64u * logitStride + part + v] / total[n]);
+          y[token * (outWidth / 4u) + head * (headWidth / 4u) + c] = vec4<stored>(products[rows[n] % 64u * logitStride + firstVector + v] / total[n]);
         }
       }
-      if (query <= lastQuery && half == 0u && part == 0u) {
+      if (query <= lastQuery && half == 0u && firstVector == 0u) {
         logSums[token * heads + head] = (offset[n] - 8.0 + log2(total[n])) * 0.6931472;
       }
       if (query <= lastQuery && half == 0u && head == heads - 1u) {
-        for (var c = heads * (headWidth / 4u) + part; c < outWidth / 4u; c += 8u) {
+        for (var c = heads * (headWidth / 4u) + subgroupLane % rowLanes; c < outWidth / 4u; c += rowLanes) {
           y[token * (outWidth / 4u) + c] = vec4<stored>(0.0);
         }
       }

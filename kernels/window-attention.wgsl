@@ -17,7 +17,7 @@
 // biases are 3 s numbers, made once. Logits count in powers of two. A head wider than 64
 // makes its logits again for every 64 channels of y.
 // 4 * s^3 * headWidth operations a query and head, and 6 * s * headWidth for its biases; reads keys and values once for
-// every 32 queries; no logit reaches memory.
+// every 32 queries, of a head up to 64; no logit reaches memory.
 
 alias stored = f32;
 
@@ -53,8 +53,8 @@ fn tokenIndex(rolled: vec3<u32>) -> u32 {
 // shared/attention-windows
 // The first token of a window, in the rolled grid.
 fn cornerOf(index: u32) -> vec3<u32> {
-  let side = grid / window;
-  return vec3<u32>(index / (side * side), (index / side) % side, index % side) * window;
+  let windows = grid / window;
+  return vec3<u32>(index / (windows * windows), (index / windows) % windows, index % windows) * window;
 }
 
 // The place in its window of a token.
@@ -64,7 +64,8 @@ fn placeOf(index: u32) -> vec3<u32> {
 // end of shared/attention-windows
 
 // shared/attention-lines
-// The others lie in lines along depth, padded to whole vec4s: those of a line, and of the window.
+// A workgroup has tokens of its own, queries or keys, and goes through the others of the window. These lie in lines along depth,
+// each padded to whole vec4s. The vec4s of a line, and of the window:
 override lineVectors: u32 = (window + 3u) / 4u;
 override otherVectors: u32 = window * window * lineVectors;
 
@@ -115,7 +116,7 @@ fn headChannels(at: u32, c: u32) -> vec4<f32> {
 
 // shared/attention-tiles
 // A workgroup has 32 tokens of its own and takes 64 others of the window at a time. An invocation makes the products of 4 own
-// tokens with 2 vec4s of others, and the sums of its 4 tokens x 2 vec4s of channels, each two 8 vec4s apart.
+// tokens with 2 vec4s of others, and the sums of its 4 tokens x 2 vec4s of channels, the two of each pair 8 vec4s apart.
 const lanes = 64u;
 const stepChannels = 8u;
 const stepOthers = 8u;
@@ -130,7 +131,8 @@ var<workgroup> tile: array<vec4<f32>, 384>;
 const ownAt = 128u;
 const channelsAt = 256u;
 
-// Of a step's channels, half of the invocations carry 4 others x 4 channels each, and a quarter 4 own tokens x 4 channels.
+// Of a step's channels, half of the invocations carry 4 others x 4 channels each, and a quarter 4 own tokens x 4 channels;
+// the last quarter loads the same and stores nothing.
 fn carriesOthers(lane: u32) -> bool {
   return lane < 32u;
 }
@@ -185,7 +187,7 @@ fn multiplyShares(lane: u32, firstOther: u32, sums: ptr<function, Products>) {
 
 // shared/attention-products
 // Adds the products of all channels. What an invocation carries of own tokens or others begins at `carried`. A step's loads go out
-// before the products of the last.
+// before the products of the one before.
 fn addProducts(lane: u32, carried: array<u32, 4>, products: ptr<function, Products>) {
   let steps = (headWidth + stepChannels - 1u) / stepChannels;
   for (var step = 0u; step <= steps; step++) {
@@ -265,19 +267,19 @@ fn along(place: vec3<u32>, axis: u32) -> u32 {
   return select(select(place.z, place.y, axis == 1u), place.x, axis == 0u);
 }
 
-// The biases of a workgroup's queries; an invocation makes every `threads`-th.
-fn storeBiases(lane: u32, threads: u32, firstQuery: u32, corner: vec3<u32>, head: u32) {
-  for (var i = lane; i < tileQueries * 3u * window; i += threads) {
+// The biases of a workgroup's queries; an invocation makes every `step`-th.
+fn storeBiases(lane: u32, step: u32, firstQuery: u32, corner: vec3<u32>, head: u32) {
+  for (var i = lane; i < tileQueries * 3u * window; i += step) {
     let query = i % tileQueries;
     let axis = i / tileQueries / window;
     let k = i / tileQueries % window;
     let place = placeOf(min(firstQuery + query, window * window * window - 1u));
     let at = headAt(tokenIndex(corner + place), 0u, head);
-    var products = vec4<f32>(0.0);
+    var sum = vec4<f32>(0.0);
     for (var c = 0u; c < counted(headWidth / 4u); c++) {
-      products = fma(headChannels(at, c), tableChannels(axis, along(place, axis) + window - 1u - k, c), products);
+      sum = fma(headChannels(at, c), tableChannels(axis, along(place, axis) + window - 1u - k, c), sum);
     }
-    biases[biasIndex(axis, k, query)] = dot(products, vec4<f32>(1.442695));
+    biases[biasIndex(axis, k, query)] = dot(sum, vec4<f32>(1.442695));
   }
 }
 // end of shared/attention-tables
@@ -286,7 +288,7 @@ fn storeBiases(lane: u32, threads: u32, firstQuery: u32, corner: vec3<u32>, head
 var<workgroup> ofLanes: array<vec4<f32>, lanes>;
 
 // shared/attention-logits
-// Logits in powers of two: products scaled, biases and the mask added; the least number where there is no key.
+// Logits in powers of two: products scaled, biases and the mask added; a number below all logits where there is no key.
 fn finishLogits(lane: u32, first: u32, seams: u32, sides: vec4<u32>, products: ptr<function, Products>) {
   for (var side = 0u; side < 2u; side++) {
     let vector = first + side * 8u + lane % 8u;

@@ -10,7 +10,7 @@ fn gradientChannels(at: u32, c: u32) -> vec4<f32> {
 }
 
 // Adds the products of all channels, of own tokens with others. What an invocation carries of either begins at `carried`, in dy
-// where isGradient, else in qkv. A step's loads go out before the products of the last.
+// where isGradient, else in qkv. A step's loads go out before the products of the one before.
 fn addProducts(lane: u32, carried: array<u32, 4>, isGradient: bool, products: ptr<function, Products>) {
   let steps = (headWidth + stepChannels - 1u) / stepChannels;
   for (var step = 0u; step <= steps; step++) {

@@ -1,4 +1,5 @@
-// The others lie in lines along depth, padded to whole vec4s: those of a line, and of the window.
+// A workgroup has tokens of its own, queries or keys, and goes through the others of the window. These lie in lines along depth,
+// each padded to whole vec4s. The vec4s of a line, and of the window:
 override lineVectors: u32 = (window + 3u) / 4u;
 override otherVectors: u32 = window * window * lineVectors;
 

@@ -1,4 +1,4 @@
-// Logits in powers of two: products scaled, biases and the mask added; the least number where there is no key.
+// Logits in powers of two: products scaled, biases and the mask added; a number below all logits where there is no key.
 fn finishLogits(lane: u32, first: u32, seams: u32, sides: vec4<u32>, products: ptr<function, Products>) {
   for (var side = 0u; side < 2u; side++) {
     let vector = first + side * 8u + lane % 8u;

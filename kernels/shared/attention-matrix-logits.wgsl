@@ -5,8 +5,8 @@ fn biasIndex(axis: u32, k: u32, query: u32) -> u32 {
   return (query * 3u + axis) * window + k;
 }
 
-// A vec4 of logits of a row: products scaled, biases and the mask added; the least number where there is no key.
-fn finished(products: vec4<f32>, vector: u32, query: u32, seams: u32, ownSides: u32) -> vec4<f32> {
+// A vec4 of logits of a row: products scaled, biases and the mask added; a number below all logits where there is no key.
+fn finished(made: vec4<f32>, vector: u32, query: u32, seams: u32, ownSides: u32) -> vec4<f32> {
   // otherPlace, where Tint sees that no index leaves the biases.
   let own = query % tileQueries;
   let within = min(vector, otherVectors - 1u);
@@ -20,7 +20,7 @@ fn finished(products: vec4<f32>, vector: u32, query: u32, seams: u32, ownSides: 
       added[j] -= select(0.0, 144.2695, sidesOf(otherPlace(vector, j), seams) != ownSides);
     }
   }
-  var result = fma(products, vec4<f32>(scale * 1.442695), added);
+  var result = fma(made, vec4<f32>(scale * 1.442695), added);
   if (!isFull()) {
     for (var j = 0u; j < 4u; j++) {
       result[j] = select(-1e30, result[j], isOther(vector, j));

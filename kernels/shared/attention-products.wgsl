@@ -1,5 +1,5 @@
 // Adds the products of all channels. What an invocation carries of own tokens or others begins at `carried`. A step's loads go out
-// before the products of the last.
+// before the products of the one before.
 fn addProducts(lane: u32, carried: array<u32, 4>, products: ptr<function, Products>) {
   let steps = (headWidth + stepChannels - 1u) / stepChannels;
   for (var step = 0u; step <= steps; step++) {

@@ -1,5 +1,5 @@
 // A workgroup has 32 tokens of its own and takes 64 others of the window at a time. An invocation makes the products of 4 own
-// tokens with 2 vec4s of others, and the sums of its 4 tokens x 2 vec4s of channels, each two 8 vec4s apart.
+// tokens with 2 vec4s of others, and the sums of its 4 tokens x 2 vec4s of channels, the two of each pair 8 vec4s apart.
 const lanes = 64u;
 const stepChannels = 8u;
 const stepOthers = 8u;
@@ -14,7 +14,8 @@ var<workgroup> tile: array<vec4<f32>, 384>;
 const ownAt = 128u;
 const channelsAt = 256u;
 
-// Of a step's channels, half of the invocations carry 4 others x 4 channels each, and a quarter 4 own tokens x 4 channels.
+// Of a step's channels, half of the invocations carry 4 others x 4 channels each, and a quarter 4 own tokens x 4 channels;
+// the last quarter loads the same and stores nothing.
 fn carriesOthers(lane: u32) -> bool {
   return lane < 32u;
 }

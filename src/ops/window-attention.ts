@@ -93,7 +93,7 @@ export function resizedTable(values: Float32Array, headWidth: number, window: nu
 
 const maxHeadWidth = 128;
 
-/** 64 lanes' biases fill the 16 KiB of workgroup memory that every device has. */
+/** The forms without a `tileWindow` keep up to 48 biases for each place along an axis: 12 of the 16 KiB that every device has. */
 const maxWindow = 64;
 
 const tableChunk = 256;
@@ -171,7 +171,7 @@ function backward(
  * @param qkv (band rows, grid, grid, width of q, k and v together)
  * @param outWidth channels of the result, its padding zeroed
  * @returns (band rows, grid, grid, outWidth)
- * @throws VolsamError where the head or the window is larger than the kernel's registers
+ * @throws VolsamError where the head or the window is larger than any form takes
  */
 export function windowAttention(
   r: Recorder,

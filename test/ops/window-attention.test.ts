@@ -59,7 +59,7 @@ opSuite(
       shape: [...input.shape.slice(0, -1), channels.width],
       values: padChannels(input.values, channels),
     });
-    const outWidth = one.width + 4;
+    const outWidth = one.width + 20;
     const [plane, depth] = [
       {
         ...tables,
