@@ -103,8 +103,8 @@ fn componentsAt(at: u32, c: u32) -> vec4<component> {
 }
 // end of shared/attention-matrices
 
-// First keys and values, then queries and dy of a run (32, channels); queries and dy (64 channels, queries); products and sums (64 keys, 32);
-// p, then g (64 keys, queries).
+// First keys and values, then queries and dy of a run (32, channels); queries and dy (64 channels, queries);
+// products and sums (64 keys, 32); p, then g (64 keys, queries).
 var<workgroup> others: array<vec4<component>, 32u * channelStride>;
 var<workgroup> queries: array<vec4<component>, 64u * keyStride>;
 var<workgroup> gradients: array<vec4<component>, 64u * keyStride>;
@@ -187,12 +187,21 @@ fn headChannels(at: u32, c: u32) -> vec4<f32> {
 }
 // end of shared/attention-lines
 
-// shared/attention-matrix-gradients
+// shared/attention-terms
+// Where a query's terms begin.
+fn termsAt(token: u32, head: u32) -> u32 {
+  return (token * heads + head) * (4u * window + 1u);
+}
+// end of shared/attention-terms
+
+// shared/attention-gradient-tokens
 // Where a token's channels of a head begin in dy and y.
 fn gradientAt(token: u32, head: u32) -> u32 {
   return token * (outWidth / 4u) + head * (headWidth / 4u);
 }
+// end of shared/attention-gradient-tokens
 
+// shared/attention-matrix-gradients
 // Four channels of what begins there in dy; zeros beyond the head.
 fn gradientComponents(at: u32, c: u32) -> vec4<component> {
   let isInside = headWidth == 64u || c < headWidth / 4u;
@@ -206,7 +215,7 @@ fn loadTerms(lane: u32, first: u32, corner: vec3<u32>, head: u32) {
     let query = i % 32u;
     let term = i / 32u;
     let token = tokenIndex(corner + otherPlace(first + query / 4u, query % 4u));
-    let at = (token * heads + head) * (4u * window + 1u);
+    let at = termsAt(token, head);
     if (term < 3u * window) {
       biases[term * 32u + query] = queryTerms[at + term] * 1.442695;
     } else if (term == 3u * window) {

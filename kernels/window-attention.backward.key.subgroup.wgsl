@@ -84,10 +84,12 @@ fn ownOf(index: u32, corner: vec3<u32>) -> Own {
   return Own(index, tokenIndex(corner + place), place, region(corner + place));
 }
 
+// shared/attention-terms
 // Where a query's terms begin.
 fn termsAt(token: u32, head: u32) -> u32 {
   return (token * heads + head) * (4u * window + 1u);
 }
+// end of shared/attention-terms
 
 // The same of one query.
 fn weighOne(own: Own, product: f32, ofValue: f32, corner: vec3<u32>, place: vec3<u32>, query: u32, head: u32) -> vec2<f32> {

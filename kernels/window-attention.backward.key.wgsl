@@ -221,12 +221,21 @@ fn biasesAt(axis: u32, k: u32, four: u32) -> vec4<f32> {
 }
 // end of shared/attention-biases
 
-// shared/attention-gradients
+// shared/attention-terms
+// Where a query's terms begin.
+fn termsAt(token: u32, head: u32) -> u32 {
+  return (token * heads + head) * (4u * window + 1u);
+}
+// end of shared/attention-terms
+
+// shared/attention-gradient-tokens
 // Where a token's channels of a head begin in dy and y.
 fn gradientAt(token: u32, head: u32) -> u32 {
   return token * (outWidth / 4u) + head * (headWidth / 4u);
 }
+// end of shared/attention-gradient-tokens
 
+// shared/attention-gradients
 // Four channels of what begins there in dy; zeros beyond the head.
 fn gradientChannels(at: u32, c: u32) -> vec4<f32> {
   let isInside = headWidth % 64u == 0u || c < headWidth / 4u;
@@ -272,7 +281,7 @@ fn otherChannels(lane: u32, vector: u32, corner: vec3<u32>, part: u32, head: u32
 // Brings the terms of 8 vec4s of queries into workgroup memory; two invocations a query.
 fn loadTerms(lane: u32, first: u32, corner: vec3<u32>, head: u32) {
   let token = tokenIndex(corner + otherPlace(first + lane % 32u / 4u, lane % 4u));
-  let at = (token * heads + head) * (4u * window + 1u);
+  let at = termsAt(token, head);
   for (var term = lane / 32u; term < 3u * window; term += 2u) {
     biases[biasIndex(0u, term, lane % 32u)] = queryTerms[at + term] * 1.442695;
   }
@@ -320,6 +329,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let corner = cornerOf(group.z);
   let firstKey = group.x * tileQueries;
   let lastKey = window * window * window - 1u;
+  let seams = seamsOf(corner);
   var places: array<vec3<u32>, 4>;
   var ownTokens: array<u32, 4>;
   for (var r = 0u; r < 4u; r++) {
@@ -350,7 +360,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         workgroupBarrier();
         loadTerms(lane, first + half, corner, head);
         workgroupBarrier();
-        finishShares(lane, first + half + lane % 8u, seamsOf(corner), places, &products, &gradients);
+        finishShares(lane, first + half + lane % 8u, seams, places, &products, &gradients);
         addShares(lane, first + half, corner, 3u, head, firstChannel, &products, &valueSums);
         addShares(lane, first + half, corner, 0u, head, firstChannel, &gradients, &keySums);
       }

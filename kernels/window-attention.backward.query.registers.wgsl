@@ -76,10 +76,12 @@ fn headVectors() -> u32 {
   return arrayLength(&logSums) * (qkvWidth / 4u) / arrayLength(&qkv) * (headWidth / 4u) / heads;
 }
 
+// shared/attention-terms
 // Where a query's terms begin.
 fn termsAt(token: u32, head: u32) -> u32 {
   return (token * heads + head) * (4u * window + 1u);
 }
+// end of shared/attention-terms
 
 // dy.y and the biases of one query against every place of a window. Returns dy.y.
 fn makeTerms(at: u32, queryAt: u32, gradientAt: u32, place: vec3<u32>) -> f32 {

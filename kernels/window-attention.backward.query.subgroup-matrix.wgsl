@@ -13,8 +13,9 @@
 // subgroupLanes  the device's
 // A workgroup of 4 subgroups makes one head of 64 queries of a window, each subgroup 16, whose queries, dy and sums stay in
 // matrices; keys and values come in runs of 32. Logits and the products of dy and values leave through workgroup memory, one after
-// the other, and g comes back, 256-fold, so that small ones are normal numbers in f16 (256 and more become infinite, at which training halves its loss scale). The units also sum g by place along each axis,
-// with a matrix that has a one at each key's places; those sums times the tables' rows are added at the end.
+// the other, and g comes back, 256-fold, so that small ones are normal numbers in f16 (256 and more become infinite, at which
+// training halves its loss scale). The units also sum g by place along each axis, with a matrix that has a one at each key's
+// places; those sums times the tables' rows are added at the end.
 // Workgroups: query tiles x heads x windows. 6 * s^3 * headWidth operations a token and head.
 
 // shared/matrix-units
@@ -106,8 +107,8 @@ fn componentsAt(at: u32, c: u32) -> vec4<component> {
 }
 // end of shared/attention-matrices
 
-// First queries and dy, then keys and values of a run (32, channels); keys (64 channels, keys); ones (32 places, keys), where the places are those along
-// h, w and d; products and sums (tileQueries, 32); g (tileQueries, keys).
+// First queries and dy, then keys and values of a run (32, channels); keys (64 channels, keys); ones (32 places, keys), where the
+// places are those along h, w and d; products and sums (tileQueries, 32); g (tileQueries, keys).
 var<workgroup> others: array<vec4<component>, 32u * channelStride>;
 var<workgroup> keys: array<vec4<component>, 64u * keyStride>;
 var<workgroup> ones: array<vec4<component>, 32u * keyStride>;
@@ -248,17 +249,21 @@ fn finished(made: vec4<f32>, vector: u32, query: u32, seams: u32, ownSides: u32)
 }
 // end of shared/attention-matrix-logits
 
+// shared/attention-terms
 // Where a query's terms begin.
 fn termsAt(token: u32, head: u32) -> u32 {
   return (token * heads + head) * (4u * window + 1u);
 }
+// end of shared/attention-terms
 
-// shared/attention-matrix-gradients
+// shared/attention-gradient-tokens
 // Where a token's channels of a head begin in dy and y.
 fn gradientAt(token: u32, head: u32) -> u32 {
   return token * (outWidth / 4u) + head * (headWidth / 4u);
 }
+// end of shared/attention-gradient-tokens
 
+// shared/attention-matrix-gradients
 // Four channels of what begins there in dy; zeros beyond the head.
 fn gradientComponents(at: u32, c: u32) -> vec4<component> {
   let isInside = headWidth == 64u || c < headWidth / 4u;

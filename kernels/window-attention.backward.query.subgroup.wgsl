@@ -97,10 +97,12 @@ fn ownOf(index: u32, corner: vec3<u32>) -> Own {
   return Own(index, tokenIndex(corner + place), place, region(corner + place));
 }
 
+// shared/attention-terms
 // Where a query's terms begin.
 fn termsAt(token: u32, head: u32) -> u32 {
   return (token * heads + head) * (4u * window + 1u);
 }
+// end of shared/attention-terms
 
 // dy.y of a query, which goes to its terms with its biases against every place of a window. Its marginals start at zero.
 fn begin(query: Own, slot: u32, head: u32) -> f32 {

@@ -295,12 +295,14 @@ fn finishLogits(lane: u32, first: u32, seams: u32, sides: vec4<u32>, products: p
 }
 // end of shared/attention-logits
 
-// shared/attention-gradients
+// shared/attention-gradient-tokens
 // Where a token's channels of a head begin in dy and y.
 fn gradientAt(token: u32, head: u32) -> u32 {
   return token * (outWidth / 4u) + head * (headWidth / 4u);
 }
+// end of shared/attention-gradient-tokens
 
+// shared/attention-gradients
 // Four channels of what begins there in dy; zeros beyond the head.
 fn gradientChannels(at: u32, c: u32) -> vec4<f32> {
   let isInside = headWidth % 64u == 0u || c < headWidth / 4u;
@@ -331,10 +333,12 @@ fn addProducts(lane: u32, carried: array<u32, 4>, isGradient: bool, products: pt
 }
 // end of shared/attention-gradients
 
+// shared/attention-terms
 // Where a query's terms begin.
 fn termsAt(token: u32, head: u32) -> u32 {
   return (token * heads + head) * (4u * window + 1u);
 }
+// end of shared/attention-terms
 
 // Sums of g over the keys by their place along each axis, (3, window, tileQueries), and dy.y.
 var<workgroup> marginals: array<f32, tileQueries * 3u * window>;
@@ -351,7 +355,8 @@ fn deltaOf(at: u32) -> f32 {
   return sum;
 }
 
-// Adds g of 8 vec4s of others, which the tile holds, by place: one half of the invocations along depth, the other along h and w, each for one query.
+// Adds g of 8 vec4s of others, which the tile holds, by place: one half of the invocations along depth, the other along h and w,
+// each for one query.
 fn addMarginals(lane: u32, first: u32) {
   let query = lane % 32u;
   for (var v = 0u; v < 8u; v++) {

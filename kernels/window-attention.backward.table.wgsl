@@ -26,6 +26,13 @@ override chunk: u32 = 256u;
 @group(0) @binding(1) var<storage, read> queryTerms: array<f32>;
 @group(0) @binding(2) var<storage, read_write> partials: array<vec4<f32>>;
 
+// shared/attention-terms
+// Where a query's terms begin.
+fn termsAt(token: u32, head: u32) -> u32 {
+  return (token * heads + head) * (4u * window + 1u);
+}
+// end of shared/attention-terms
+
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
          @builtin(local_invocation_id) local: vec3<u32>) {
@@ -47,7 +54,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let kd = placeD + window - 1u - row;
     if (kd < window) {
       for (var head = 0u; head < heads; head++) {
-        sum += queryTerms[(token * heads + head) * (4u * window + 1u) + 3u * window + kd] * vec4<f32>(qkv[token * qkvWidth4 + head * headWidth4 + c]);
+        sum += queryTerms[termsAt(token, head) + 3u * window + kd] * vec4<f32>(qkv[token * qkvWidth4 + head * headWidth4 + c]);
       }
     }
   }

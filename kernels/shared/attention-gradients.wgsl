@@ -1,8 +1,3 @@
-// Where a token's channels of a head begin in dy and y.
-fn gradientAt(token: u32, head: u32) -> u32 {
-  return token * (outWidth / 4u) + head * (headWidth / 4u);
-}
-
 // Four channels of what begins there in dy; zeros beyond the head.
 fn gradientChannels(at: u32, c: u32) -> vec4<f32> {
   let isInside = headWidth % 64u == 0u || c < headWidth / 4u;
