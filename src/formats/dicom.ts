@@ -42,6 +42,8 @@ export const syntaxes = {
   explicitBigEndian: '1.2.840.10008.1.2.2',
 } as const;
 
+const deflated = '1.2.840.10008.1.2.1.99';
+
 function hasPreamble(bytes: Uint8Array): boolean {
   return String.fromCharCode(...bytes.subarray(128, 132)) === 'DICM';
 }
@@ -92,6 +94,30 @@ function inflated(bytes: Uint8Array, from: number): Uint8Array {
   return whole;
 }
 
+/** Types whose length has four bytes, after two that are empty, among those that a file's meta information may have (PS3.5, section 7.1.2). */
+const isLongType = (type: string) => ['OB', 'OW', 'SQ', 'UN', 'UT'].includes(type);
+
+/** Where the file meta information ends: elements of group 2 behind the preamble (PS3.10, section 7.1). */
+function metaEnd(bytes: Uint8Array): number {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  let at = 132;
+  while (at + 12 <= bytes.length && view.getUint16(at, true) === 2) {
+    const type = String.fromCharCode(bytes[at + 4]!, bytes[at + 5]!);
+    at += isLongType(type) ? 12 + view.getUint32(at + 8, true) : 8 + view.getUint16(at + 6, true);
+  }
+  return Math.min(at, bytes.length);
+}
+
+/**
+ * The file with a deflated data set unpacked; any other as it is. dicom-parser must not see the packed one: it ends the meta
+ * information by reading one element more, and packed bytes may look like an element that is broken.
+ */
+function unpacked(bytes: Uint8Array): Uint8Array {
+  const end = metaEnd(bytes);
+  const meta = dicomParser.readPart10Header(bytes.subarray(0, end));
+  return meta.string('x00020010') === deflated ? inflated(bytes, end) : bytes;
+}
+
 /**
  * A file's elements up to its pixel data, which is found but not read.
  * @returns undefined where the file is no DICOM that can be read
@@ -99,13 +125,14 @@ function inflated(bytes: Uint8Array, from: number): Uint8Array {
 export function openDicom(bytes: Uint8Array): dicomParser.DataSet | undefined {
   const bare = hasPreamble(bytes) ? undefined : bareSyntax(bytes);
   const isMetaAlone = bare !== undefined && bytes[0] === 2;
-  const whole = isMetaAlone ? withPreamble(bytes) : bytes;
+  const hasMeta = bare === undefined || isMetaAlone;
   const options = {
     untilTag: pixelData,
-    inflater: inflated,
-    ...(bare !== undefined && !isMetaAlone && { TransferSyntaxUID: bare }),
+    inflater: (whole: Uint8Array) => whole, // unpacked before
+    ...(!hasMeta && { TransferSyntaxUID: bare }),
   };
   try {
+    const whole = hasMeta ? unpacked(isMetaAlone ? withPreamble(bytes) : bytes) : bytes;
     return dicomParser.parseDicom(whole, options as dicomParser.ParseDicomOptions);
   } catch {
     return undefined;

@@ -92,6 +92,28 @@ print(json.dumps(series(folder, change)))`,
     },
   );
 
+  test('a deflated data set whose packed bytes look like a broken sequence to a reader of elements', async () => {
+    const stored = run(
+      'looks-broken',
+      `
+def looks_broken(path, d):
+    plain = pydicom.filebase.DicomBytesIO()
+    plain.is_little_endian, plain.is_implicit_VR = True, False
+    pydicom.filewriter.write_dataset(plain, d)
+    data, first = plain.getvalue(), 0xaeac  # of the stored block, whose length's complement reads SQ
+    rest = data[first:]
+    packed = b'\\x02\\xe0' + struct.pack('<HH', first, first ^ 0xffff) + data[:first] + b'\\x01' + struct.pack('<HH', len(rest), len(rest) ^ 0xffff) + rest
+    assert packed[4:6] == b'SQ' and zlib.decompress(packed, -15) == data
+    with open(path, 'wb') as file:
+        file.write(bytes(128) + b'DICM')
+        pydicom.filewriter.write_file_meta_info(file, d.file_meta)
+        file.write(packed)
+import struct, zlib
+print(json.dumps(series(folder, rows=160, columns=150, count=3, syntax=DeflatedExplicitVRLittleEndian, write=looks_broken)))`,
+    ) as number[];
+    expect((await readVolume(at('looks-broken'))).image.values).toEqual(scaled(stored));
+  });
+
   for (const option of ['--jpegls', '--j2k', '--jpeg', '--rle']) {
     const tags = option === '--jpegls' ? [] : ['thorough'];
     test(`compressed by gdcmconv ${option}, each slice with its own rescale`, { tags }, async () => {
