@@ -6,7 +6,9 @@
 // matrices  f16 16 x 16 x 16, f16 8 x 16 x 16, f16 8 x 8 x 8, f32 8 x 8 x 8
 // workgroup memory  28 KiB
 // subgroupLanes  the device's
-// A workgroup of 8 subgroups makes 8 x 8 matrices of sums of tokens that are consecutive in memory: see
+// tuned subgroupRows x acrossRows x acrossColumns: 4 x 2 x 4, 2 x 2 x 4, 2 x 2 x 2
+// then tuned bandTiles: 1, 8
+// A workgroup makes matrices of sums of tokens that are consecutive in memory: see
 // linear.subgroup-matrix.wgsl. Taps are the outer loop and channels the inner one; which of its 27 taps a token has is a bit mask,
 // made before.
 // 54 * tokens * inWidth * outWidth operations; reads weight once for every tile of tokens, and x 27 times for every
@@ -48,32 +50,35 @@ override outWidth: u32;
 override accumulate: bool = false;
 // end of shared/conv3d-sizes
 override subgroupLanes: u32;
-override threads: u32 = 8u * subgroupLanes;
+override threads: u32 = subgroupRows * 2u * subgroupLanes;
 
-const tileTokens = 8u * matrixRows;
-const tileColumns = 8u * matrixColumns;
+const tileTokens = subgroupRows * acrossRows * matrixRows;
+const tileColumns = 2u * acrossColumns * matrixColumns;
 
 @group(0) @binding(0) var<storage, read> x: array<vec4<stored>>;
 @group(0) @binding(1) var<storage, read> weight: array<vec4<stored>>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<stored>>;
 
 // shared/matrix-tiles
-// Matrices of sums of a subgroup.
+// A workgroup has this many times 2 subgroups,
+const subgroupRows = 4u;
+// each with so many matrices of sums,
 const acrossRows = 2u;
 const acrossColumns = 4u;
-// And of the workgroup's 8 subgroups, in values.
-const productRows = 8u * matrixRows;
-const productColumns = 8u * matrixColumns;
+// which is this many values of all.
+const productRows = subgroupRows * acrossRows * matrixRows;
+const productColumns = 2u * acrossColumns * matrixColumns;
 
 const stepInputs = 64u / componentBytes;
 const stride = stepInputs + 16u / componentBytes;
 
 // What an invocation carries of a step: vec4s of inputs, and blocks of 4 inputs x 4 columns of the weights; an array holds what
-// falls to each of the fewest that a workgroup has, 64.
+// falls to each of the fewest that a workgroup has, those of subgroups of 8 lanes.
+const fewestThreads = 16u * subgroupRows;
 const inputCount = productRows * stepInputs / 4u;
 const blockCount = productColumns * stepInputs / 16u;
-const mostInputs = inputCount / 64u;
-const mostBlocks = blockCount / 64u;
+const mostInputs = inputCount / fewestThreads;
+const mostBlocks = blockCount / fewestThreads;
 override ownInputs: u32 = (inputCount + threads - 1u) / threads;
 override ownBlocks: u32 = (blockCount + threads - 1u) / threads;
 
@@ -82,15 +87,15 @@ var<workgroup> inputs: array<vec4<component>, productRows * stride / 4u>;
 var<workgroup> weights: array<vec4<component>, productColumns * stride / 4u>;
 
 // A matrix of sums of each subgroup.
-var<workgroup> sums: array<vec4<f32>, 2u * matrixRows * matrixColumns>;
+var<workgroup> sums: array<vec4<f32>, subgroupRows * matrixRows * matrixColumns / 2u>;
 
-// A block's first input and its vec4 of columns: neighbouring lanes have 8 vec4s of columns of 4 blocks of inputs.
-fn blockInput(i: u32) -> u32 {
-  return (i / productColumns * 4u + i / 8u % 4u) * 4u;
+// A block's first input and its vec4 of so many columns: neighbouring lanes have 8 vec4s of columns of 4 blocks of inputs.
+fn blockInput(i: u32, columns: u32) -> u32 {
+  return (i / columns * 4u + i / 8u % 4u) * 4u;
 }
 
-fn blockColumn(i: u32) -> u32 {
-  return i % 8u + i / 32u % (productColumns / 32u) * 8u;
+fn blockColumn(i: u32, columns: u32) -> u32 {
+  return i % 8u + i / 32u % (columns / 32u) * 8u;
 }
 // end of shared/matrix-tiles
 
@@ -128,12 +133,31 @@ fn storeSum(token: u32, column: u32, sum: vec4<f32>) {
   // end of shared/accumulated
 }
 
+// shared/tile-order
+// So many rows of tiles are walked together, column by column: workgroups that run at the same time then read fewer weights, and
+// leave more of a small cache to them.
+override bandTiles: u32 = 1u;
+
+// The column and the row of a workgroup's tile.
+fn tileAt(group: vec3<u32>, groups: vec3<u32>) -> vec2<u32> {
+  let row = group.y + group.z * groups.y;
+  if (bandTiles == 1u) {
+    return vec2<u32>(group.x, row);
+  }
+  let first = row / bandTiles * bandTiles;
+  let rows = min(bandTiles, groups.y * groups.z - first);
+  let place = group.x + (row - first) * groups.x;
+  return vec2<u32>(place / rows, first + place % rows);
+}
+// end of shared/tile-order
+
 @compute @workgroup_size(threads)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
         @builtin(local_invocation_index) lane: u32, @builtin(subgroup_invocation_id) subgroupLane: u32) {
   let tokens = height * gridWidth * depth;
-  let firstRow = (group.y + group.z * groups.y) * tileTokens;
-  let firstColumn = group.x * tileColumns / 4u;
+  let tilePlace = tileAt(group, groups);
+  let firstRow = tilePlace.y * tileTokens;
+  let firstColumn = tilePlace.x * tileColumns / 4u;
   let subgroup = lane / subgroupLanes;
   let subgroupRow = (subgroup / 2u) * acrossRows * matrixRows;
   let subgroupColumn = (subgroup % 2u) * acrossColumns * matrixColumns;
@@ -172,7 +196,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   for (var n = 0u; n < ownBlocks; n++) {
     let i = (n * threads + lane) % blockCount;
     for (var r = 0u; r < 4u; r++) {
-      nextWeights[n][r] = weightAt(0u, blockInput(i) + r, min(firstColumn + blockColumn(i), outWidth / 4u - 1u));
+      nextWeights[n][r] = weightAt(0u, blockInput(i, tileColumns) + r, min(firstColumn + blockColumn(i, tileColumns), outWidth / 4u - 1u));
     }
   }
   for (var step = 0u; step < steps; step++) {
@@ -189,7 +213,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     for (var n = 0u; n < ownBlocks; n++) {
       let i = n * threads + lane;
       if (blockCount % threads == 0u || i < blockCount) {
-        let at = (blockColumn(i) * 4u * stride + blockInput(i)) / 4u;
+        let at = (blockColumn(i, productColumns) * 4u * stride + blockInput(i, productColumns)) / 4u;
         for (var c = 0u; c < 4u; c++) {
           weights[at + c * (stride / 4u)] = vec4<component>(nextWeights[n][0][c], nextWeights[n][1][c], nextWeights[n][2][c], nextWeights[n][3][c]);
         }
@@ -222,7 +246,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     for (var n = 0u; n < ownBlocks; n++) {
       let i = (n * threads + lane) % blockCount;
       for (var r = 0u; r < 4u; r++) {
-        nextWeights[n][r] = weightAt(min(step + 1u, steps - 1u), blockInput(i) + r, min(firstColumn + blockColumn(i), outWidth / 4u - 1u));
+        nextWeights[n][r] = weightAt(min(step + 1u, steps - 1u), blockInput(i, tileColumns) + r, min(firstColumn + blockColumn(i, tileColumns), outWidth / 4u - 1u));
       }
     }
     // shared/matrix-steps

@@ -5,6 +5,7 @@
 // y        (height, gridWidth, depth, outWidth)  stored
 // tileTokens, tileColumns  what a workgroup makes of tokens that are consecutive in memory: 64 or 128 each
 // tuned tileTokens x tileColumns: 64 x 64, 128 x 64, 64 x 128, 128 x 128
+// then tuned bandTiles: 1, 8
 // Taps are the outer loop and channels the inner one, 8 inputs a step; which of its 27 taps a token has is a bit mask, made
 // before. One invocation makes 8 tokens x 2 vec4 columns in registers, from two buffers in workgroup memory with one barrier
 // a step: see linear.wgsl.
@@ -70,14 +71,33 @@ fn store(token: u32, column: u32, sum: vec4<f32>) {
   // end of shared/accumulated
 }
 
+// shared/tile-order
+// So many rows of tiles are walked together, column by column: workgroups that run at the same time then read fewer weights, and
+// leave more of a small cache to them.
+override bandTiles: u32 = 1u;
+
+// The column and the row of a workgroup's tile.
+fn tileAt(group: vec3<u32>, groups: vec3<u32>) -> vec2<u32> {
+  let row = group.y + group.z * groups.y;
+  if (bandTiles == 1u) {
+    return vec2<u32>(group.x, row);
+  }
+  let first = row / bandTiles * bandTiles;
+  let rows = min(bandTiles, groups.y * groups.z - first);
+  let place = group.x + (row - first) * groups.x;
+  return vec2<u32>(place / rows, first + place % rows);
+}
+// end of shared/tile-order
+
 @compute @workgroup_size(columnLanes, tokenLanes)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
         @builtin(local_invocation_index) lane: u32) {
   let threads = columnLanes * tokenLanes;
   let tileColumns4 = tileColumns / 4u;
   let tokens = height * gridWidth * depth;
-  let firstToken = (group.y + group.z * groups.y) * tileTokens;
-  let firstColumn = group.x * tileColumns4;
+  let tilePlace = tileAt(group, groups);
+  let firstToken = tilePlace.y * tileTokens;
+  let firstColumn = tilePlace.x * tileColumns4;
   let tapSteps = (inWidth + stepInputs - 1u) / stepInputs;
 
   // What this invocation carries of a step: a vec4 of inputs and one of weights, or two in a tile of 64 of the other side.

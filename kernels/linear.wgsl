@@ -8,6 +8,7 @@
 // activation   0 none, 1 ReLU, 2 GELU by the error function
 // tileTokens, tileColumns  what a workgroup makes: 64 or 128 each
 // tuned tileTokens x tileColumns: 64 x 64, 128 x 64, 64 x 128, 128 x 128
+// then tuned bandTiles: 1, 8
 // One invocation makes 8 tokens x 2 vec4 columns in registers: 4 tokens and a vec4 of each half of the tile, so that
 // neighbouring invocations read neighbouring vec4s. The workgroup keeps 8 inputs of its tokens and columns in workgroup memory,
 // inputs before tokens, so that an invocation's four tokens are neighbours, and loads the next 8 into registers meanwhile: two buffers, one
@@ -117,13 +118,32 @@ fn weightAt(step: u32, row: u32, column: u32) -> vec4<stored> {
   return weight[min(step * stepInputs + row, inWidth - 1u) * (outWidth / 4u) + column];
 }
 
+// shared/tile-order
+// So many rows of tiles are walked together, column by column: workgroups that run at the same time then read fewer weights, and
+// leave more of a small cache to them.
+override bandTiles: u32 = 1u;
+
+// The column and the row of a workgroup's tile.
+fn tileAt(group: vec3<u32>, groups: vec3<u32>) -> vec2<u32> {
+  let row = group.y + group.z * groups.y;
+  if (bandTiles == 1u) {
+    return vec2<u32>(group.x, row);
+  }
+  let first = row / bandTiles * bandTiles;
+  let rows = min(bandTiles, groups.y * groups.z - first);
+  let place = group.x + (row - first) * groups.x;
+  return vec2<u32>(place / rows, first + place % rows);
+}
+// end of shared/tile-order
+
 @compute @workgroup_size(columnLanes, tokenLanes)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
         @builtin(local_invocation_index) lane: u32) {
   let threads = columnLanes * tokenLanes;
   let tileColumns4 = tileColumns / 4u;
-  let firstToken = (group.y + group.z * groups.y) * tileTokens;
-  let firstColumn = group.x * tileColumns4;
+  let tilePlace = tileAt(group, groups);
+  let firstToken = tilePlace.y * tileTokens;
+  let firstColumn = tilePlace.x * tileColumns4;
   let steps = (inWidth + stepInputs - 1u) / stepInputs;
 
   // What this invocation carries of a step: a vec4 of inputs and one of weights, or two in a tile of 64 of the other side.

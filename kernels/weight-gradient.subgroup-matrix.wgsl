@@ -7,7 +7,8 @@
 // matrices  f16 16 x 16 x 16, f16 8 x 16 x 16, f16 8 x 8 x 8, f32 8 x 8 x 8
 // workgroup memory  28 KiB
 // subgroupLanes  the device's
-// A workgroup of 8 subgroups makes 8 x 8 matrices of sums of input channels (rows) x columns of one tap of one chunk: see
+// tuned subgroupRows x acrossRows x acrossColumns: 4 x 2 x 4, 2 x 4 x 4, 2 x 2 x 4, 2 x 2 x 2
+// A workgroup makes matrices of sums of input channels (rows) x columns of one tap of one chunk: see
 // linear.subgroup-matrix.wgsl. Here the tokens are what is summed over: 64 bytes of them at a time lie in workgroup memory, those
 // of a channel one after another.
 // Workgroups: column tiles x (taps x row tiles) x chunks.
@@ -50,32 +51,35 @@ override taps: u32 = 1u;
 override chunk: u32;
 // end of shared/weight-gradient-sizes
 override subgroupLanes: u32;
-override threads: u32 = 8u * subgroupLanes;
+override threads: u32 = subgroupRows * 2u * subgroupLanes;
 
-const tileRows = 8u * matrixRows;
-const tileColumns = 8u * matrixColumns;
+const tileRows = subgroupRows * acrossRows * matrixRows;
+const tileColumns = 2u * acrossColumns * matrixColumns;
 
 @group(0) @binding(0) var<storage, read> x: array<vec4<stored>>;
 @group(0) @binding(1) var<storage, read> dy: array<vec4<stored>>;
 @group(0) @binding(2) var<storage, read_write> partials: array<vec4<f32>>;
 
 // shared/matrix-tiles
-// Matrices of sums of a subgroup.
+// A workgroup has this many times 2 subgroups,
+const subgroupRows = 4u;
+// each with so many matrices of sums,
 const acrossRows = 2u;
 const acrossColumns = 4u;
-// And of the workgroup's 8 subgroups, in values.
-const productRows = 8u * matrixRows;
-const productColumns = 8u * matrixColumns;
+// which is this many values of all.
+const productRows = subgroupRows * acrossRows * matrixRows;
+const productColumns = 2u * acrossColumns * matrixColumns;
 
 const stepInputs = 64u / componentBytes;
 const stride = stepInputs + 16u / componentBytes;
 
 // What an invocation carries of a step: vec4s of inputs, and blocks of 4 inputs x 4 columns of the weights; an array holds what
-// falls to each of the fewest that a workgroup has, 64.
+// falls to each of the fewest that a workgroup has, those of subgroups of 8 lanes.
+const fewestThreads = 16u * subgroupRows;
 const inputCount = productRows * stepInputs / 4u;
 const blockCount = productColumns * stepInputs / 16u;
-const mostInputs = inputCount / 64u;
-const mostBlocks = blockCount / 64u;
+const mostInputs = inputCount / fewestThreads;
+const mostBlocks = blockCount / fewestThreads;
 override ownInputs: u32 = (inputCount + threads - 1u) / threads;
 override ownBlocks: u32 = (blockCount + threads - 1u) / threads;
 
@@ -84,30 +88,22 @@ var<workgroup> inputs: array<vec4<component>, productRows * stride / 4u>;
 var<workgroup> weights: array<vec4<component>, productColumns * stride / 4u>;
 
 // A matrix of sums of each subgroup.
-var<workgroup> sums: array<vec4<f32>, 2u * matrixRows * matrixColumns>;
+var<workgroup> sums: array<vec4<f32>, subgroupRows * matrixRows * matrixColumns / 2u>;
 
-// A block's first input and its vec4 of columns: neighbouring lanes have 8 vec4s of columns of 4 blocks of inputs.
-fn blockInput(i: u32) -> u32 {
-  return (i / productColumns * 4u + i / 8u % 4u) * 4u;
+// A block's first input and its vec4 of so many columns: neighbouring lanes have 8 vec4s of columns of 4 blocks of inputs.
+fn blockInput(i: u32, columns: u32) -> u32 {
+  return (i / columns * 4u + i / 8u % 4u) * 4u;
 }
 
-fn blockColumn(i: u32) -> u32 {
-  return i % 8u + i / 32u % (productColumns / 32u) * 8u;
+fn blockColumn(i: u32, columns: u32) -> u32 {
+  return i % 8u + i / 32u % (columns / 32u) * 8u;
 }
 // end of shared/matrix-tiles
 
 // Blocks of 4 tokens x 4 channels of x that an invocation carries of a step: as many as of dy where matrices are square.
 const rowBlockCount = tileRows * stepInputs / 16u;
-const mostRowBlocks = rowBlockCount / 64u;
+const mostRowBlocks = rowBlockCount / fewestThreads;
 override ownRowBlocks: u32 = (rowBlockCount + threads - 1u) / threads;
-
-fn rowBlockInput(i: u32) -> u32 {
-  return (i / tileRows * 4u + i / 8u % 4u) * 4u;
-}
-
-fn rowBlockColumn(i: u32) -> u32 {
-  return i % 8u + i / 32u % (tileRows / 32u) * 8u;
-}
 
 // Whether chunks and steps come out even, and tiles too: then only the grid's border is checked.
 fn isFull() -> bool {
@@ -166,13 +162,13 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   for (var n = 0u; n < ownRowBlocks; n++) {
     let i = (n * threads + lane) % rowBlockCount;
     for (var r = 0u; r < 4u; r++) {
-      nextInputs[n][r] = inputAt(firstToken + rowBlockInput(i) + r, tap, firstRow / 4u + rowBlockColumn(i), end);
+      nextInputs[n][r] = inputAt(firstToken + blockInput(i, tileRows) + r, tap, firstRow / 4u + blockColumn(i, tileRows), end);
     }
   }
   for (var n = 0u; n < ownBlocks; n++) {
     let i = (n * threads + lane) % blockCount;
     for (var r = 0u; r < 4u; r++) {
-      nextWeights[n][r] = gradientAt(firstToken + blockInput(i) + r, firstColumn + blockColumn(i), end);
+      nextWeights[n][r] = gradientAt(firstToken + blockInput(i, tileColumns) + r, firstColumn + blockColumn(i, tileColumns), end);
     }
   }
   for (var step = 0u; step < steps; step++) {
@@ -180,7 +176,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     for (var n = 0u; n < ownRowBlocks; n++) {
       let i = n * threads + lane;
       if (rowBlockCount % threads == 0u || i < rowBlockCount) {
-        let at = (rowBlockColumn(i) * 4u * stride + rowBlockInput(i)) / 4u;
+        let at = (blockColumn(i, tileRows) * 4u * stride + blockInput(i, tileRows)) / 4u;
         for (var c = 0u; c < 4u; c++) {
           inputs[at + c * (stride / 4u)] = vec4<component>(nextInputs[n][0][c], nextInputs[n][1][c], nextInputs[n][2][c], nextInputs[n][3][c]);
         }
@@ -190,7 +186,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     for (var n = 0u; n < ownBlocks; n++) {
       let i = n * threads + lane;
       if (blockCount % threads == 0u || i < blockCount) {
-        let at = (blockColumn(i) * 4u * stride + blockInput(i)) / 4u;
+        let at = (blockColumn(i, productColumns) * 4u * stride + blockInput(i, productColumns)) / 4u;
         for (var c = 0u; c < 4u; c++) {
           weights[at + c * (stride / 4u)] = vec4<component>(nextWeights[n][0][c], nextWeights[n][1][c], nextWeights[n][2][c], nextWeights[n][3][c]);
         }
@@ -202,13 +198,13 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     for (var n = 0u; n < ownRowBlocks; n++) {
       let i = (n * threads + lane) % rowBlockCount;
       for (var r = 0u; r < 4u; r++) {
-        nextInputs[n][r] = inputAt(next + rowBlockInput(i) + r, tap, firstRow / 4u + rowBlockColumn(i), end);
+        nextInputs[n][r] = inputAt(next + blockInput(i, tileRows) + r, tap, firstRow / 4u + blockColumn(i, tileRows), end);
       }
     }
     for (var n = 0u; n < ownBlocks; n++) {
       let i = (n * threads + lane) % blockCount;
       for (var r = 0u; r < 4u; r++) {
-        nextWeights[n][r] = gradientAt(next + blockInput(i) + r, firstColumn + blockColumn(i), end);
+        nextWeights[n][r] = gradientAt(next + blockInput(i, tileColumns) + r, firstColumn + blockColumn(i, tileColumns), end);
       }
     }
     // shared/matrix-steps

@@ -92,35 +92,54 @@ function matricesOf(file: string, source: string): MatrixShape[] | undefined {
   });
 }
 
+type Settings = Record<string, number>;
+
 /**
- * From the constants and overrides `tileX`, and the head's line `tuned tileX x tileY: 64 x 64, 128 x 64`. What a matrix's
- * side is to be multiplied with stands in `tile`, and the side in the kernel's `tileMatrices`.
+ * From the constants and overrides `tileX`: `const tileTokens = 8u * acrossRows * matrixRows;` is 8 in `tile`, and its other
+ * factors stand in `tileFactors`.
  */
-function tileOf(file: string, source: string): { tile: Tile; settings: Record<string, number>[] } {
-  const declared = [...source.matchAll(/^(const|override) (tile(\w)(\w*))(?:: u32)? = (\d+)u(?: \* matrix\w+)?;/gm)];
-  const tile = Object.fromEntries(
-    declared.map(([, , , initial, rest, value]) => [initial!.toLowerCase() + rest!, Number(value)]),
+function tileOf(source: string): { tile: Tile; tileFactors: Record<string, string[]> } {
+  const declared = [...source.matchAll(/^(?:const|override) tile(\w)(\w*)(?:: u32)? = (.*);/gm)].map(
+    ([, initial, rest, product]) => ({ axis: initial!.toLowerCase() + rest!, factors: product!.split(' * ') }),
   );
-  const tuned = /^\/\/ tuned +(.*): (.*)$/m.exec(source);
-  if (!tuned) {
-    return { tile, settings: [{}] };
+  const isNumber = (factor: string) => /^\d+u$/.test(factor);
+  return {
+    tile: Object.fromEntries(
+      declared.map(({ axis, factors }) => [
+        axis,
+        factors.filter(isNumber).reduce((product, factor) => product * Number.parseInt(factor, 10), 1),
+      ]),
+    ),
+    tileFactors: Object.fromEntries(
+      declared
+        .map(({ axis, factors }) => [axis, factors.filter((factor) => !isNumber(factor))] as const)
+        .filter(([, names]) => names.length > 0),
+    ),
+  };
+}
+
+/** A line of the head such as `tuned tileX x tileY: 64 x 64, 128 x 64`; one without values where there is no such line. */
+function settingsOf(file: string, source: string, word: string): Settings[] {
+  const line = new RegExp(`^// ${word} +(.*): (.*)$`, 'm').exec(source);
+  if (!line) {
+    return [{}];
   }
-  const names = tuned[1]!.split(' x ');
-  const settings = tuned[2]!
+  const names = line[1]!.split(' x ');
+  const settings = line[2]!
     .split(', ')
     .map((values) => Object.fromEntries(values.split(' x ').map((value, i) => [names[i]!, Number(value)])));
-  const overrides = declared.filter(([, kind]) => kind === 'override').map(([, , name]) => name);
+  const isDeclared = (name: string) => new RegExp(`^(const ${name}|override ${name}: u32) = \\d+u;`, 'm').test(source);
   if (
-    names.some((name) => !overrides.includes(name)) ||
+    !names.every(isDeclared) ||
     settings.some(
       (values) => Object.values(values).length !== names.length || !Object.values(values).every(Number.isInteger),
     )
   ) {
     throw new Error(
-      `kernels/${file}: "${tuned[0]}"; expected whole numbers for overrides of the tile, which are ${overrides.join(', ')}`,
+      `kernels/${file}: "${line[0]}"; expected whole numbers for overrides or constants that the file gives a number`,
     );
   }
-  return { tile, settings };
+  return settings;
 }
 
 /**
@@ -145,14 +164,6 @@ function checkForm(base: Reflected, form: Reflected): void {
       `kernels/${form.name}.wgsl: override ${asked.name} has no default; as a form of ${base.name} it is given ${given.join(', ')}`,
     );
   }
-}
-
-/** The sides of matrices that a tile's sizes are multiples of: `const tileTokens = 8u * matrixRows;`. */
-function tileMatricesOf(source: string): Record<string, string> {
-  const declared = source.matchAll(/^const tile(\w)(\w*) = \d+u \* matrix(\w+);/gm);
-  return Object.fromEntries(
-    [...declared].map(([, initial, rest, side]) => [initial!.toLowerCase() + rest!, side!.toLowerCase()]),
-  );
 }
 
 const sharedName = (name: string) => `${camelCase(name)}Shared`;
@@ -195,7 +206,7 @@ function kernelsIn(file: string): Reflected[] {
   const half = reflect(specialised(source, 'f16'));
   const overrides = overridesOf(source, reflected);
   const stem = file.replace(/\.wgsl$/, '');
-  const { tile, settings } = tileOf(file, source);
+  const { tile, tileFactors } = tileOf(source);
   return reflected.entry.compute.map((entry, i) => {
     const bindings = bindingsOf(file, entry, half.entry.compute[i]!);
     const name = entry.name === 'main' ? stem : `${stem}.${entry.name}`;
@@ -208,8 +219,9 @@ function kernelsIn(file: string): Reflected[] {
   needs: ${JSON.stringify(needsOf(file, source))},
   suitsSoftware: ${/^\/\/ suits +software devices/m.test(source)},
   tile: ${JSON.stringify(tile)},
-  tileMatrices: ${JSON.stringify(tileMatricesOf(source))},
-  settings: ${JSON.stringify(settings)},
+  tileFactors: ${JSON.stringify(tileFactors)},
+  settings: ${JSON.stringify(settingsOf(file, source, 'tuned'))},
+  refinements: ${JSON.stringify(settingsOf(file, source, 'then tuned'))},
 };`;
     return { name, bindings, overrides, text };
   });

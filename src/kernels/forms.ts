@@ -10,10 +10,12 @@ export interface Traits extends SubgroupTraits {
   readonly workgroupBytes: number;
 }
 
-/** A way to run an op: a kernel file, with values for its tile's overrides where it has such. */
+/** A way to run an op: a kernel file, with values for its tile's overrides and constants where it has such. */
 export interface Form {
-  /** The kernel's name, with the tile's sizes where there are several to choose from: `linear 128x128`. */
+  /** The kernel's name, with the values that there are several of to choose from: `linear 128x128`, `linear 128x128 bandTiles 8`. */
   readonly name: string;
+  /** The form of the same tile that it refines: worth a timing where that one is the fastest. */
+  readonly refines?: string;
   readonly kernel: Kernel;
   readonly settings: Readonly<Record<string, number>>;
   readonly tile: Tile;
@@ -22,9 +24,23 @@ export interface Form {
 /** Takes one of the forms for a dispatch of the given shape, such as `linear 768 x 3072 f32`. */
 export type ChooseForm = (shape: string, forms: readonly Form[], traits: Traits) => Form;
 
-function withSettings(tile: Tile, settings: Readonly<Record<string, number>>): Tile {
-  const axisOf = (name: string) => name.charAt(4).toLowerCase() + name.slice(5); // tileTokens: tokens
-  return { ...tile, ...Object.fromEntries(Object.entries(settings).map(([name, value]) => [axisOf(name), value])) };
+/** A kernel's forms in one tile, the usual one first. */
+function formsInTile(kernel: Kernel, settings: Readonly<Record<string, number>>, traits: Traits): Form[] {
+  const here = fitted(kernel, traits, settings);
+  if (here === undefined) {
+    return [];
+  }
+  const name = kernel.settings.length > 1 ? `${kernel.name} ${Object.values(settings).join('x')}` : kernel.name;
+  return kernel.refinements.map((refinement, i): Form => {
+    const values = Object.entries(refinement).map((entry) => entry.join(' '));
+    return {
+      name: i === 0 ? name : `${name} ${values.join(' ')}`,
+      kernel: here.kernel,
+      settings: { ...here.overrides, ...refinement },
+      tile: here.kernel.tile,
+      ...(i > 0 && { refines: name }),
+    };
+  });
 }
 
 /** Every form that the device can run. @param kernels a kernel's files, the plain one first */
@@ -34,20 +50,7 @@ export function formsOf(kernels: readonly Kernel[], traits: Traits): Form[] {
       ({ needs: { features, workgroupBytes = 0 } }) =>
         features.every((feature) => traits.features.has(feature)) && workgroupBytes <= traits.workgroupBytes,
     )
-    .flatMap((kernel) => {
-      const here = fitted(kernel, traits);
-      return here === undefined
-        ? []
-        : kernel.settings.map((settings): Form => {
-            const values = kernel.settings.length > 1 ? ` ${Object.values(settings).join('x')}` : '';
-            return {
-              name: kernel.name + values,
-              kernel: here.kernel,
-              settings: { ...settings, ...here.overrides },
-              tile: withSettings(here.kernel.tile, settings),
-            };
-          });
-    });
+    .flatMap((kernel) => kernel.settings.flatMap((settings) => formsInTile(kernel, settings, traits)));
 }
 
 /** On a CPU a form that suits one, for its subgroups where there is one; elsewhere the plain form. */
@@ -57,11 +60,13 @@ export const safeForm: ChooseForm = (_, forms, { software }) => {
 };
 
 /**
- * Forms that are worth a timing. What suits a CPU keeps to memory what a GPU has in registers, and is left to devices without
+ * Forms that are worth a timing, before their refinements. What suits a CPU keeps to memory what a GPU has in registers, and is left to devices without
  * another form; a CPU compiles those that synchronise through workgroup memory for seconds each, and then runs them several
  * times slower.
  * @param safe the form that is taken where nothing has been measured
  */
 export function contenders(all: readonly Form[], safe: Form, { software }: Pick<Traits, 'software'>): Form[] {
-  return all.filter((form) => form.name === safe.name || form.kernel.suitsSoftware === software);
+  return all.filter(
+    ({ name, kernel, refines }) => name === safe.name || (kernel.suitsSoftware === software && refines === undefined),
+  );
 }

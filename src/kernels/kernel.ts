@@ -25,6 +25,8 @@ export interface Kernel<
   readonly source: string;
   /** What the source was fitted to, where a device's subgroups decide it: see subgroups.ts. */
   readonly fit?: string;
+  /** Values that were written into the source, in place of those of its constants. */
+  readonly constants?: Readonly<Record<string, number>>;
   readonly bindings: readonly Binding[];
   /** Overrides without a default, which every dispatch has to give. */
   readonly required: readonly string[];
@@ -33,10 +35,12 @@ export interface Kernel<
   readonly suitsSoftware: boolean;
   /** What a workgroup makes: the source's constants and overrides `tileTokens`, `tileColumns` and so on, by `tokens`, `columns`. */
   readonly tile: Tile;
-  /** Of the tile's sizes those that count matrices, by the side of a matrix: `fitted` multiplies them. */
-  readonly tileMatrices?: Readonly<Record<string, 'rows' | 'columns' | 'depth'>>;
-  /** Values of the tile's overrides that are worth measuring, the safe ones first. */
+  /** Constants that the tile's sizes are multiples of, by their names: `fitted` multiplies them in. */
+  readonly tileFactors?: Readonly<Record<string, readonly string[]>>;
+  /** Values of the tile's overrides or constants that are worth measuring, the safe ones first. */
   readonly settings: readonly Readonly<Record<string, number>>[];
+  /** Values of other overrides that are worth measuring in the tile that is the fastest, the usual ones first. */
+  readonly refinements: readonly Readonly<Record<string, number>>[];
   /** For the type checker alone: never set. */
   readonly types?: { bindings: Bindings; overrides: Overrides };
 }
@@ -70,6 +74,7 @@ export function defineKernel({ name, source, bindings, entryPoint = 'main' }: Ow
     suitsSoftware: false,
     tile: {},
     settings: [{}],
+    refinements: [{}],
   };
 }
 

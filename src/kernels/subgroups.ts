@@ -1,6 +1,8 @@
 /** How a kernel meets a device's subgroups: how many lanes they have there, and which matrices they multiply. */
 import type { Kernel, MatrixShape, Precision, Tile } from './kernel.ts';
 
+type Settings = Readonly<Record<string, number>>;
+
 /** What of a device decides it. */
 export interface SubgroupTraits {
   readonly precision: Precision;
@@ -48,19 +50,26 @@ export function matrixOf({ needs }: Kernel, { matrices, precision }: SubgroupTra
 export const describeMatrix = ({ component, rows, columns, depth }: MatrixShape): string =>
   `${component} ${rows}x${columns}x${depth}`;
 
-/** The source with its matrix types made the given ones, as it is written or minified. */
-function withMatrix(source: string, { component, rows, columns, depth }: MatrixShape): string {
-  const constants = {
-    componentBytes: component === 'f16' ? 2 : 4,
-    matrixRows: rows,
-    matrixColumns: columns,
-    matrixDepth: depth,
-  };
-  const sized = Object.entries(constants).reduce(
-    (text, [name, value]) => text.replace(new RegExp(`const ${name} ?= ?\\d+u;`), `const ${name} = ${value}u;`),
-    source,
+/** Constants of a kernel's source, as it is written or minified. */
+const constantsIn = (source: string) =>
+  new Map([...source.matchAll(/const (\w+) ?= ?(\d+)u;/g)].map(([, name, value]) => [name!, Number(value)]));
+
+function withConstants(source: string, constants: Readonly<Record<string, number>>): string {
+  return source.replace(/const (\w+) ?= ?\d+u;/g, (text, name: string) =>
+    name in constants ? `const ${name} = ${constants[name]}u;` : text,
   );
-  return component === 'f32'
+}
+
+const sidesOf = ({ rows, columns, depth }: MatrixShape) => ({
+  matrixRows: rows,
+  matrixColumns: columns,
+  matrixDepth: depth,
+});
+
+/** The source with its matrix types made the given ones. */
+function withMatrix(source: string, matrix: MatrixShape): string {
+  const sized = withConstants(source, { componentBytes: matrix.component === 'f16' ? 2 : 4, ...sidesOf(matrix) });
+  return matrix.component === 'f32'
     ? sized
     : sized
         .replace(/alias component ?= ?f32;/, 'alias component = f16;')
@@ -71,26 +80,43 @@ function withSetLanes(source: string, lanes: number): string {
   return `enable subgroup_size_control;\n${source.replaceAll('@compute', `@compute @subgroup_size(${lanes})`)}`;
 }
 
-/** A workgroup's tile, its sizes that count matrices in tokens, columns and so on. */
-function tileOf({ tile, tileMatrices = {} }: Kernel, matrix: MatrixShape): Tile {
-  const sizes = Object.entries(tile).map(([axis, size]) => [
-    axis,
-    tileMatrices[axis] ? size * matrix[tileMatrices[axis]] : size,
-  ]);
+/** A workgroup's tile, by the values of its overrides and constants. */
+function tileOf({ tile, tileFactors = {}, source }: Kernel, settings: Settings): Tile {
+  const constants = constantsIn(source);
+  const sizes = Object.entries(tile).map(([axis, size]) => {
+    const name = `tile${axis.charAt(0).toUpperCase()}${axis.slice(1)}`;
+    const factors = (tileFactors[axis] ?? []).map((factor) => settings[factor] ?? constants.get(factor)!);
+    return [axis, factors.reduce((product, factor) => product * factor, settings[name] ?? size)];
+  });
   return Object.fromEntries(sizes);
+}
+
+/** The kernel with those of the settings written into its source that are constants there; the others are overrides. */
+function withSettings(kernel: Kernel, settings: Settings): { readonly kernel: Kernel; readonly overrides: Settings } {
+  const known = constantsIn(kernel.source);
+  const isConstant = ([name]: [string, number]) => known.has(name);
+  const constants = Object.fromEntries(Object.entries(settings).filter(isConstant));
+  const overrides = Object.fromEntries(Object.entries(settings).filter((entry) => !isConstant(entry)));
+  const source = withConstants(kernel.source, constants);
+  return Object.keys(constants).length > 0
+    ? { kernel: { ...kernel, source, constants }, overrides }
+    : { kernel, overrides };
 }
 
 /**
  * The kernel as the device takes it, and the overrides that come with it.
+ * @param settings one of the kernel's
  * @returns undefined where its subgroups or their matrices are not to be had
  */
 export function fitted(
-  kernel: Kernel,
+  plain: Kernel,
   traits: SubgroupTraits,
-): { readonly kernel: Kernel; readonly overrides: Readonly<Record<string, number>> } | undefined {
+  settings: Settings,
+): { readonly kernel: Kernel; readonly overrides: Settings } | undefined {
+  const { kernel, overrides } = withSettings(plain, settings);
   const { needs } = kernel;
   if (needs.subgroupLanes === undefined) {
-    return { kernel, overrides: {} };
+    return { kernel: { ...kernel, tile: tileOf(kernel, settings) }, overrides };
   }
   const found = lanesOf(kernel, traits);
   const matrix = matrixOf(kernel, traits);
@@ -103,10 +129,10 @@ export function fitted(
   return {
     kernel: {
       ...kernel,
-      tile: matrix ? tileOf(kernel, matrix) : kernel.tile,
+      tile: tileOf(kernel, { ...settings, ...(matrix && sidesOf(matrix)) }),
       source: isSet ? withSetLanes(sized, lanes) : sized,
       ...(fit.length > 0 && { fit: fit.join(', ') }),
     },
-    overrides: needs.subgroupLanes === 'any' ? { subgroupLanes: lanes } : {},
+    overrides: needs.subgroupLanes === 'any' ? { ...overrides, subgroupLanes: lanes } : overrides,
   };
 }

@@ -7,7 +7,8 @@ export interface Pipelines {
 }
 
 /** What tells a kernel from others on one device: forms of one name differ by what they were fitted to. */
-const identityOf = ({ name, fit }: Kernel): string => (fit === undefined ? name : `${name} (${fit})`);
+const identityOf = ({ name, fit, constants = {} }: Kernel): string =>
+  [name, ...(fit === undefined ? [] : [`(${fit})`]), ...Object.values(constants)].join(' ');
 
 export function createPipelines(device: GPUDevice): Pipelines {
   const layouts = new Map<string, GPUBindGroupLayout>();

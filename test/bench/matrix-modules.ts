@@ -2,7 +2,7 @@
 // form: run by isa.test.ts on a device that has the feature, whatever shapes it lists.
 import * as generated from '../../src/kernels/generated.ts';
 import { specialised, type Kernel } from '../../src/kernels/kernel.ts';
-import { fitted } from '../../src/kernels/subgroups.ts';
+import { formsOf } from '../../src/kernels/forms.ts';
 import { openGpu } from '../../src/node/gpu/open-gpu.ts';
 
 const gpu = await openGpu({ tune: false });
@@ -20,15 +20,22 @@ const onUnits = Object.values(generated as Record<string, object>).filter(
 const said: Record<string, string[]> = {};
 for (const kernel of onUnits) {
   for (const shape of kernel.needs.matrices!) {
-    const traits = { precision: 'f16', features: gpu.features, subgroupSizes: gpu.adapter.subgroupSizes } as const;
-    const form = fitted(kernel, { ...traits, matrices: [shape] })!.kernel;
-    said[`${form.name} (${form.fit})`] = await complaints(form.source);
-    if (form.name === 'linear.subgroup-matrix' && shape.rows !== shape.columns) {
-      const source = form.source.replace(
-        '<component, matrixColumns, matrixDepth>',
-        '<component, matrixDepth, matrixRows>',
-      );
-      said.swapped = await complaints(source);
+    const traits = {
+      precision: 'f16',
+      software: false,
+      workgroupBytes: 32_768,
+      features: gpu.features,
+      subgroupSizes: gpu.adapter.subgroupSizes,
+      matrices: [shape],
+    } as const;
+    for (const form of formsOf([kernel], traits).filter(({ refines }) => refines === undefined)) {
+      const { source, fit } = form.kernel;
+      said[`${form.name} (${fit})`] = await complaints(source);
+      if (kernel.name === 'linear.subgroup-matrix' && shape.rows !== shape.columns) {
+        said.swapped = await complaints(
+          source.replace('<component, matrixColumns, matrixDepth>', '<component, matrixDepth, matrixRows>'),
+        );
+      }
     }
   }
 }

@@ -14,10 +14,9 @@ const bare: Traits = {
 };
 
 const names = (traits: Traits) => formsOf(linearForms, traits).map(({ name }) => name);
-const tiles = [
-  ...['linear 64x64', 'linear 128x64', 'linear 64x128', 'linear 128x128'],
-  ...['linear.registers 8x64', 'linear.registers 64x64'],
-];
+const sizes = ['linear 64x64', 'linear 128x64', 'linear 64x128', 'linear 128x128'];
+const forCpus = ['linear.registers 8x64', 'linear.registers 64x64'];
+const tiles = [...sizes.flatMap((name) => [name, `${name} bandTiles 8`]), ...forCpus];
 
 /** A device of the given lanes that multiplies the given matrices, `component result M N K` each. */
 function device(least: number, most: number, matrices: readonly string[], features: readonly string[] = []): Traits {
@@ -54,8 +53,8 @@ test('a GPU times tiles, a CPU what suits one and its safe form; a window that n
     const all = formsOf(kernels, traits);
     return contenders(all, safeForm('', all, traits), traits).map(({ name }) => name);
   };
-  expect(timed(bare, linearForms)).toEqual(tiles.slice(0, 4));
-  expect(timed({ ...bare, software: true }, linearForms)).toEqual(tiles.slice(4));
+  expect(timed(bare, linearForms)).toEqual(sizes);
+  expect(timed({ ...bare, software: true }, linearForms)).toEqual(forCpus);
   const large = windowAttentionForms.filter(({ tile }) => tile.window === undefined);
   expect(timed(bare, large)).toEqual(['window-attention.registers']);
 });
@@ -100,8 +99,8 @@ test('where the width cannot be set, matrices of subgroups of several widths are
 
 test("a form's text and overrides are made for the device", () => {
   const onUnits = (traits: Traits) =>
-    formsOf(linearForms, { ...traits, precision: 'f16' }).find(({ name }) => name === 'linear.subgroup-matrix')!;
-  expect(onUnits(nvidia).settings).toEqual({ subgroupLanes: 32 });
+    formsOf(linearForms, { ...traits, precision: 'f16' }).find(({ name }) => name === 'linear.subgroup-matrix 4x2x4')!;
+  expect(onUnits(nvidia).settings).toEqual({ bandTiles: 1, subgroupLanes: 32 });
   const { source } = onUnits(xe2).kernel;
   for (const line of [
     'enable subgroup_size_control;',
@@ -115,4 +114,23 @@ test("a form's text and overrides are made for the device", () => {
     expect(source).toContain(line);
   }
   expect(onUnits(nvidia).kernel.source).not.toContain('subgroup_size');
+});
+
+test('a tile on matrix units is so many subgroups of so many matrices', () => {
+  const sizesOn = (traits: Traits) =>
+    Object.fromEntries(
+      formsOf(linearForms, { ...traits, precision: 'f16' })
+        .filter(({ kernel, refines }) => kernel.name === 'linear.subgroup-matrix' && refines === undefined)
+        .map(({ name, tile }) => [name.split(' ')[1], [tile.tokens, tile.columns]]),
+    );
+  // subgroups down x matrices down x a matrix's rows, and 2 subgroups x matrices across x a matrix's columns
+  expect(sizesOn(nvidia)).toEqual({ '4x2x4': [128, 128], '2x4x4': [128, 128], '2x2x4': [64, 128], '2x2x2': [64, 64] });
+  expect(sizesOn(xe2)).toEqual({ '4x2x4': [64, 128], '2x4x4': [64, 128], '2x2x4': [32, 128], '2x2x2': [32, 64] });
+  expect(sizesOn(apple)).toEqual({ '4x2x4': [64, 64], '2x4x4': [64, 64], '2x2x4': [32, 64], '2x2x2': [32, 32] });
+  const [, wide] = formsOf(linearForms, { ...nvidia, precision: 'f16' }).filter(
+    ({ kernel, refines }) => kernel.name === 'linear.subgroup-matrix' && refines === undefined,
+  );
+  for (const line of ['const subgroupRows = 2u;', 'const acrossRows = 4u;', 'const acrossColumns = 4u;']) {
+    expect(wide!.kernel.source).toContain(line);
+  }
 });

@@ -21,7 +21,10 @@ function recordedFor(kind: 'CPU' | 'GPU', precision: Precision): Way {
   return { name: `${precision}, for a ${kind}`, target: { precision, software: kind === 'CPU', bindingBytes } };
 }
 
-/** Every form of the given kernels in both precisions; of an op whose kernels have one form, what it records for CPUs and GPUs. */
+/**
+ * Every form of the given kernels in both precisions, but for other orders of its tiles (tile-order.test.ts has those); of an op
+ * whose kernels have one form, what it records for CPUs and GPUs.
+ */
 export function waysOf(kernels: readonly Kernel[] = []): Way[] {
   if (kernels.length === 0) {
     return [recordedFor('CPU', 'f32'), recordedFor('GPU', 'f32'), recordedFor('GPU', 'f16')];
@@ -29,6 +32,7 @@ export function waysOf(kernels: readonly Kernel[] = []): Way[] {
   return precisions.flatMap((precision) =>
     kernels
       .flatMap((kernel) => formsOf([kernel], deviceFor(kernel, precision)))
+      .filter(({ refines }) => refines === undefined)
       .map(
         ({ name }): Way => ({
           name: `${precision}, ${name}`,

@@ -46,9 +46,10 @@ test('a shape is timed once, written down, and read back by the next process', a
 });
 
 test('what the store says is taken; a form that no longer exists falls back to the safe one', async () => {
-  const [safe, other] = ['linear.registers 8x64', 'a form of another version'];
+  const [safe, refined, other] = ['linear.registers 8x64', 'linear 64x64 bandTiles 8', 'a form of another version'];
   for (const [said, expected] of [
     [safe, 'linear.registers'],
+    [refined, 'linear'],
     [other, await kernelOf(gpu)],
   ] as const) {
     const store: TuningStore = { read: async () => ({ 'linear 32 x 64 f32': said }), write: async () => undefined };
