@@ -182,8 +182,6 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   // What is loaded ahead: its channels, its tap as a bit, and how far from a token the tap's first channel lies.
   var channel4 = 0u;
   var tapBit = 1u;
-  var tapColumn = 0u; // the tap along depth, 0 to 2
-  var tapRow = 0u; // and along gridWidth
   var away = -i32(((gridWidth + 1u) * depth + 1u) * (inWidth / 4u));
   // end of shared/first-tap
   var nextInputs: array<vec4<component>, mostInputs>;
@@ -227,15 +225,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     if (channel4 >= inWidth / 4u) {
       channel4 = 0u;
       tapBit <<= 1u;
-      tapColumn = select(tapColumn + 1u, 0u, tapColumn == 2u);
-      away += i32(inWidth / 4u);
-      if (tapColumn == 0u) {
-        tapRow = select(tapRow + 1u, 0u, tapRow == 2u);
-        away += (i32(depth) - 3i) * i32(inWidth / 4u);
-        if (tapRow == 0u) {
-          away += (i32(gridWidth) - 3i) * i32(depth * (inWidth / 4u));
-        }
-      }
+      // Taps 3, 6, 9 and so on begin a row of three, 9 and 18 a plane of three rows.
+      let rows = select(0i, i32(depth) - 3i, (tapBit & 0x1249248u) != 0u);
+      let planes = select(0i, (i32(gridWidth) - 3i) * i32(depth), (tapBit & 0x40200u) != 0u);
+      away += (1i + rows + planes) * i32(inWidth / 4u);
     }
     // end of shared/next-tap
     for (var n = 0u; n < ownInputs; n++) {

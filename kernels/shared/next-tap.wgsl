@@ -3,13 +3,8 @@ channel4 += stepInputs / 4u;
 if (channel4 >= inWidth / 4u) {
   channel4 = 0u;
   tapBit <<= 1u;
-  tapColumn = select(tapColumn + 1u, 0u, tapColumn == 2u);
-  away += i32(inWidth / 4u);
-  if (tapColumn == 0u) {
-    tapRow = select(tapRow + 1u, 0u, tapRow == 2u);
-    away += (i32(depth) - 3i) * i32(inWidth / 4u);
-    if (tapRow == 0u) {
-      away += (i32(gridWidth) - 3i) * i32(depth * (inWidth / 4u));
-    }
-  }
+  // Taps 3, 6, 9 and so on begin a row of three, 9 and 18 a plane of three rows.
+  let rows = select(0i, i32(depth) - 3i, (tapBit & 0x1249248u) != 0u);
+  let planes = select(0i, (i32(gridWidth) - 3i) * i32(depth), (tapBit & 0x40200u) != 0u);
+  away += (1i + rows + planes) * i32(inWidth / 4u);
 }
