@@ -108,6 +108,19 @@ fn headChannels(at: u32, c: u32) -> vec4<f32> {
 }
 // end of shared/attention-lines
 
+// shared/attention-neighbours
+// Of the others, the first vec4 and the end of those that may be on the side of the seam where all of the workgroup's own tokens
+// are, from `firstOwn` to `lastOwn`: the roll parts the planes of the window before and behind them from these. The first is a
+// multiple of 16.
+fn neighboursOf(firstOwn: u32, lastOwn: u32, seams: u32) -> vec2<u32> {
+  let crosses = (seams & 1u) != 0u;
+  let isBefore = crosses && lastOwn / (window * window) < window - shift;
+  let isBeyond = crosses && firstOwn / (window * window) >= window - shift;
+  let seam = (window - shift) * window * lineVectors;
+  return vec2<u32>(select(0u, seam / 16u * 16u, isBeyond), select(otherVectors, seam, isBefore));
+}
+// end of shared/attention-neighbours
+
 // shared/attention-tiles
 // A workgroup has 32 tokens of its own and takes 64 others of the window at a time. An invocation makes the products of 4 own
 // tokens with 2 vec4s of others, and the sums of its 4 tokens x 2 vec4s of channels, the two of each pair 8 vec4s apart.
@@ -330,6 +343,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let firstKey = group.x * tileQueries;
   let lastKey = window * window * window - 1u;
   let seams = seamsOf(corner);
+  let neighbours = neighboursOf(firstKey, min(firstKey + tileQueries - 1u, lastKey), seams);
   var places: array<vec3<u32>, 4>;
   var ownTokens: array<u32, 4>;
   for (var r = 0u; r < 4u; r++) {
@@ -341,6 +355,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     var keySums = Products();
     var valueSums = Products();
     for (var first = 0u; first < otherVectors; first += 16u) {
+      if (first < neighbours.x || first >= neighbours.y) {
+        continue;
+      }
       // The products of values and dy (part 2), which then move to `gradients`, and those of keys and queries (part 1), in one loop.
       var products = Products();
       var gradients = Products();

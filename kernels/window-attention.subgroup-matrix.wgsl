@@ -183,6 +183,19 @@ fn headChannels(at: u32, c: u32) -> vec4<f32> {
 }
 // end of shared/attention-lines
 
+// shared/attention-neighbours
+// Of the others, the first vec4 and the end of those that may be on the side of the seam where all of the workgroup's own tokens
+// are, from `firstOwn` to `lastOwn`: the roll parts the planes of the window before and behind them from these. The first is a
+// multiple of 16.
+fn neighboursOf(firstOwn: u32, lastOwn: u32, seams: u32) -> vec2<u32> {
+  let crosses = (seams & 1u) != 0u;
+  let isBefore = crosses && lastOwn / (window * window) < window - shift;
+  let isBeyond = crosses && firstOwn / (window * window) >= window - shift;
+  let seam = (window - shift) * window * lineVectors;
+  return vec2<u32>(select(0u, seam / 16u * 16u, isBeyond), select(otherVectors, seam, isBefore));
+}
+// end of shared/attention-neighbours
+
 // shared/attention-tables
 // Four channels of a row of the tables of h, w and d.
 fn tableChannels(axis: u32, row: u32, c: u32) -> vec4<f32> {
@@ -255,6 +268,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let lastQuery = window * window * window - 1u;
   let subgroup = lane / subgroupLanes % 4u;
   let seams = seamsOf(corner);
+  let neighbours = neighboursOf(firstQuery, min(firstQuery + tileQueries - 1u, lastQuery), seams);
   storeBiases(lane, threads, firstQuery, corner, head);
 
   // Queries come through the memory of the keys, those of two subgroups at a time.
@@ -301,8 +315,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         nextValues[n][j] = componentsAt(at + heads * (headWidth / 4u), i / 8u);
       }
     }
-    if (step > 0u) {
-      let first = (step - 1u) * 8u;
+    let first = max(step, 1u) * 8u - 8u;
+    if (step > 0u && first >= neighbours.x && first < neighbours.y) {
       var made = array<SumMatrix, across * keyMatrices>();
       for (var k = 0u; k < headMatrices; k++) {
         for (var j = 0u; j < keyMatrices; j++) {
@@ -335,7 +349,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         for (var distance = 1u; distance < rowLanes; distance *= 2u) {
           largest[n] = max(largest[n], subgroupShuffleXor(largest[n], distance));
         }
-        if (first == 0u) {
+        if (first == neighbours.x) {
           offset[n] = largest[n];
         }
         isGrowing |= largest[n] > offset[n] + 7.0;
