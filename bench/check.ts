@@ -8,6 +8,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { ceilingSentences } from '../src/cli/ceiling-sentences.ts';
+import type { Ceilings } from '../src/engine/ceilings.ts';
 import { readResults, summaryOf, writeResult, type Result } from './check/results.ts';
 
 const { values } = parseArgs({
@@ -46,26 +48,27 @@ interface KernelRow {
   readonly milliseconds: number;
   readonly gflops: number;
   readonly gBps: number;
-  readonly ofRoofline: number;
+  readonly roof: string;
+  readonly ofRoof: number;
 }
 
 function profileStage(pass: string, precision: string): Stage {
   return {
     name: `profile ${precision}`,
-    command: cli('profile', pass, '--json', '--config', config, '--precision', precision),
+    command: cli('profile', pass, '--json', '--config', config, '--precision', precision, '--repeats', '3'),
     seconds: 40,
     read: (line) => {
       const { milliseconds, ceilings, kernels } = JSON.parse(line) as {
         milliseconds: number;
-        ceilings: { gflops: number; gBps: number };
+        ceilings: Ceilings;
         kernels: KernelRow[];
       };
       return [
-        { name: `${pass}: ceilings`, value: `${ceilings.gflops.toFixed(0)} GFLOP/s, ${ceilings.gBps.toFixed(0)} GB/s` },
+        { name: `${pass}: ceilings`, value: Object.values(ceilingSentences(ceilings)).join('; ') },
         { name: `${pass}: all kernels`, value: `${milliseconds.toFixed(2)} ms` },
         ...kernels.slice(0, 12).map((row) => ({
           name: `${pass}: ${row.name}`,
-          value: `${row.milliseconds.toFixed(2)} ms, ${row.gflops.toFixed(0)} GFLOP/s, ${row.gBps.toFixed(0)} GB/s, ${(100 * row.ofRoofline).toFixed(0)} % of roofline`,
+          value: `${row.milliseconds.toFixed(2)} ms, ${row.gflops.toFixed(0)} GFLOP/s, ${row.gBps.toFixed(0)} GB/s, ${(100 * row.ofRoof).toFixed(0)} % of ${row.roof}`,
         })),
       ];
     },

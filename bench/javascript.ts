@@ -8,7 +8,7 @@ import { openGpu } from '../src/node/gpu/open-gpu.ts';
 import type { Gpu } from '../src/runtime/gpu.ts';
 import type { Plan } from '../src/runtime/plan.ts';
 import { Sam3D } from '../src/engine/sam3d.ts';
-import { median } from './median.ts';
+import { median } from '../src/runtime/median.ts';
 import { replayAll } from './model.ts';
 import { scriptTime, type ScriptTime } from './script-time.ts';
 

@@ -4,6 +4,8 @@
 // Fails where a shared block differs from kernels/shared/; --write brings the blocks up to date first.
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import {
   WgslReflect,
   type ArrayInfo,
@@ -183,7 +185,7 @@ function sourceExpression(source: string): string {
 }
 
 function camelCase(name: string): string {
-  return name.replace(/[-.](\w)/g, (_, letter: string) => letter.toUpperCase());
+  return name.replace(/[-./](\w)/g, (_, letter: string) => letter.toUpperCase());
 }
 
 /** Matrix types, which wgsl_reflect does not know, stand for no binding. */
@@ -278,7 +280,10 @@ function checkBlocks(write: boolean): void {
   }
 }
 
-const files = readdirSync(folder)
+const files = [folder, new URL('ceilings/', folder)]
+  .flatMap((from) =>
+    readdirSync(from).map((file) => relative(fileURLToPath(folder), fileURLToPath(new URL(file, from)))),
+  )
   .filter((file) => file.endsWith('.wgsl'))
   .sort();
 checkBlocks(process.argv.includes('--write'));

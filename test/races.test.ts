@@ -34,6 +34,7 @@ import type { Tensor } from '../src/runtime/tensor.ts';
  * checked by reading alone.
  */
 const withSubgroups = [
+  'ceilings/matrix-product',
   'conv3d.subgroup',
   'conv3d.subgroup-matrix',
   'linear.subgroup',
@@ -129,6 +130,14 @@ gradientNorm(r, [[own.gradient], [floats(4)], [floats(4)]], floats(16), 1, true)
 adamw(r, own, floats(16), floats(4), 0);
 convert(r, own.weight, r.tensor('stored', [8]));
 
+const rounds = r.tensor('u32', [1]);
+const oneWorkgroup = { vectors: 1024, groupVectors: 64, stepVectors: 64 };
+r.dispatch(kernels.ceilingsMultiplyAdd, { rounds, y: r.tensor('stored', [64, 4]) }, {}, [1, 1, 1], 0);
+r.dispatch(kernels.ceilingsWorkgroupMemory, { rounds, y: floats(64, 4) }, {}, [1, 1, 1], 0);
+r.dispatch(kernels.ceilingsMemoryRead, { rounds, x: floats(1024, 4), y: floats(1024, 4) }, oneWorkgroup, [2, 1, 1], 0);
+r.dispatch(kernels.ceilingsMemoryWrite, { rounds, y: floats(1024, 4) }, oneWorkgroup, [1, 1, 1], 0);
+r.dispatch(kernels.ceilingsMemoryCopy, { rounds, x: floats(1024, 4), y: floats(1024, 4) }, oneWorkgroup, [1, 1, 1], 0);
+
 const dispatches = r.commands.filter((command): command is Dispatch => command.kind === 'dispatch').flatMap(formsOf);
 
 /** Each of a kernel's forms, with the settings that it is safe with. */
@@ -158,9 +167,11 @@ test('every kernel is here, or is named as beyond the interpreter', () => {
 
 function racesOf({ kernel, bindings, overrides, workgroups }: Dispatch, source: string) {
   const buffers = Object.fromEntries(
-    kernel.bindings.map(({ name, index }) => [
+    kernel.bindings.map(({ name, index, element }) => [
       index,
-      new Float32Array(bindings[name]!.bytes / 4).map((_, i) => Math.sin(i)).buffer,
+      element === 'u32'
+        ? new Uint32Array(bindings[name]!.bytes / 4).fill(1).buffer
+        : new Float32Array(bindings[name]!.bytes / 4).map((_, i) => Math.sin(i)).buffer,
     ]),
   );
   const constants = Object.fromEntries(Object.entries(overrides).map(([name, value]) => [name, Number(value)]));

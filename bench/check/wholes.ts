@@ -7,7 +7,7 @@ import { Sam3D } from '../../src/engine/sam3d.ts';
 import { Trainer } from '../../src/engine/trainer.ts';
 import { openGpu } from '../../src/node/gpu/open-gpu.ts';
 import type { Plan } from '../../src/runtime/plan.ts';
-import { median } from '../median.ts';
+import { median } from '../../src/runtime/median.ts';
 import { replayAll } from '../model.ts';
 import { writeResult } from './results.ts';
 

@@ -12,7 +12,7 @@ import { widthsOf } from '../../src/model/widths.ts';
 import { finishTunedPlan } from '../../src/runtime/tuner.ts';
 import { createRecorder, targetOf, type Recorder } from '../../src/runtime/recorder.ts';
 import { createTensor, readTensor, writeTensor, type Tensor } from '../../src/runtime/tensor.ts';
-import { median } from '../median.ts';
+import { median } from '../../src/runtime/median.ts';
 import { writeResult } from '../result-file.ts';
 import { pieceConfig, piecesOf, pieceWeights } from '../pieces.ts';
 import { jaxAttentionMlp, jaxGemm } from './jax.ts';

@@ -9,6 +9,7 @@ import { traitsOf } from '../runtime/compilation.ts';
 import type { Gpu } from '../runtime/gpu.ts';
 import { targetOf } from '../runtime/recorder.ts';
 import { measureCeilings } from '../engine/ceilings.ts';
+import { ceilingSentences } from './ceiling-sentences.ts';
 
 /** Sentences on what would make this machine faster. */
 function missing({ adapter, features }: Gpu): string[] {
@@ -45,7 +46,7 @@ const widthOf = ({ least, most }: { least: number; most: number }) =>
 async function doctor({ json }: { json?: boolean }): Promise<void> {
   const gpu = await openGpu({ tune: false });
   const target = targetOf(gpu, 'f32');
-  const ceilings = await measureCeilings(gpu, 'f32');
+  const ceilings = await measureCeilings(gpu, gpu.features.has('shader-f16') ? 'f16' : 'f32');
   const limitNames = [
     'maxBufferSize',
     'maxStorageBufferBindingSize',
@@ -69,8 +70,7 @@ async function doctor({ json }: { json?: boolean }): Promise<void> {
       bindingBytes: target.bindingBytes,
       profiler: gpu.features.has('timestamp-query') ? 'timestamp-query' : 'submission',
     },
-    gemmGflops: Number(ceilings.gflops.toFixed(1)),
-    copyGBps: Number(ceilings.gBps.toFixed(1)),
+    ceilings,
     missing: missing(gpu),
   };
   gpu.close();
@@ -79,7 +79,7 @@ async function doctor({ json }: { json?: boolean }): Promise<void> {
     return;
   }
   const { adapter, uses } = report;
-  const line = (name: string, value: string) => console.log(`${name.padEnd(10)}${value}`);
+  const line = (name: string, value: string) => console.log(`${name.padEnd(12)}${value}`);
   line(
     'adapter',
     `${adapter.vendor} ${adapter.architecture} ${adapter.device}${report.software ? ' (computes on the CPU)' : ''}`,
@@ -100,9 +100,11 @@ async function doctor({ json }: { json?: boolean }): Promise<void> {
     'uses',
     `${uses.kernels} kernels${matrices.join('')}, ${uses.precisions.join(' and ')}, bindings up to ${uses.bindingBytes / 2 ** 20} MiB, profiles by ${uses.profiler}`,
   );
-  line('GEMM', `${report.gemmGflops} GFLOP/s in f32`);
-  line('copy', `${report.copyGBps} GB/s read and written`);
-  line('missing', report.missing.join('\n          ') || 'nothing');
+  const { computing, workgroupMemory, memory } = ceilingSentences(ceilings);
+  line('computes', computing);
+  line('workgroups', `their memory ${workgroupMemory}`);
+  line('memory', memory);
+  line('missing', report.missing.join('\n            ') || 'nothing');
 }
 
 export function addDoctor(program: Command): void {

@@ -1,6 +1,6 @@
 /** `volsam profile`: where the time of a forward pass or a training step goes, against what the device can do. */
 import { Argument, Option, type Command } from 'commander';
-import { parsePrecision } from './parsers.ts';
+import { numberFrom, parsePrecision } from './parsers.ts';
 import { openTuned } from './open-tuned.ts';
 import type { TunableGpu } from '../runtime/tuner.ts';
 import { timeForms } from '../runtime/form-timing.ts';
@@ -24,10 +24,13 @@ import { profile, type DispatchTiming, type Profile } from '../runtime/profiler.
 import { trafficOf } from '../runtime/traffic.ts';
 import { measureCeilings } from '../engine/ceilings.ts';
 import type { Point } from '../engine/inputs.ts';
-import { formatTrace, outerLayer, summarise } from '../engine/profile-summary.ts';
+import { driftOf, formatTrace, outerLayer, replayTotals, summarise } from '../engine/profile-summary.ts';
 import { Sam3D } from '../engine/sam3d.ts';
 import { Trainer } from '../engine/trainer.ts';
+import { ceilingSentences } from './ceiling-sentences.ts';
 import { addTuning } from './options.ts';
+import { compareProfiles } from './profile-comparison.ts';
+import { textTable } from './text-table.ts';
 
 interface ProfileArguments {
   readonly config: string;
@@ -35,6 +38,8 @@ interface ProfileArguments {
   readonly precision: Precision;
   readonly kernel?: string;
   readonly sweep?: boolean;
+  readonly repeats: number;
+  readonly compare?: readonly string[];
   readonly dispatches?: boolean;
   readonly json?: boolean;
   readonly trace?: string;
@@ -71,13 +76,13 @@ interface Profiled extends Profile {
 async function profileAll(
   gpu: Gpu,
   plans: readonly Plan[],
-  { kernel, precision }: ProfileArguments,
+  { kernel, precision, repeats }: ProfileArguments,
 ): Promise<Profiled> {
   const profiles: Profiled[] = [];
   for (const plan of plans) {
     await plan.replay(); // compiles, on drivers that do so at the first dispatch
     const dispatches = plan.commands.filter((command) => command.kind === 'dispatch');
-    const { clock, timings } = await profile(gpu, plan);
+    const { clock, timings } = await profile(gpu, plan, repeats);
     profiles.push({
       clock,
       timings: timings.map((timing, i) => ({ ...timing, pipeline: { ...dispatches[i]!, precision } })),
@@ -110,13 +115,6 @@ function readingsOf({ adapter }: Gpu, { timings }: Profiled): Map<string, Driver
   return new Map([...longest.keys()].map((name, i) => [name, readings[i]!]));
 }
 
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]!.length)));
-  const line = (cells: readonly string[]) =>
-    cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join('  ');
-  return [line(head), ...rows.map(line)].join('\n');
-}
-
 const mebibytes = (bytes: number) => (bytes / 2 ** 20).toFixed(1);
 
 async function sweep(gpu: Gpu, what: 'forward' | 'train', given: ProfileArguments): Promise<void> {
@@ -140,7 +138,7 @@ async function sweep(gpu: Gpu, what: 'forward' | 'train', given: ProfileArgument
   console.log(
     given.json
       ? JSON.stringify(timings)
-      : table(
+      : textTable(
           ['shape', 'form', 'ms', 'GFLOP/s'],
           timings.map(({ shape, form, milliseconds, operations }) => [
             shape,
@@ -154,7 +152,7 @@ async function sweep(gpu: Gpu, what: 'forward' | 'train', given: ProfileArgument
 
 /** Each dispatch in order, with what it moves at least. */
 function dispatchTable(timings: readonly DispatchTiming[]): string {
-  return table(
+  return textTable(
     ['layer', 'kernel', 'MFLOP', 'MiB', 'ms'],
     timings.map(({ layer, kernel, operations, bytes, milliseconds }) => [
       layer,
@@ -167,6 +165,9 @@ function dispatchTable(timings: readonly DispatchTiming[]): string {
 }
 
 async function run(what: 'forward' | 'train', given: ProfileArguments): Promise<void> {
+  if (given.compare) {
+    return compareProfiles(given.compare, given);
+  }
   await checkOutputPaths([given.trace, given.html], [given.weights]);
   const gpu = await openTuned(given);
   try {
@@ -182,13 +183,16 @@ async function run(what: 'forward' | 'train', given: ProfileArguments): Promise<
       summarise(found, ceilings, ({ kernel }) => kernel),
       summarise(found, ceilings, ({ layer }) => outerLayer(layer)),
     ];
+    const { computing, workgroupMemory, memory } = ceilingSentences(ceilings);
+    const drift = driftOf(found);
     const traffic = trafficOf(recorded.plans.flatMap(({ commands }) => commands));
     const milliseconds = found.timings.reduce((sum, timing) => sum + timing.milliseconds, 0);
     const title = `volsam profile: ${what}, ${given.weights ?? given.config}, ${given.precision}`;
     const lines = [
-      `${gpu.adapter.name}; ${found.timings.length} dispatches in ${milliseconds.toFixed(1)} ms, timed by ${found.clock}${found.clock === 'submission' ? ', which adds what a submission costs' : ''}.`,
-      `Ceilings, measured: ${ceilings.gflops.toFixed(1)} GFLOP/s in a GEMM, ${ceilings.gBps.toFixed(1)} GB/s in a copy.`,
+      `${gpu.adapter.name}; ${found.timings.length} dispatches in ${milliseconds.toFixed(1)} ms, the median of ${given.repeats} replays, timed by ${found.clock}${found.clock === 'submission' ? ', which adds what a submission costs' : ''}.`,
+      `Ceilings, measured: ${computing}. Workgroup memory ${workgroupMemory}. Memory, ${memory}.`,
       `Bytes moved at least: ${mebibytes(traffic.dispatchBytes)} MiB with each dispatch's tensors once; ${mebibytes(traffic.layerBytes)} MiB were each layer one kernel; ${mebibytes(traffic.leastBytes)} MiB for weights, inputs and outputs alone. ${traffic.moves} commands only move data.`,
+      ...(drift === undefined ? [] : [drift]),
     ];
     if (given.trace !== undefined) {
       await writeWhole(given.trace, new TextEncoder().encode(formatTrace(found, title)));
@@ -199,9 +203,13 @@ async function run(what: 'forward' | 'train', given: ProfileArguments): Promise<
     if (given.json) {
       console.log(
         JSON.stringify({
+          what,
+          model: given.weights ?? given.config,
+          precision: given.precision,
           adapter: gpu.adapter,
           clock: found.clock,
           milliseconds,
+          replays: replayTotals(found.timings),
           ceilings,
           traffic,
           kernels: kernels.map((row) => ({ ...row, ...readings.get(row.name) })),
@@ -215,9 +223,9 @@ async function run(what: 'forward' | 'train', given: ProfileArguments): Promise<
         [
           ...lines,
           '',
-          table(byKernel.head, byKernel.rows),
+          textTable(byKernel.head, byKernel.rows),
           '',
-          table(['layer', ...profileHead.slice(1)], layers.map(cellsOf)),
+          textTable(['layer', ...profileHead.slice(1)], layers.map(cellsOf)),
         ].join('\n'),
       );
       if (given.dispatches) {
@@ -239,6 +247,8 @@ export function addProfile(program: Command): void {
     .option('--precision <type>', 'f32 or f16', parsePrecision, 'f32')
     .option('--kernel <name>', 'that kernel alone')
     .addOption(new Option('--sweep', "with --kernel: time its forms on each of the model's shapes"))
+    .option('--repeats <n>', 'replays, of which medians count', numberFrom(1, true), 5)
+    .option('--compare <files...>', 'instead: what changed from one profile to another, both written with --json')
     .option('--dispatches', 'also list every dispatch, with the bytes that it moves')
     .option('--json', 'one JSON object instead of tables')
     .option('--trace <file>', 'also a trace, for ui.perfetto.dev or chrome://tracing')

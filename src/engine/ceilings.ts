@@ -1,65 +1,163 @@
-/** What a device can do at most, as measured: the two lines of a roofline. */
-import type { Precision } from '../kernels/kernel.ts';
-import { linear } from '../ops/linear.ts';
+/** What a device can do at most, measured by kernels that do one thing each (kernels/ceilings): the roofs of a roofline. */
+import {
+  ceilingsMatrixProduct,
+  ceilingsMemoryCopy,
+  ceilingsMemoryRead,
+  ceilingsMemoryWrite,
+  ceilingsMultiplyAdd,
+  ceilingsWorkgroupMemory,
+} from '../kernels/generated.ts';
+import type { Kernel, Precision } from '../kernels/kernel.ts';
+import { fitted, matrixOf } from '../kernels/subgroups.ts';
+import { traitsOf } from '../runtime/compilation.ts';
 import type { Gpu } from '../runtime/gpu.ts';
-import { finishTunedPlan } from '../runtime/tuner.ts';
+import { finishPlan } from '../runtime/plan.ts';
 import { createRecorder, targetOf } from '../runtime/recorder.ts';
-import { createTensor, destroyTensor } from '../runtime/tensor.ts';
+import { createTensor, destroyTensor, uploadTensor, writeTensor, type Tensor } from '../runtime/tensor.ts';
+
+/** GB/s of memory by kind of access, a copy's read and written, over as many bytes as are gone through again and again. */
+export interface MemoryRates {
+  readonly bytes: number;
+  readonly read: number;
+  readonly write: number;
+  readonly copy: number;
+}
 
 export interface Ceilings {
-  /** GFLOP/s of a large GEMM, in the form of the kernel that the device takes. */
-  readonly gflops: number;
-  /** GB/s that a buffer copy reads and writes. */
-  readonly gBps: number;
+  /** GFLOP/s of fma from registers; without `f16` where the device has no halves. */
+  readonly multiplyAdd: { readonly f32: number; readonly f16?: number };
+  /** GFLOP/s of products of matrices from registers, in the shape that the precision's kernels take; undefined where they take none. */
+  readonly matrixProduct?: number;
+  /** GB/s that invocations read from workgroup memory. */
+  readonly workgroupMemory: number;
+  /** From the smallest to the largest number of bytes: of what caches hold, and of memory itself. */
+  readonly memory: readonly MemoryRates[];
 }
 
-/** Runs `work` a few times after a warm-up. @returns the fastest, in seconds */
-async function fastest(work: () => Promise<void>): Promise<number> {
-  await work();
-  let best = Infinity;
-  for (let run = 0; run < 3; run++) {
-    const started = performance.now();
-    await work();
-    best = Math.min(best, (performance.now() - started) / 1e3);
-  }
-  return best;
+/** Of one measurement, so that starting a dispatch does not count. */
+const leastMilliseconds = 20;
+
+const memoryBytes = [2 ** 20, 2 ** 24, 2 ** 27];
+
+interface Measured {
+  readonly kernel: Kernel;
+  readonly precision: Precision;
+  /** Besides `rounds`. */
+  readonly bindings: Readonly<Record<string, Tensor>>;
+  readonly overrides: Readonly<Record<string, number>>;
+  readonly workgroups: number;
 }
 
-async function gemmRate(gpu: Gpu, precision: Precision): Promise<number> {
-  const [tokens, width] = gpu.adapter.software ? [2048, 768] : [32768, 768];
-  const tensors = [
-    [tokens, width],
-    [width, width],
-    [tokens, width],
-  ].map((shape) => createTensor(gpu, 'ceiling', 'stored', precision, shape));
-  const [x, weight, into] = tensors as [(typeof tensors)[0], (typeof tensors)[0], (typeof tensors)[0]];
+/** Seconds of a round of a kernel that repeats its work as often as its binding `rounds` says. */
+async function secondsOfRound(gpu: Gpu, { kernel, precision, bindings, overrides, workgroups }: Measured) {
+  const rounds = uploadTensor(gpu, 'rounds', 'u32', precision, [1], new Uint32Array([1]));
   const r = createRecorder(targetOf(gpu, precision));
-  linear(r, x, { weight }, { into });
-  const plan = await finishTunedPlan(gpu, r);
-  const seconds = await fastest(() => plan.replay());
+  r.dispatch(kernel, { ...bindings, rounds }, overrides, [workgroups, 1, 1], 0);
+  const plan = await finishPlan(gpu, r);
+  const secondsOf = async (count: number) => {
+    writeTensor(gpu, rounds, new Uint32Array([count]));
+    const started = performance.now();
+    await plan.replay();
+    return (performance.now() - started) / 1e3;
+  };
+  await secondsOf(1); // compiles, on drivers that do so at the first dispatch
+  let count = 1;
+  for (let seconds = await secondsOf(1); seconds * 1e3 < leastMilliseconds && count < 2 ** 24; ) {
+    count *= 2;
+    seconds = await secondsOf(count);
+  }
+  const found = [await secondsOf(count), await secondsOf(count), await secondsOf(count)];
   plan.dispose();
-  tensors.forEach((tensor) => destroyTensor(gpu, tensor));
-  return plan.operations / seconds / 1e9;
+  destroyTensor(gpu, rounds);
+  return Math.min(...found) / count;
 }
 
-async function copyRate(gpu: Gpu): Promise<number> {
-  const bytes = 64 * 2 ** 20;
-  const [source, target] = ['copy source', 'copy target'].map((label) =>
-    gpu.createBuffer(label, bytes, GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST),
-  ) as [GPUBuffer, GPUBuffer];
-  const seconds = await fastest(() =>
-    gpu.checked('copy', async () => {
-      const encoder = gpu.device.createCommandEncoder();
-      encoder.copyBufferToBuffer(source, 0, target, 0, bytes);
-      gpu.device.queue.submit([encoder.finish()]);
-      await gpu.device.queue.onSubmittedWorkDone();
-    }),
-  );
-  [source, target].forEach((buffer) => gpu.destroyBuffer(buffer));
-  return (2 * bytes) / seconds / 1e9;
+/** Invocations of 64 that fill a device. */
+const invocationsOf = ({ adapter }: Gpu): number => (adapter.software ? 2 ** 13 : 2 ** 19);
+
+async function multiplyAddRate(gpu: Gpu, precision: Precision): Promise<number> {
+  const invocations = invocationsOf(gpu);
+  const y = createTensor(gpu, 'sums', 'stored', precision, [invocations, 4]);
+  const workgroups = invocations / 64;
+  const seconds = await secondsOfRound(gpu, {
+    kernel: ceilingsMultiplyAdd as unknown as Kernel,
+    precision,
+    bindings: { y },
+    overrides: {},
+    workgroups,
+  });
+  destroyTensor(gpu, y);
+  return (192 * invocations) / seconds / 1e9;
 }
 
-/** @throws GpuError, DeviceLostError */
+async function matrixProductRate(gpu: Gpu, precision: Precision): Promise<number | undefined> {
+  const traits = traitsOf(gpu, precision);
+  const plain = ceilingsMatrixProduct as unknown as Kernel;
+  const [here, matrix] = [fitted(plain, traits, {}), matrixOf(plain, traits)];
+  if (!here || !matrix) {
+    return undefined;
+  }
+  const workgroups = invocationsOf(gpu) / 256;
+  const y = createTensor(gpu, 'sums', 'f32', precision, [workgroups]);
+  const { kernel, overrides } = here;
+  const seconds = await secondsOfRound(gpu, { kernel, precision, bindings: { y }, overrides, workgroups });
+  destroyTensor(gpu, y);
+  return (64 * matrix.rows * matrix.columns * matrix.depth * workgroups) / seconds / 1e9;
+}
+
+async function workgroupMemoryRate(gpu: Gpu): Promise<number> {
+  const invocations = invocationsOf(gpu);
+  const y = createTensor(gpu, 'sums', 'f32', 'f32', [invocations, 4]);
+  const seconds = await secondsOfRound(gpu, {
+    kernel: ceilingsWorkgroupMemory as unknown as Kernel,
+    precision: 'f32',
+    bindings: { y },
+    overrides: {},
+    workgroups: invocations / 64,
+  });
+  destroyTensor(gpu, y);
+  return (256 * invocations) / seconds / 1e9;
+}
+
+async function memoryRates(gpu: Gpu, bytes: number): Promise<MemoryRates> {
+  const vectors = bytes / 16;
+  // Two rounds or more until an invocation comes to the same place again: a compiler cannot keep what it read.
+  const invocations = Math.min(2 ** 17, vectors / 16);
+  const workgroups = invocations / 64;
+  const [groupVectors, stepVectors] = gpu.adapter.software ? [vectors / workgroups, 64] : [64, invocations];
+  const [x, y] = ['x', 'y'].map((name) => createTensor(gpu, name, 'f32', 'f32', [vectors, 4])) as [Tensor, Tensor];
+  const rate = async (kernel: unknown, bindings: Record<string, Tensor>, bytesOfRound: number) => {
+    const seconds = await secondsOfRound(gpu, {
+      kernel: kernel as Kernel,
+      precision: 'f32',
+      bindings,
+      overrides: { vectors, groupVectors, stepVectors },
+      workgroups,
+    });
+    return (bytesOfRound * invocations) / seconds / 1e9;
+  };
+  const rates = {
+    bytes,
+    read: await rate(ceilingsMemoryRead, { x, y }, 128),
+    write: await rate(ceilingsMemoryWrite, { y }, 128),
+    copy: await rate(ceilingsMemoryCopy, { x, y }, 256),
+  };
+  [x, y].forEach((tensor) => destroyTensor(gpu, tensor));
+  return rates;
+}
+
+/** @param precision of the kernels that are to be compared with them @throws GpuError, DeviceLostError */
 export async function measureCeilings(gpu: Gpu, precision: Precision): Promise<Ceilings> {
-  return { gflops: await gemmRate(gpu, precision), gBps: await copyRate(gpu) };
+  const f16 = gpu.features.has('shader-f16') ? await multiplyAddRate(gpu, 'f16') : undefined;
+  const matrixProduct = await matrixProductRate(gpu, precision);
+  const memory: MemoryRates[] = [];
+  for (const bytes of memoryBytes) {
+    memory.push(await memoryRates(gpu, bytes));
+  }
+  return {
+    multiplyAdd: { f32: await multiplyAddRate(gpu, 'f32'), ...(f16 !== undefined && { f16 }) },
+    ...(matrixProduct !== undefined && { matrixProduct }),
+    workgroupMemory: await workgroupMemoryRate(gpu),
+    memory,
+  };
 }

@@ -1,13 +1,19 @@
 /** Times each dispatch of a plan: by GPU timestamps where the device has them, else by submitting each alone. */
 import { type CompiledDispatch, encodeDispatch, encodeTransfer } from './compilation.ts';
 import type { Gpu } from './gpu.ts';
+import { median } from './median.ts';
 import { bytesOf } from './traffic.ts';
 import type { Plan } from './plan.ts';
 
 export interface DispatchTiming {
   readonly kernel: string;
   readonly layer: string;
+  /** What multiplies: a device's matrix units, or what it does everything else with. */
+  readonly unit: 'vector' | 'matrix';
+  /** The median of all replays. */
   readonly milliseconds: number;
+  /** Milliseconds of each replay. */
+  readonly replays: readonly number[];
   readonly operations: number;
   /** Bytes of all bindings, each counted once: the least that the dispatch can move. */
   readonly bytes: number;
@@ -25,7 +31,9 @@ function timing(dispatch: CompiledDispatch, milliseconds: number): DispatchTimin
   return {
     kernel: dispatch.kernel.name,
     layer: dispatch.layer,
+    unit: dispatch.kernel.needs.matrices ? 'matrix' : 'vector',
     milliseconds,
+    replays: [milliseconds],
     operations: dispatch.operations,
     bytes: bytesOf(dispatch),
   };
@@ -118,9 +126,20 @@ async function timeBySubmission(gpu: Gpu, plan: Plan): Promise<DispatchTiming[]>
   return timings;
 }
 
-/** Replays the plan once and times every dispatch. @throws GpuError, DeviceLostError */
-export async function profile(gpu: Gpu, plan: Plan): Promise<Profile> {
-  return gpu.features.has('timestamp-query')
-    ? { clock: 'timestamp-query', timings: await timeByTimestamps(gpu, plan) }
-    : { clock: 'submission', timings: await timeBySubmission(gpu, plan) };
+/**
+ * Times every dispatch of a plan.
+ * @param repeats replays, of which each dispatch's median counts
+ * @throws GpuError, DeviceLostError
+ */
+export async function profile(gpu: Gpu, plan: Plan, repeats = 1): Promise<Profile> {
+  const clock = gpu.features.has('timestamp-query') ? 'timestamp-query' : 'submission';
+  const replays: DispatchTiming[][] = [];
+  for (let replay = 0; replay < repeats; replay++) {
+    replays.push(await (clock === 'timestamp-query' ? timeByTimestamps(gpu, plan) : timeBySubmission(gpu, plan)));
+  }
+  const timings = replays[0]!.map((dispatch, i): DispatchTiming => {
+    const milliseconds = replays.map((timed) => timed[i]!.milliseconds);
+    return { ...dispatch, milliseconds: median(milliseconds), replays: milliseconds };
+  });
+  return { clock, timings };
 }

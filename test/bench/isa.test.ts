@@ -199,15 +199,17 @@ test("the driver's readings of single pipelines, as volsam profile asks for them
     gflops: 3,
     gBps: 4,
     intensity: 5,
-    ofRoofline: 0.5,
-  };
+    roof: 'multiply-add',
+    ofRoof: 0.5,
+    spread: 0.02,
+  } as const;
   const { head, rows } = kernelTable(
     [row],
     new Map([['linear', { ...first!, vgprs: 240, waves: 4, scratchBytes: 0 }]]),
   );
-  expect(head.slice(7)).toEqual(['VGPRs', 'scratch', 'spills', 'LDS', 'waves', 'instructions']);
-  expect(rows[0]!.slice(7, 10)).toEqual(['240', '0', '0']);
-  expect(kernelTable([row], new Map()).head.length).toBe(7);
+  expect(head.slice(9)).toEqual(['VGPRs', 'scratch', 'spills', 'LDS', 'waves', 'instructions']);
+  expect(rows[0]!.slice(9, 12)).toEqual(['240', '0', '0']);
+  expect(kernelTable([row], new Map()).head.length).toBe(9);
 });
 
 const forwardOnUnits = ['conv3d', 'linear', 'window-attention'];

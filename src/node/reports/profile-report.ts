@@ -2,6 +2,7 @@
 import type { Profile } from '../../runtime/profiler.ts';
 import type { Ceilings } from '../../engine/ceilings.ts';
 import { outerLayer, type ProfileRow } from '../../engine/profile-summary.ts';
+import { memoryRate } from '../../engine/roofline.ts';
 import { writeWhole } from '../files/disk.ts';
 import type { DriverReadings } from '../gpu/driver-readings.ts';
 import { formatPage, type Section } from './report-page.ts';
@@ -11,27 +12,52 @@ const shownKernels = 12;
 
 const colours = ['#2563eb', '#ea580c', '#16a34a', '#9333ea', '#dc2626', '#0891b2', '#ca8a04', '#4b5563'];
 
-/** GFLOP/s against operations a byte, both logarithmic, under the two ceilings. */
-function rooflineChart(rows: readonly ProfileRow[], { gflops, gBps }: Ceilings): object {
-  const ridge = gflops / gBps;
-  const [least, most] = [
-    Math.min(0.1, ...rows.map(({ intensity }) => intensity)),
-    Math.max(10 * ridge, ...rows.map(({ intensity }) => intensity)),
+/** The lines of a roofline: each rate of computing meets memory's, and what caches hold has a slope of its own. */
+function roofs(ceilings: Ceilings, least: number, most: number): { label: string; data: { x: number; y: number }[] }[] {
+  const { multiplyAdd, matrixProduct, memory } = ceilings;
+  const ofMemory = memoryRate(memory.at(-1)!.bytes, ceilings);
+  const ofCaches = memoryRate(memory[0]!.bytes, ceilings);
+  const flat = [
+    { name: 'fma in f32', rate: multiplyAdd.f32 },
+    ...(multiplyAdd.f16 === undefined ? [] : [{ name: 'fma in f16', rate: multiplyAdd.f16 }]),
+    ...(matrixProduct === undefined ? [] : [{ name: 'matrix units', rate: matrixProduct }]),
   ];
-  const roof = [least, ridge, most].map((x) => ({ x, y: Math.min(gflops, x * gBps) }));
+  const highest = Math.max(...flat.map(({ rate }) => rate));
+  return [
+    ...flat.map(({ name, rate }) => ({
+      label: `${name}: ${rate.toFixed(0)} GFLOP/s`,
+      data: [rate / ofCaches, most].map((x) => ({ x, y: rate })),
+    })),
+    ...[
+      { name: 'memory', rate: ofMemory },
+      { name: 'caches', rate: ofCaches },
+    ].map(({ name, rate }) => ({
+      label: `${name}: ${rate.toFixed(0)} GB/s`,
+      data: [least, highest / rate].map((x) => ({ x, y: x * rate })),
+    })),
+  ];
+}
+
+const dashes = [[], [8, 4], [2, 3], [], [8, 4]];
+
+/** GFLOP/s against operations a byte, both logarithmic, under the ceilings. */
+function rooflineChart(rows: readonly ProfileRow[], ceilings: Ceilings): object {
   const counted = rows.filter(({ gflops: rate }) => rate > 0).slice(0, shownKernels);
+  const intensities = counted.map(({ intensity }) => intensity);
+  const [least, most] = [Math.min(0.1, ...intensities), Math.max(1000, ...intensities)];
   return {
     type: 'scatter',
     data: {
       datasets: [
-        {
+        ...roofs(ceilings, least, most).map(({ label, data }, i) => ({
           type: 'line',
-          label: `ceilings: ${gflops.toFixed(0)} GFLOP/s, ${gBps.toFixed(0)} GB/s`,
-          data: roof,
+          label,
+          data,
           borderColor: '#222',
+          borderDash: dashes[i],
           pointRadius: 0,
           borderWidth: 1.5,
-        },
+        })),
         ...counted.map(({ name, intensity, gflops: y, share }, i) => ({
           label: `${name} ${(100 * share).toFixed(1)} %`,
           data: [{ x: intensity, y }],
@@ -78,17 +104,20 @@ function timelineChart({ timings }: Profile, kernels: readonly string[]): object
   };
 }
 
-export const profileHead = ['kernel', 'calls', 'ms', 'share', 'GFLOP/s', 'GB/s', 'of roofline'] as const;
+export const profileHead = ['kernel', 'calls', 'ms', '+-', 'share', 'GFLOP/s', 'GB/s', 'roof', 'of it'] as const;
 
-export function cellsOf({ name, calls, milliseconds, share, gflops, gBps, ofRoofline }: ProfileRow): string[] {
+export function cellsOf(row: ProfileRow): string[] {
+  const { name, calls, milliseconds, spread, share, gflops, gBps, roof, ofRoof } = row;
   return [
     name,
     String(calls),
     milliseconds.toFixed(2),
+    `${(100 * spread).toFixed(0)} %`,
     `${(100 * share).toFixed(1)} %`,
     gflops.toFixed(1),
     gBps.toFixed(1),
-    `${(100 * ofRoofline).toFixed(0)} %`,
+    roof,
+    `${(100 * ofRoof).toFixed(0)} %`,
   ];
 }
 
