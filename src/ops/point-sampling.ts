@@ -24,6 +24,7 @@ export function pointSampling(
     { pointCount, grid, crop, width },
     [Math.ceil((pointCount * width) / 4 / 64), 1, 1],
     16 * pointCount * width,
+    9 * y.bytes + points.bytes, // eight places of the feature for each value
   );
   r.tape?.record(y, [feature], (dy) => {
     const share = r.tape!.gradient(feature);

@@ -15,6 +15,8 @@ export interface Dispatch {
   readonly layer: string;
   /** Floating-point operations, a multiplication and an addition counted as two. */
   readonly operations: number;
+  /** Bytes that it moves, where these are fewer than all of its tensors have. */
+  readonly movedBytes?: number;
   /** Where the kernel comes in several forms; `kernel` is then the plain one, and the plan takes one for the device. */
   readonly forms?: Forms;
 }

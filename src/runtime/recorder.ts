@@ -57,13 +57,17 @@ export interface Recorder extends RecordingTarget {
   readonly commands: readonly Command[];
   /** A tensor in the plan's arena, alive from the first command that touches it to the last. */
   tensor<E extends Element>(element: E, shape: readonly number[]): Tensor<E>;
-  /** @throws VolsamError where a binding is missing, misaligned or over the device's limit */
+  /**
+   * @param movedBytes where a kernel reads its tensors in some places only
+   * @throws VolsamError where a binding is missing, misaligned or over the device's limit
+   */
   dispatch<B extends Record<string, Element>, O extends object>(
     kernel: Kernel<B, O>,
     bindings: { [Name in keyof B]: Tensor<B[Name]> },
     overrides: O,
     workgroups: Workgroups,
     operations: number,
+    movedBytes?: number,
   ): void;
   /**
    * A dispatch of whichever of a kernel's forms the device takes.
@@ -163,7 +167,7 @@ export function createRecorder(target: RecordingTarget): Recorder {
         bytes,
       };
     },
-    dispatch(kernel, bindings, overrides, workgroups, operations) {
+    dispatch(kernel, bindings, overrides, workgroups, operations, movedBytes) {
       const plain = kernel as unknown as Kernel;
       checkDispatch(target, plain, bindings, workgroups);
       commands.push({
@@ -174,6 +178,7 @@ export function createRecorder(target: RecordingTarget): Recorder {
         workgroups,
         layer: layers.join('.'),
         operations,
+        ...(movedBytes !== undefined && { movedBytes }),
       });
     },
     dispatchForm(kernels, shape, bindings, overrides, workgroups, operations) {

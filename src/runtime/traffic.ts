@@ -32,6 +32,9 @@ export function tensorsOf(command: Command): Tensor[] {
 }
 
 export function bytesOf(command: Command): number {
+  if (command.kind === 'dispatch' && command.movedBytes !== undefined) {
+    return command.movedBytes;
+  }
   return tensorsOf(command).reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
