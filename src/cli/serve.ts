@@ -49,6 +49,11 @@ async function serveApi(given: ServeOptions): Promise<void> {
   });
   await app.ready();
   const { url } = await listening(app.server, host, port);
+  const started = performance.now();
+  session.warmUp().then(
+    () => console.log(`ready for the first image after ${((performance.now() - started) / 1e3).toFixed(1)} s`),
+    ({ message }: Error) => console.error(`not ready: ${message}`),
+  );
   console.log(`volsam answers at ${url} (Ctrl-C ends it); its OpenAPI document is at ${url}openapi.json`);
   if (token !== undefined && given.token === undefined) {
     console.log(`every request needs the header Authorization: Bearer ${token}`);

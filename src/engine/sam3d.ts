@@ -14,6 +14,7 @@ import { gradientsOf, type Gradients } from './gradients.ts';
 import { InputError } from '../runtime/errors.ts';
 import type { TunableGpu } from '../runtime/tuner.ts';
 import type { Plan, ReplayOptions } from '../runtime/plan.ts';
+import { warmUp, type WarmUpOptions } from '../runtime/warm-up.ts';
 import { targetOf, type RecordingTarget } from '../runtime/recorder.ts';
 import {
   bufferOf,
@@ -260,6 +261,24 @@ export class Sam3D {
 
   [Symbol.dispose](): void {
     this.dispose();
+  }
+
+  /**
+   * Compiles all that a prediction of one click needs, in parallel, and makes the driver ready to run it; predicts nothing. A call
+   * that comes meanwhile waits for it.
+   * @throws GpuError, DeviceLostError, or the signal's reason
+   */
+  warmUp({ progress, signal }: WarmUpOptions = {}): Promise<void> {
+    return this.#inTurn(async () => {
+      signal?.throwIfAborted();
+      progress?.(0);
+      const [encodePlan, { plan: clickPlan }] = [await this.#plans.encode(), await this.#plans.click([[0, 0, 0]])];
+      const compiled = 0.5; // drivers either take their time here, or at the first dispatch
+      await warmUp(this.#gpu, [encodePlan, clickPlan], {
+        signal,
+        progress: progress && ((share) => progress(compiled + (1 - compiled) * share)),
+      });
+    });
   }
 
   /** Records what `predict` runs, without running it: for profiling. @throws as `predict` */

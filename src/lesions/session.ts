@@ -10,6 +10,7 @@ import { configOf } from '../model/config.ts';
 import { InputError } from '../runtime/errors.ts';
 import type { Gpu } from '../runtime/gpu.ts';
 import { profile, type Profile } from '../runtime/profiler.ts';
+import type { WarmUpOptions } from '../runtime/warm-up.ts';
 import { cropKey, cropRound, pointsIn, type Crop } from '../volume/crop.ts';
 import { keepModel, type KeptModelOptions } from '../engine/kept-model.ts';
 import { lesionIn, united, type LesionMask } from './lesion-mask.ts';
@@ -47,6 +48,8 @@ export interface Session {
    * @throws InputError, GpuError, DeviceLostError, or the signal's reason
    */
   segment(clicks: readonly Click[], options?: SegmentOptions): Promise<SegmentedLesion>;
+  /** Opens the device and compiles what a first click needs, so that it is answered sooner. @throws as `segment` */
+  warmUp(options?: WarmUpOptions): Promise<void>;
   /** Times the last call's kernels. @throws InputError where there was no call */
   profile(): Promise<Profile>;
   /** Frees the device. */
@@ -193,6 +196,7 @@ export function createSession(options: SessionOptions): Session {
         };
       });
     },
+    warmUp: (given) => model.use((sam) => sam.warmUp(given)),
     profile: () =>
       model.use(async (sam, gpu) => {
         if (sam.plans.length === 0) {

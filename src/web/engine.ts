@@ -51,6 +51,7 @@ let taught: ReadonlyMap<string, Float32Array> | undefined;
 let preset: Preset = presets.kits!;
 let session: Session | undefined;
 let running = new AbortController();
+let warming = new AbortController();
 
 function whole(): { image: NiftiImage; weights: TensorFile } {
   if (!image || !weights) {
@@ -74,6 +75,7 @@ function currentSession(): Session {
 }
 
 function endSession(): void {
+  warming.abort();
   session?.close();
   session = undefined;
 }
@@ -132,6 +134,17 @@ export const engine = {
       session?.load(image, preset);
     }
     return preset;
+  },
+
+  /** Compiles what a first click needs. @throws as `segment`; an AbortError where other weights came meanwhile */
+  async warmUp(progress: (share: number) => void): Promise<void> {
+    warming = new AbortController();
+    const { signal } = warming;
+    await currentSession()
+      .warmUp({ progress, signal })
+      .catch((error: unknown) => {
+        throw signal.aborted ? signal.reason : error; // a session that ends takes its device with it
+      });
   },
 
   /** @throws InputError, GpuError, DeviceLostError, AdapterError, or an AbortError after `cancel` */

@@ -30,6 +30,8 @@ export interface PageState {
   readonly error: string | undefined;
   /** What was done last, for the status line. */
   readonly note: string;
+  /** How much of the model is compiled, from 0 to 1; undefined where nothing is under way. */
+  readonly readiness: number | undefined;
   readonly last: LastCall | undefined;
   readonly teaching: {
     readonly steps: number;

@@ -120,10 +120,12 @@ function profilePanel({ profile, last, work }: PageState, actions: Actions): Tem
   </details>`;
 }
 
-function status({ work, note, last }: PageState, actions: Actions): TemplateResult {
+function status({ work, note, last, readiness }: PageState, actions: Actions): TemplateResult {
   const call = last
     ? `${(last.milliseconds / 1e3).toFixed(2)} s, ${mebibytes(last.peakGpuBytes)} of GPU memory${last.encoded ? '' : ', without the encoder'}`
-    : '';
+    : readiness === undefined
+      ? ''
+      : `getting ready for the first click, ${Math.round(100 * readiness)} %`;
   return html`<div class="status">
     <p role="status" aria-live="polite">${work ? work.what : note}</p>
     ${work ? html`<progress max="1" .value=${work.share ?? nothing} aria-label=${work.what}></progress>` : nothing}

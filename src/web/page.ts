@@ -38,6 +38,7 @@ let state: PageState = {
   work: undefined,
   error: undefined,
   note: '',
+  readiness: undefined,
   last: undefined,
   teaching: { steps: 20, learningRate: 4e-4, losses: [], isTaught: false },
   profile: undefined,
@@ -103,12 +104,26 @@ function open(files: Iterable<File>): void {
     }
     const { notes, ...loaded } = await loadImage(volume);
     return { ...loaded, note: [...notes, 'Click a lesion in one of the planes.'].join(' · ') };
-  });
+  }).then(getReady);
 }
 
 async function loadWeights(file: File): Promise<Partial<PageState>> {
   const weights = await engine.loadWeights(file);
   return { weights, last: undefined, profile: undefined, teaching: { ...state.teaching, losses: [], isTaught: false } };
+}
+
+/** Compiles the model while a person looks at the image; a click meanwhile waits for it. */
+async function getReady(): Promise<void> {
+  if (!state.image || !state.weights) {
+    return;
+  }
+  try {
+    await engine.warmUp(proxy((readiness: number) => set({ readiness })));
+  } catch (error) {
+    const sentence = sentenceOf(error);
+    set(sentence === null ? {} : { error: sentence });
+  }
+  set({ readiness: undefined });
 }
 
 function takeDemo(): void {
@@ -125,7 +140,7 @@ function takeDemo(): void {
     const { click_ijk: click } = JSON.parse(await (await fetched(at('case.json'))).text()) as { click_ijk: number[] };
     view.goTo(click);
     return { ...image, weights, note: 'The crosshair is on the lesion: click it.' };
-  });
+  }).then(getReady);
 }
 
 /** Clicks of the active lesion, and the mask that the model answers with. */

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { configs } from '../../src/model/config.ts';
 import { syntheticVolume, syntheticWeights } from '../../src/model/synthetic.ts';
 import { openGpu } from '../../src/node/gpu/open-gpu.ts';
@@ -141,4 +141,22 @@ test('an embedding of another model is refused, and a lost device rejects the pe
   own.device.destroy();
   await expect(pending).rejects.toThrow(DeviceLostError);
   await expect(lost.predict(volume, points)).rejects.toThrow(DeviceLostError);
+});
+
+test('warming up says how far it is, leaves nothing to compile, and changes no bit', async () => {
+  const before = await sam.predict(volume, [[10, 12, 20]]);
+  const other = await openGpu({ tune: false });
+  try {
+    const cold = await Sam3D.create(other, syntheticWeights(config));
+    await expect(cold.warmUp({ signal: AbortSignal.abort(new Error('not now')) })).rejects.toThrow('not now');
+    const shares: number[] = [];
+    await cold.warmUp({ progress: (share) => shares.push(share) });
+    expect(shares).toEqual([...shares].sort((a, b) => a - b));
+    expect([shares[0], shares.at(-1)]).toEqual([0, 1]);
+    const compiled = vi.spyOn(other.device, 'createComputePipelineAsync');
+    expect(await cold.predict(volume, [[10, 12, 20]])).toEqual(before);
+    expect(compiled).not.toHaveBeenCalled();
+  } finally {
+    other.close();
+  }
 });

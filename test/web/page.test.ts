@@ -33,8 +33,10 @@ test("files are dropped and shown; a click gives Node's mask while the page goes
   expect(await opened.status()).toContain('Click a lesion');
   // The demo button loads the same case, and puts the crosshair on its lesion.
   await opened.press('Demo');
-  await page.waitForTimeout(2000);
+  const readiness = page.locator('#last-call');
+  await readiness.filter({ hasText: /^getting ready for the first click, \d+ %$/ }).waitFor();
   await screenshot(page, '2-loaded');
+  await readiness.filter({ hasNotText: 'getting ready' }).waitFor({ state: 'attached' });
   const frames = await page.evaluateHandle(() => {
     const counted = { count: 0 };
     const frame = () => {
