@@ -57,6 +57,25 @@ override threads: u32 = subgroupRows * 2u * subgroupLanes;
 const tileTokens = subgroupRows * acrossRows * matrixRows;
 const tileColumns = 2u * acrossColumns * matrixColumns;
 
+// shared/tile-order
+// So many rows of tiles are walked together, column by column: workgroups that run at the same time then read fewer weights, and
+// leave more of a small cache to them.
+// It stands before workgroup arrays: Naga loses its way where an override comes behind one that has its size from overrides.
+override bandTiles: u32 = 1u;
+
+// The column and the row of a workgroup's tile.
+fn tileAt(group: vec3<u32>, groups: vec3<u32>) -> vec2<u32> {
+  let row = group.y + group.z * groups.y;
+  if (bandTiles == 1u) {
+    return vec2<u32>(group.x, row);
+  }
+  let first = row / bandTiles * bandTiles;
+  let rows = min(bandTiles, groups.y * groups.z - first);
+  let place = group.x + (row - first) * groups.x;
+  return vec2<u32>(place / rows, first + place % rows);
+}
+// end of shared/tile-order
+
 // shared/linear-tensors
 @group(0) @binding(0) var<storage, read> x: array<vec4<stored>>;
 @group(0) @binding(1) var<storage, read> weight: array<vec4<stored>>;
@@ -180,24 +199,6 @@ fn weightAt(step: u32, row: u32, column: u32) -> vec4<component> {
 fn storeSum(token: u32, column: u32, sum: vec4<f32>) {
   store(token, column, sum + biasAt(column));
 }
-
-// shared/tile-order
-// So many rows of tiles are walked together, column by column: workgroups that run at the same time then read fewer weights, and
-// leave more of a small cache to them.
-override bandTiles: u32 = 1u;
-
-// The column and the row of a workgroup's tile.
-fn tileAt(group: vec3<u32>, groups: vec3<u32>) -> vec2<u32> {
-  let row = group.y + group.z * groups.y;
-  if (bandTiles == 1u) {
-    return vec2<u32>(group.x, row);
-  }
-  let first = row / bandTiles * bandTiles;
-  let rows = min(bandTiles, groups.y * groups.z - first);
-  let place = group.x + (row - first) * groups.x;
-  return vec2<u32>(place / rows, first + place % rows);
-}
-// end of shared/tile-order
 
 @compute @workgroup_size(threads)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,

@@ -32,6 +32,25 @@ override tileColumns: u32 = 64u;
 override tokenLanes: u32 = tileTokens / 8u;
 override columnLanes: u32 = tileColumns / 8u;
 
+// shared/tile-order
+// So many rows of tiles are walked together, column by column: workgroups that run at the same time then read fewer weights, and
+// leave more of a small cache to them.
+// It stands before workgroup arrays: Naga loses its way where an override comes behind one that has its size from overrides.
+override bandTiles: u32 = 1u;
+
+// The column and the row of a workgroup's tile.
+fn tileAt(group: vec3<u32>, groups: vec3<u32>) -> vec2<u32> {
+  let row = group.y + group.z * groups.y;
+  if (bandTiles == 1u) {
+    return vec2<u32>(group.x, row);
+  }
+  let first = row / bandTiles * bandTiles;
+  let rows = min(bandTiles, groups.y * groups.z - first);
+  let place = group.x + (row - first) * groups.x;
+  return vec2<u32>(place / rows, first + place % rows);
+}
+// end of shared/tile-order
+
 const stepInputs = 8u;
 
 // shared/linear-tensors
@@ -117,24 +136,6 @@ fn weightAt(step: u32, row: u32, column: u32) -> vec4<stored> {
   }
   return weight[min(step * stepInputs + row, inWidth - 1u) * (outWidth / 4u) + column];
 }
-
-// shared/tile-order
-// So many rows of tiles are walked together, column by column: workgroups that run at the same time then read fewer weights, and
-// leave more of a small cache to them.
-override bandTiles: u32 = 1u;
-
-// The column and the row of a workgroup's tile.
-fn tileAt(group: vec3<u32>, groups: vec3<u32>) -> vec2<u32> {
-  let row = group.y + group.z * groups.y;
-  if (bandTiles == 1u) {
-    return vec2<u32>(group.x, row);
-  }
-  let first = row / bandTiles * bandTiles;
-  let rows = min(bandTiles, groups.y * groups.z - first);
-  let place = group.x + (row - first) * groups.x;
-  return vec2<u32>(place / rows, first + place % rows);
-}
-// end of shared/tile-order
 
 @compute @workgroup_size(columnLanes, tokenLanes)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,

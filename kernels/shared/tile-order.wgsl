@@ -1,5 +1,6 @@
 // So many rows of tiles are walked together, column by column: workgroups that run at the same time then read fewer weights, and
 // leave more of a small cache to them.
+// It stands before workgroup arrays: Naga loses its way where an override comes behind one that has its size from overrides.
 override bandTiles: u32 = 1u;
 
 // The column and the row of a workgroup's tile.

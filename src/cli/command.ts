@@ -4,6 +4,7 @@ import packageJson from '../../package.json' with { type: 'json' };
 import { VolsamError } from '../runtime/errors.ts';
 import { addAuto } from './auto.ts';
 import { addBatch } from './batch.ts';
+import { addBench } from './bench.ts';
 import { addCompare } from './compare.ts';
 import { addConvert } from './convert.ts';
 import { addDoctor } from './doctor.ts';
@@ -29,6 +30,7 @@ const commands = [
   addEvaluate,
   addCompare,
   addProfile,
+  addBench,
   addServe,
   addRepl,
   addConvert,

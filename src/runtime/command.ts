@@ -19,6 +19,8 @@ export interface Dispatch {
   readonly movedBytes?: number;
   /** Where the kernel comes in several forms; `kernel` is then the plain one, and the plan takes one for the device. */
   readonly forms?: Forms;
+  /** The form's name that was taken. */
+  readonly form?: string;
 }
 
 export interface Forms {
@@ -75,7 +77,7 @@ export function touches(command: Command): { reads: Tensor[]; writes: Tensor[] }
 export function inForm(
   dispatch: Dispatch,
   { overrides, workgroups }: Forms,
-  { kernel, settings, tile }: Form,
+  { name, kernel, settings, tile }: Form,
 ): Dispatch {
-  return { ...dispatch, kernel, overrides: { ...overrides, ...settings }, workgroups: workgroups(tile) };
+  return { ...dispatch, kernel, form: name, overrides: { ...overrides, ...settings }, workgroups: workgroups(tile) };
 }

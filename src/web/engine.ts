@@ -11,6 +11,7 @@ import { lesionIn, paint, type LesionMask } from '../lesions/lesion-mask.ts';
 import { measuresOf, type LesionMeasures } from '../lesions/lesion-measures.ts';
 import { sizeOf } from '../runtime/tensor.ts';
 import { parsePreset, presets, type Preset } from '../volume/preset.ts';
+import { benchmark, type Benchmark } from '../engine/benchmark.ts';
 import { formatTrace } from '../engine/profile-summary.ts';
 import { createSession, type SegmentedLesion, type Session, type Stage } from '../lesions/session.ts';
 import { teach } from '../teaching/teaching.ts';
@@ -38,6 +39,9 @@ export interface CallProfile {
   /** A trace that Perfetto opens. */
   readonly trace: string;
 }
+
+/** A benchmark, and the browser that it ran in. */
+export type SavedBenchmark = Benchmark & { readonly runtime: string };
 
 /** A lesion as it is saved. */
 export interface SavedLesion {
@@ -210,6 +214,20 @@ export const engine = {
       new Map([...taught].map(([name, values]) => [name, { shape: shapes.get(name)!, values }])),
       { config: JSON.stringify(config), preset: preset.name },
     );
+  },
+
+  /** What this GPU is worth for a model of the given configuration. @throws as `segment` */
+  async benchmark(config: string, report: (what: string) => void): Promise<SavedBenchmark> {
+    running = new AbortController();
+    const gpu = await openGpu();
+    try {
+      return {
+        ...(await benchmark(gpu, config, { report, signal: running.signal })),
+        runtime: navigator.userAgent,
+      };
+    } finally {
+      gpu.close();
+    }
   },
 
   /** Times the kernels of the last call by running it again. */

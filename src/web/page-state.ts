@@ -1,5 +1,5 @@
 /** What the page shows, and what a person can make it do. */
-import type { CallProfile, LoadedWeights } from './engine.ts';
+import type { CallProfile, LoadedWeights, SavedBenchmark } from './engine.ts';
 import type { History } from './lesion-book.ts';
 import type { Tool } from './case-view.ts';
 
@@ -40,6 +40,7 @@ export interface PageState {
     readonly isTaught: boolean;
   };
   readonly profile: CallProfile | undefined;
+  readonly benchmark: SavedBenchmark | undefined;
   /** A file is held over the page. */
   readonly isOver: boolean;
 }
@@ -68,4 +69,6 @@ export interface Actions {
   saveTaught(): void;
   profile(): void;
   saveTrace(): void;
+  runBenchmark(config: string): void;
+  saveBenchmark(): void;
 }

@@ -1,6 +1,7 @@
 /** The page as a function of its state. */
 import { html, nothing, type TemplateResult } from 'lit';
 import { live } from 'lit/directives/live.js';
+import { benchmarkTable } from '../engine/benchmark-table.ts';
 import { presets } from '../volume/preset.ts';
 import type { Tool } from './case-view.ts';
 import { colourOf } from './colours.ts';
@@ -120,6 +121,16 @@ function profilePanel({ profile, last, work }: PageState, actions: Actions): Tem
   </details>`;
 }
 
+function benchmarkPanel({ benchmark, work }: PageState, actions: Actions): TemplateResult {
+  const table = benchmark && benchmarkTable(benchmark);
+  const run = () => actions.runBenchmark(document.querySelector<HTMLSelectElement>('#benchmark select')!.value);
+  return html`<details id="benchmark"><summary>Benchmark this GPU</summary>
+    <p class="soft">A click, a further one and a training step with made-up weights: nothing is downloaded. ViT-B takes about a minute on a GPU, and 3.2 GiB of its memory.</p>
+    <div class="row"><select aria-label="Model"><option value="vit_b">ViT-B</option><option value="tiny">tiny</option></select><button @click=${run} ?disabled=${work !== undefined}>Run</button><button @click=${actions.saveBenchmark} ?disabled=${!benchmark}>Save figures</button></div>
+    ${table ? html`<table class="figures"><tr>${table.head.map((cell) => html`<th>${cell}</th>`)}</tr>${table.rows.map((cells) => html`<tr>${cells.map((cell) => html`<td>${cell}</td>`)}</tr>`)}</table>` : nothing}
+  </details>`;
+}
+
 function status({ work, note, last, readiness }: PageState, actions: Actions): TemplateResult {
   const call = last
     ? `${(last.milliseconds / 1e3).toFixed(2)} s, ${mebibytes(last.peakGpuBytes)} of GPU memory${last.encoded ? '' : ', without the encoder'}`
@@ -150,7 +161,7 @@ export function pageTemplate(state: PageState, actions: Actions): TemplateResult
       </div>
       ${toolbar(state, actions)}
     </div>
-    <aside aria-label="Panels">${lesionsPanel(state, actions)}${casePanel(state, actions)}${teachPanel(state, actions)}${profilePanel(state, actions)}
+    <aside aria-label="Panels">${lesionsPanel(state, actions)}${casePanel(state, actions)}${teachPanel(state, actions)}${profilePanel(state, actions)}${benchmarkPanel(state, actions)}
       <p class="soft">Research software, not a medical device.</p></aside>
   </main>
   ${status(state, actions)}`;

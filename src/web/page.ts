@@ -42,6 +42,7 @@ let state: PageState = {
   last: undefined,
   teaching: { steps: 20, learningRate: 4e-4, losses: [], isTaught: false },
   profile: undefined,
+  benchmark: undefined,
   isOver: false,
 };
 
@@ -264,6 +265,15 @@ const actions: Actions = {
       drawKernels(document.querySelector<HTMLCanvasElement>('#kernels')!, profile.kernels);
       return {};
     }),
+  runBenchmark: (config) =>
+    void working({ what: 'Benchmark', share: undefined, cancellable: true }, async () => {
+      const found = await engine.benchmark(
+        config,
+        proxy((what: string) => say(`Benchmark: ${what}`, undefined, true)),
+      );
+      return { benchmark: found, note: `Benchmark of ${found.adapter.name}: save the figures to share them.` };
+    }),
+  saveBenchmark: () => download('volsam-benchmark.json', JSON.stringify(state.benchmark, undefined, 2)),
   saveTrace: () => download('volsam-trace.json', state.profile!.trace),
 };
 

@@ -13,6 +13,7 @@ const commands = [
   'evaluate',
   'compare',
   'profile',
+  'bench',
   'serve',
   'repl',
   'convert',
