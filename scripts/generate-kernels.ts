@@ -209,6 +209,7 @@ function kernelsIn(file: string): Reflected[] {
   const overrides = overridesOf(source, reflected);
   const stem = file.replace(/\.wgsl$/, '');
   const { tile, tileFactors } = tileOf(source);
+  const refinements = settingsOf(file, source, 'then tuned');
   return reflected.entry.compute.map((entry, i) => {
     const bindings = bindingsOf(file, entry, half.entry.compute[i]!);
     const name = entry.name === 'main' ? stem : `${stem}.${entry.name}`;
@@ -221,10 +222,8 @@ function kernelsIn(file: string): Reflected[] {
   needs: ${JSON.stringify(needsOf(file, source))},
   suitsSoftware: ${/^\/\/ suits +software devices/m.test(source)},
   tile: ${JSON.stringify(tile)},
-  tileFactors: ${JSON.stringify(tileFactors)},
   settings: ${JSON.stringify(settingsOf(file, source, 'tuned'))},
-  refinements: ${JSON.stringify(settingsOf(file, source, 'then tuned'))},
-};`;
+${Object.keys(tileFactors).length > 0 ? `  tileFactors: ${JSON.stringify(tileFactors)},\n` : ''}${refinements.length > 1 ? `  refinements: ${JSON.stringify(refinements)},\n` : ''}};`;
     return { name, bindings, overrides, text };
   });
 }

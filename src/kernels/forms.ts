@@ -31,7 +31,7 @@ function formsInTile(kernel: Kernel, settings: Readonly<Record<string, number>>,
     return [];
   }
   const name = kernel.settings.length > 1 ? `${kernel.name} ${Object.values(settings).join('x')}` : kernel.name;
-  return kernel.refinements.map((refinement, i): Form => {
+  return (kernel.refinements ?? [{}]).map((refinement, i): Form => {
     const values = Object.entries(refinement).map((entry) => entry.join(' '));
     return {
       name: i === 0 ? name : `${name} ${values.join(' ')}`,

@@ -40,7 +40,7 @@ export interface Kernel<
   /** Values of the tile's overrides or constants that are worth measuring, the safe ones first. */
   readonly settings: readonly Readonly<Record<string, number>>[];
   /** Values of other overrides that are worth measuring in the tile that is the fastest, the usual ones first. */
-  readonly refinements: readonly Readonly<Record<string, number>>[];
+  readonly refinements?: readonly Readonly<Record<string, number>>[];
   /** For the type checker alone: never set. */
   readonly types?: { bindings: Bindings; overrides: Overrides };
 }
@@ -74,7 +74,6 @@ export function defineKernel({ name, source, bindings, entryPoint = 'main' }: Ow
     suitsSoftware: false,
     tile: {},
     settings: [{}],
-    refinements: [{}],
   };
 }
 
