@@ -120,7 +120,7 @@ export function enlargedConvolution(
   if (side !== 2 * grid || mixed.shape.at(-1) !== 27 * slice.count) {
     throw new VolsamError(`enlargedConvolution: mixed has shape ${mixed.shape}, y ${y.shape}, columns ${slice.count}`);
   }
-  const invocations = side ** 3 * (slice.count / 4);
+  const invocations = grid ** 3 * (slice.count / 4);
   // Without a volume channel its bindings are not read; `mixed` stands in under the element types that the kernel declares.
   r.dispatch(
     kernel,
@@ -140,7 +140,7 @@ export function enlargedConvolution(
       hasVolume: Boolean(volume),
     },
     spread(Math.ceil(invocations / 64)),
-    432 * side ** 3 * slice.count,
+    (201 + (volume ? 54 : 0)) * side ** 3 * slice.count,
   );
   recordBackward(r, mixed, slice, y, base, volume);
 }
