@@ -10,7 +10,8 @@
 // position        (grid, grid, width)         stored, (H, W, C)
 // depthEmbedding  (grid, width)               stored
 // y               (rows, grid, grid, width)   stored, (H, W, D, C): `rows` rows from firstRow on, rows = workgroups along y
-// One invocation makes four channels of a run of 4 tokens along depth, so that a slice's patch serves two tokens.
+// One invocation makes four channels of a run of 4 tokens along depth, so that a slice's patch serves two tokens;
+// the patches of 9 slices at a time, so that a weight serves them all.
 // About 2 * taps^2 * (4 s + 2) / 4 operations a value.
 
 alias stored = f32;
@@ -21,6 +22,8 @@ override width: u32;
 override firstRow: u32 = 0u;
 
 const run = 4u;
+// Slices that a patch weight is multiplied with when it is read.
+const together = 9u;
 
 @group(0) @binding(0) var<storage, read> volume: array<stored>;
 @group(0) @binding(1) var<storage, read> patchWeight: array<vec4<stored>>;
@@ -54,19 +57,30 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     sum[r] = vec4<f32>(position[(h * grid + w) * width4 + c]) + vec4<f32>(sliceBias[c]) +
              vec4<f32>(depthEmbedding[min(firstToken + r, grid - 1u) * width4 + c]);
   }
-  for (var q = 0u; q < run * voxels + 2u; q++) {
-    let slice = clampedVoxel(firstToken * voxels, q) * crop * crop;
-    var patchSum = vec4<f32>(patchWeight[taps * taps * width4 + c]);
+  for (var first = 0u; first < run * voxels + 2u; first += together) {
+    var slices: array<u32, together>;
+    var patchSums: array<vec4<f32>, together>;
+    for (var n = 0u; n < together; n++) {
+      slices[n] = clampedVoxel(firstToken * voxels, first + n) * crop * crop;
+      patchSums[n] = vec4<f32>(patchWeight[taps * taps * width4 + c]);
+    }
     for (var i = 0u; i < taps; i++) {
-      let row = slice + clampedVoxel(h * voxels, i) * crop;
+      let row = clampedVoxel(h * voxels, i) * crop;
       for (var j = 0u; j < taps; j++) {
-        patchSum += f32(volume[row + clampedVoxel(w * voxels, j)]) * vec4<f32>(patchWeight[(i * taps + j) * width4 + c]);
+        let at = row + clampedVoxel(w * voxels, j);
+        let weight = vec4<f32>(patchWeight[(i * taps + j) * width4 + c]);
+        for (var n = 0u; n < together; n++) {
+          patchSums[n] = fma(vec4<f32>(f32(volume[slices[n] + at])), weight, patchSums[n]);
+        }
       }
     }
-    for (var r = 0u; r < run; r++) {
-      let k = q - r * voxels;
-      if (k < taps) {
-        sum[r] += patchSum * vec4<f32>(sliceWeight[k * width4 + c]);
+    for (var n = 0u; n < together; n++) {
+      for (var r = 0u; r < run; r++) {
+        // Of the tokens before and behind the slice's own, k is beyond the taps.
+        let k = first + n - r * voxels;
+        if (k < taps) {
+          sum[r] += patchSums[n] * vec4<f32>(sliceWeight[k * width4 + c]);
+        }
       }
     }
   }
