@@ -3,36 +3,41 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Benchmark } from '../src/engine/benchmark.ts';
+import type { SavedBenchmark } from '../src/engine/benchmark.ts';
 import { benchmarkTable } from '../src/engine/benchmark-table.ts';
-
-type Saved = Benchmark & { readonly runtime: string };
 
 const atRoot = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 const folder = process.env.VOLSAM_GPUS_FOLDER ?? atRoot('bench/results/gpus');
 const page = process.env.VOLSAM_GPUS_PAGE ?? atRoot('docs/gpus.md');
 const mark = '<!-- table: npm run bench:collect -->';
 
-function readBenchmark(path: string): Saved {
-  const saved = JSON.parse(readFileSync(path, 'utf8')) as Partial<Saved>;
-  if (!saved.adapter || !saved.precisions || !saved.config || !saved.date) {
+function readBenchmark(path: string): SavedBenchmark {
+  const saved = JSON.parse(readFileSync(path, 'utf8')) as Partial<SavedBenchmark>;
+  if (!saved.adapter || !saved.precisions || !saved.config || !saved.date || !saved.runtime) {
     throw new Error(`${path}: no benchmark; expected what volsam bench -o or the page writes`);
   }
-  return saved as Saved;
+  return saved as SavedBenchmark;
 }
 
-/** One file for each device, driver, configuration and day. */
-function nameOf({ adapter, config, date, runtime }: Saved): string {
-  const words = [adapter.name, runtime?.split('/')[0] ?? '', config, date.slice(0, 10)].join(' ');
+/** `Node v20.1.0`, or of a browser's name for itself its product: `Firefox/140`, `Edg/156`, `Chrome/156`. */
+function productOf({ runtime }: SavedBenchmark): string {
+  const products = ['Firefox', 'Edg', 'Chrome', 'Version'].map((name) => new RegExp(`${name}/\\d+`).exec(runtime)?.[0]);
+  return products.find((product) => product !== undefined) ?? runtime;
+}
+
+/** One file for each device, runtime, model, choice of precisions and day. */
+function nameOf(saved: SavedBenchmark): string {
+  const { adapter, config, date, precisions } = saved;
+  const measured = precisions.map(({ precision }) => precision);
+  const words = [adapter.name, productOf(saved), config, ...measured, date.slice(0, 10)].join(' ');
   return `${words.toLowerCase().replace(/[^a-z0-9]+/g, '-')}.json`;
 }
 
-function rowsOf(saved: Saved): string[] {
-  const names = benchmarkTable(saved).rows.map(([name]) => name!);
-  return saved.precisions.map((_, column) => {
-    const cells = benchmarkTable(saved).rows.map((row) => row[column + 1]!);
-    const about = [saved.adapter.name, saved.runtime ?? 'unknown', saved.date.slice(0, 10), saved.config];
-    return `| ${[...about, saved.precisions[column]!.precision, ...cells.slice(0, names.length)].join(' | ')} |`;
+function rowsOf(saved: SavedBenchmark): string[] {
+  const { rows } = benchmarkTable(saved);
+  return saved.precisions.map(({ precision }, column) => {
+    const about = [saved.adapter.name, productOf(saved), saved.date.slice(0, 10), saved.config, precision];
+    return `| ${[...about, ...rows.map((row) => row[column + 1]!)].join(' | ')} |`;
   });
 }
 

@@ -15,13 +15,15 @@ async function readProfile(path: string): Promise<ComparedProfile> {
   const text = new TextDecoder().decode(await readBytes(path));
   try {
     const profile = JSON.parse(text) as Partial<ComparedProfile>;
-    if (Array.isArray(profile.kernels) && profile.adapter && profile.precision) {
+    const isRow = ({ milliseconds, spread }: Partial<ComparedProfile['kernels'][number]>) =>
+      Number.isFinite(milliseconds) && Number.isFinite(spread);
+    if (profile.what && profile.model && profile.precision && profile.adapter && profile.kernels?.every(isRow)) {
       return profile as ComparedProfile;
     }
   } catch {
     // no JSON: the error below says what is expected
   }
-  throw new InputError(`${path}: no profile; expected what volsam profile --json writes`);
+  throw new InputError(`${path}: no profile; expected what this version's volsam profile --json writes`);
 }
 
 const head = ['kernel', 'first, ms', 'second, ms', 'change, ms', 'second / first', 'beyond the scatter'] as const;

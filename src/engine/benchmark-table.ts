@@ -20,11 +20,13 @@ const rows: readonly (readonly [name: string, of: (result: PrecisionBenchmark) =
   ['memory read', ({ ceilings: { memory } }) => `${memory.at(-1)!.read.toFixed(1)} GB/s`],
 ];
 
-/** A row for each thing measured, a column for each precision. */
-export function benchmarkTable({ precisions }: Pick<Benchmark, 'precisions'>): {
+interface Table {
   readonly head: readonly string[];
   readonly rows: readonly (readonly string[])[];
-} {
+}
+
+/** A row for each thing measured, a column for each precision. */
+export function benchmarkTable({ precisions }: Pick<Benchmark, 'precisions'>): Table {
   return {
     head: ['', ...precisions.map(({ precision }) => precision)],
     rows: rows.map(([name, of]) => [name, ...precisions.map(of)]),
@@ -32,10 +34,7 @@ export function benchmarkTable({ precisions }: Pick<Benchmark, 'precisions'>): {
 }
 
 /** Kernels of a first click: time, share, and how near to the roof. */
-export function kernelShares({ kernels, precision }: PrecisionBenchmark): {
-  readonly head: readonly string[];
-  readonly rows: readonly (readonly string[])[];
-} {
+export function kernelShares({ kernels, precision }: PrecisionBenchmark): Table {
   return {
     head: [`kernel, ${precision}`, 'ms', 'share', 'of its roof'],
     rows: kernels.map(({ name, milliseconds, share, roof, ofRoof }) => [

@@ -51,12 +51,15 @@ export interface Benchmark {
   readonly precisions: readonly PrecisionBenchmark[];
 }
 
+/** A benchmark, and what it ran in: Node, or a browser's name for itself. */
+export type SavedBenchmark = Benchmark & { readonly runtime: string };
+
 export interface BenchmarkOptions {
   /** All that the device has, by default. */
   readonly precisions?: readonly Precision[] | undefined;
   /** Gets what is measured next. */
   readonly report?: ((what: string) => void) | undefined;
-  /** Ends it, by the signal's reason, before the next submission. */
+  /** Ends it, by the signal's reason, before the next replay; what is being compiled is compiled before. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -128,7 +131,7 @@ async function predictionIn(
     const furtherClick = await timed([decode], signal);
     report?.(`${precision}: kernel by kernel`);
     const timings = await timingsOf(gpu, [encode, decode], signal);
-    const kernels = summarise({ clock: 'submission', timings }, ceilings, ({ kernel }) => kernel);
+    const kernels = summarise({ timings }, ceilings, ({ kernel }) => kernel);
     const forms = formsIn([encode, decode]);
     return { preparation, firstClick, furtherClick, predictionBytes: gpu.memory.peakBytes, kernels, forms };
   } finally {
@@ -144,6 +147,7 @@ async function trainingIn(
 ): Promise<Pick<PrecisionBenchmark, 'trainingStep' | 'trainingBytes'>> {
   report?.(`${precision}: training step`);
   gpu.memory.resetPeak();
+  signal?.throwIfAborted();
   const trainer = await Trainer.create(gpu, file, { precision, clickCounts: [1] });
   try {
     return { trainingStep: await timed(trainer.plans, signal), trainingBytes: gpu.memory.peakBytes };
@@ -159,7 +163,7 @@ async function inPrecision(
   options: BenchmarkOptions,
 ): Promise<PrecisionBenchmark> {
   options.report?.(`${precision}: ceilings`);
-  const ceilings = await measureCeilings(gpu, precision);
+  const ceilings = await measureCeilings(gpu, precision, options.signal);
   const prediction = await predictionIn(gpu, file, precision, ceilings, options);
   return { precision, ceilings, ...prediction, ...(await trainingIn(gpu, file, precision, options)) };
 }

@@ -49,7 +49,10 @@ interface Measured {
 }
 
 /** Seconds of a round of a kernel that repeats its work as often as its binding `rounds` says. */
-async function secondsOfRound(gpu: Gpu, { kernel, precision, bindings, overrides, workgroups }: Measured) {
+async function secondsOfRound(
+  gpu: Gpu,
+  { kernel, precision, bindings, overrides, workgroups }: Measured,
+): Promise<number> {
   const rounds = uploadTensor(gpu, 'rounds', 'u32', precision, [1], new Uint32Array([1]));
   const r = createRecorder(targetOf(gpu, precision));
   r.dispatch(kernel, { ...bindings, rounds }, overrides, [workgroups, 1, 1], 0);
@@ -152,12 +155,18 @@ async function memoryRates(gpu: Gpu, bytes: number): Promise<MemoryRates> {
   return rates;
 }
 
-/** @param precision of the kernels that are to be compared with them @throws GpuError, DeviceLostError */
-export async function measureCeilings(gpu: Gpu, precision: Precision): Promise<Ceilings> {
+/**
+ * @param precision of the kernels that are to be compared with them
+ * @param signal ends it, by its reason, before the next of them
+ * @throws GpuError, DeviceLostError, or the signal's reason
+ */
+export async function measureCeilings(gpu: Gpu, precision: Precision, signal?: AbortSignal): Promise<Ceilings> {
+  signal?.throwIfAborted();
   const f16 = gpu.features.has('shader-f16') ? await multiplyAddRate(gpu, 'f16') : undefined;
   const matrixProduct = await matrixProductRate(gpu, precision);
   const memory: MemoryRates[] = [];
   for (const bytes of memoryBytes) {
+    signal?.throwIfAborted();
     memory.push(await memoryRates(gpu, bytes));
   }
   return {

@@ -31,7 +31,8 @@ export function replayTotals(timings: readonly DispatchTiming[]): number[] {
 
 function spreadOf(timings: readonly DispatchTiming[]): number {
   const totals = replayTotals(timings);
-  return (Math.max(...totals) - Math.min(...totals)) / 2 / median(totals);
+  const range = Math.max(...totals) - Math.min(...totals);
+  return range === 0 ? 0 : range / 2 / median(totals);
 }
 
 function rowOf(name: string, timings: readonly DispatchTiming[], total: number, ceilings: Ceilings): ProfileRow {
@@ -56,7 +57,7 @@ function rowOf(name: string, timings: readonly DispatchTiming[], total: number, 
 
 /** Rows by the given key, the longest first. */
 export function summarise(
-  { timings }: Profile,
+  { timings }: Pick<Profile, 'timings'>,
   ceilings: Ceilings,
   keyOf: (timing: DispatchTiming) => string,
 ): ProfileRow[] {
@@ -75,7 +76,7 @@ export function summarise(
 export function driftOf({ timings }: Profile): string | undefined {
   const totals = replayTotals(timings);
   const [first, last] = [totals[0]!, totals.at(-1)!];
-  return Math.abs(last - first) < 0.1 * median(totals)
+  return Math.abs(last - first) <= 0.1 * median(totals)
     ? undefined
     : `The clock drifted: the first replay took ${first.toFixed(1)} ms, the last ${last.toFixed(1)} ms. Expect as much between this profile and another one.`;
 }

@@ -264,15 +264,17 @@ export class Sam3D {
   }
 
   /**
-   * Compiles all that a prediction of one click needs, in parallel, and makes the driver ready to run it; predicts nothing. A call
-   * that comes meanwhile waits for it.
+   * Compiles all that a prediction of one click needs, and makes the driver ready to run it; predicts nothing. A call that comes
+   * meanwhile waits for it.
    * @throws GpuError, DeviceLostError, or the signal's reason
    */
   warmUp({ progress, signal }: WarmUpOptions = {}): Promise<void> {
     return this.#inTurn(async () => {
       signal?.throwIfAborted();
       progress?.(0);
-      const [encodePlan, { plan: clickPlan }] = [await this.#plans.encode(), await this.#plans.click([[0, 0, 0]])];
+      const encodePlan = await this.#plans.encode();
+      signal?.throwIfAborted();
+      const { plan: clickPlan } = await this.#plans.click([[0, 0, 0]]);
       const compiled = 0.5; // drivers either take their time here, or at the first dispatch
       await warmUp(this.#gpu, [encodePlan, clickPlan], {
         signal,

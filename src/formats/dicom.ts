@@ -94,8 +94,8 @@ function inflated(bytes: Uint8Array, from: number): Uint8Array {
   return whole;
 }
 
-/** Types whose length has four bytes, after two that are empty, among those that a file's meta information may have (PS3.5, section 7.1.2). */
-const isLongType = (type: string) => ['OB', 'OW', 'SQ', 'UN', 'UT'].includes(type);
+/** Types whose length has four bytes, after two that are empty (PS3.5, section 7.1.2). */
+const longTypes = new Set('OB OD OF OL OV OW SQ SV UC UN UR UT UV'.split(' '));
 
 /** Where the file meta information ends: elements of group 2 behind the preamble (PS3.10, section 7.1). */
 function metaEnd(bytes: Uint8Array): number {
@@ -103,7 +103,7 @@ function metaEnd(bytes: Uint8Array): number {
   let at = 132;
   while (at + 12 <= bytes.length && view.getUint16(at, true) === 2) {
     const type = String.fromCharCode(bytes[at + 4]!, bytes[at + 5]!);
-    at += isLongType(type) ? 12 + view.getUint32(at + 8, true) : 8 + view.getUint16(at + 6, true);
+    at += longTypes.has(type) ? 12 + view.getUint32(at + 8, true) : 8 + view.getUint16(at + 6, true);
   }
   return Math.min(at, bytes.length);
 }

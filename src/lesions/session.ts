@@ -50,7 +50,7 @@ export interface Session {
   segment(clicks: readonly Click[], options?: SegmentOptions): Promise<SegmentedLesion>;
   /** Opens the device and compiles what a first click needs, so that it is answered sooner. @throws as `segment` */
   warmUp(options?: WarmUpOptions): Promise<void>;
-  /** Times the last call's kernels. @throws InputError where there was no call */
+  /** Times the kernels of the last call on this image. @throws InputError where there was no call */
   profile(): Promise<Profile>;
   /** Frees the device. */
   close(): void;
@@ -90,6 +90,7 @@ export function createSession(options: SessionOptions): Session {
   const model = keepModel(options);
   let loaded: Loaded | undefined;
   let encoded: Encoded | undefined;
+  let hasSegmented = false;
 
   function forget(): void {
     encoded?.embedding.dispose();
@@ -171,6 +172,7 @@ export function createSession(options: SessionOptions): Session {
   return {
     load(image, preset) {
       loaded = { image, preset, masks: new Map() };
+      hasSegmented = false;
       forget();
     },
     unload() {
@@ -188,6 +190,7 @@ export function createSession(options: SessionOptions): Session {
       return model.use(async (sam, gpu) => {
         gpu.memory.resetPeak();
         const { mask, encodings } = await lesionOf(sam, gpu, work, crops, given);
+        hasSegmented = true;
         return {
           mask,
           milliseconds: performance.now() - started,
@@ -199,7 +202,7 @@ export function createSession(options: SessionOptions): Session {
     warmUp: (given) => model.use((sam) => sam.warmUp(given)),
     profile: () =>
       model.use(async (sam, gpu) => {
-        if (sam.plans.length === 0) {
+        if (!hasSegmented || sam.plans.length === 0) {
           throw new InputError('nothing has run yet: there is no call to profile');
         }
         const profiles: Profile[] = [];

@@ -15,7 +15,7 @@ export interface DispatchTiming {
   /** Milliseconds of each replay. */
   readonly replays: readonly number[];
   readonly operations: number;
-  /** Bytes of all bindings, each counted once: the least that the dispatch can move. */
+  /** Bytes of all bindings, each counted once, or what it reads of them: the least that the dispatch can move. */
   readonly bytes: number;
 }
 

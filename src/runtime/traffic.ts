@@ -3,7 +3,7 @@ import { type Command, touches } from './command.ts';
 import type { Tensor } from './tensor.ts';
 
 export interface Traffic {
-  /** Each dispatch reads and writes each of its tensors once. */
+  /** Each dispatch reads and writes each of its tensors once, or those places of them that it reads. */
   readonly dispatchBytes: number;
   /** The same, but what lives within one layer stays on the chip: each layer as one kernel. */
   readonly layerBytes: number;

@@ -42,20 +42,19 @@ interface TuningOptions {
 /** The whole of a measuring; shapes that are left then keep their safe form. */
 const budgetMilliseconds = 3000;
 
-function contendersOf(gpu: Gpu, job: Job): Form[] {
-  const { all, safe } = formsFor(gpu, job);
-  return contenders(all, safe, gpu.adapter);
-}
+const contendersOf = (gpu: Gpu, { all, safe }: ReturnType<typeof formsFor>): Form[] =>
+  contenders(all, safe, gpu.adapter);
 
 /**
  * Every tile first, then what else there is to choose in the fastest one.
  * @param until a point of `performance.now()`, after which no further form is tried
  */
 async function fastestForm(gpu: Gpu, job: Job, until: number): Promise<Form> {
-  const { all, safe } = formsFor(gpu, job);
+  const forms = formsFor(gpu, job);
+  const { all, safe } = forms;
   let [fastest, best] = [safe, await timed(gpu, job, safe, Infinity)];
-  const tryEach = async (forms: readonly Form[]) => {
-    for (const form of forms.filter((other) => other.name !== safe.name)) {
+  const tryEach = async (tried: readonly Form[]) => {
+    for (const form of tried.filter((other) => other.name !== safe.name)) {
       if (performance.now() > until) {
         break;
       }
@@ -65,7 +64,7 @@ async function fastestForm(gpu: Gpu, job: Job, until: number): Promise<Form> {
       }
     }
   };
-  await tryEach(contenders(all, safe, gpu.adapter));
+  await tryEach(contendersOf(gpu, forms));
   await tryEach(all.filter(({ refines }) => refines === fastest.name));
   return fastest;
 }
@@ -88,7 +87,7 @@ export function createTuning({ store, report }: TuningOptions): Tuning {
         loaded = true;
       }
       const jobs = jobsIn(recordings).filter(
-        ([shape, job]) => !choices.has(shape) && contendersOf(gpu, job).length > 1,
+        ([shape, job]) => !choices.has(shape) && contendersOf(gpu, formsFor(gpu, job)).length > 1,
       );
       const started = performance.now();
       let done = 0;

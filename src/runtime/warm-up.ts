@@ -22,10 +22,10 @@ export async function warmUp(
 ): Promise<void> {
   const commands = plans.flatMap((plan) => plan.commands);
   const dispatches = commands.filter((command): command is CompiledDispatch => command.kind === 'dispatch');
-  const firsts = [...new Map(dispatches.map((dispatch) => [dispatch.pipeline, dispatch])).values()];
-  for (const [i, dispatch] of firsts.entries()) {
+  const onePerPipeline = [...new Map(dispatches.map((dispatch) => [dispatch.pipeline, dispatch])).values()];
+  for (const [i, dispatch] of onePerPipeline.entries()) {
     signal?.throwIfAborted();
-    progress?.(i / firsts.length);
+    progress?.(i / onePerPipeline.length);
     await gpu.checked(`warming up ${dispatch.kernel.name}`, () => {
       const encoder = gpu.device.createCommandEncoder();
       const pass = encoder.beginComputePass();

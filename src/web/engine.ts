@@ -11,7 +11,7 @@ import { lesionIn, paint, type LesionMask } from '../lesions/lesion-mask.ts';
 import { measuresOf, type LesionMeasures } from '../lesions/lesion-measures.ts';
 import { sizeOf } from '../runtime/tensor.ts';
 import { parsePreset, presets, type Preset } from '../volume/preset.ts';
-import { benchmark, type Benchmark } from '../engine/benchmark.ts';
+import { benchmark, type SavedBenchmark } from '../engine/benchmark.ts';
 import { formatTrace } from '../engine/profile-summary.ts';
 import { createSession, type SegmentedLesion, type Session, type Stage } from '../lesions/session.ts';
 import { teach } from '../teaching/teaching.ts';
@@ -39,9 +39,6 @@ export interface CallProfile {
   /** A trace that Perfetto opens. */
   readonly trace: string;
 }
-
-/** A benchmark, and the browser that it ran in. */
-export type SavedBenchmark = Benchmark & { readonly runtime: string };
 
 /** A lesion as it is saved. */
 export interface SavedLesion {
@@ -142,6 +139,7 @@ export const engine = {
 
   /** Compiles what a first click needs. @throws as `segment`; an AbortError where other weights came meanwhile */
   async warmUp(progress: (share: number) => void): Promise<void> {
+    warming.abort(); // what another image began
     warming = new AbortController();
     const { signal } = warming;
     await currentSession()
@@ -159,6 +157,7 @@ export const engine = {
   },
 
   cancel(): void {
+    warming.abort(); // a click may be waiting for it
     running.abort();
   },
 
@@ -198,6 +197,7 @@ export const engine = {
       });
       taught = tensors;
       weights = withTensors(now.weights, tensors);
+      endSession();
     } finally {
       gpu.close();
     }
@@ -219,6 +219,7 @@ export const engine = {
   /** What this GPU is worth for a model of the given configuration. @throws as `segment` */
   async benchmark(config: string, report: (what: string) => void): Promise<SavedBenchmark> {
     running = new AbortController();
+    endSession(); // the device is the benchmark's alone
     const gpu = await openGpu();
     try {
       return {

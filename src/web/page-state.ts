@@ -1,5 +1,6 @@
 /** What the page shows, and what a person can make it do. */
-import type { CallProfile, LoadedWeights, SavedBenchmark } from './engine.ts';
+import type { SavedBenchmark } from '../engine/benchmark.ts';
+import type { CallProfile, LoadedWeights } from './engine.ts';
 import type { History } from './lesion-book.ts';
 import type { Tool } from './case-view.ts';
 

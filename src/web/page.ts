@@ -65,18 +65,20 @@ function showMasks(): void {
   view.show(inOrder.flatMap(({ mask, value }) => (mask ? [{ mask, value }] : [])));
 }
 
-/** Runs one piece of work at a time, shows that it runs, and says what went wrong. */
-async function working(work: Work, doing: () => Promise<Partial<PageState>>): Promise<void> {
+/** Runs one piece of work at a time, shows that it runs, and says what went wrong. @returns whether it was done */
+async function working(work: Work, doing: () => Promise<Partial<PageState>>): Promise<boolean> {
   if (state.work) {
     set({ note: 'One thing at a time: the last one still runs.' });
-    return;
+    return false;
   }
   set({ work, error: undefined, note: '' });
   try {
     set({ ...(await doing()), work: undefined });
+    return true;
   } catch (error) {
     const sentence = sentenceOf(error);
     set({ work: undefined, ...(sentence === null ? { note: 'Stopped.' } : { error: sentence }) });
+    return false;
   }
 }
 
@@ -113,9 +115,9 @@ async function loadWeights(file: File): Promise<Partial<PageState>> {
   return { weights, last: undefined, profile: undefined, teaching: { ...state.teaching, losses: [], isTaught: false } };
 }
 
-/** Compiles the model while a person looks at the image; a click meanwhile waits for it. */
-async function getReady(): Promise<void> {
-  if (!state.image || !state.weights) {
+/** Compiles the model while a person looks at the image that was loaded; a click meanwhile waits for it. */
+async function getReady(isLoaded: boolean): Promise<void> {
+  if (!isLoaded || !state.image || !state.weights) {
     return;
   }
   try {
@@ -272,7 +274,7 @@ const actions: Actions = {
         proxy((what: string) => say(`Benchmark: ${what}`, undefined, true)),
       );
       return { benchmark: found, note: `Benchmark of ${found.adapter.name}: save the figures to share them.` };
-    }),
+    }).then(getReady),
   saveBenchmark: () => download('volsam-benchmark.json', JSON.stringify(state.benchmark, undefined, 2)),
   saveTrace: () => download('volsam-trace.json', state.profile!.trace),
 };

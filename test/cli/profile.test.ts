@@ -104,7 +104,7 @@ test('what is refused says what is expected', async () => {
     [['--compare', 'package.json'], /--compare: found 1 files; expected two/],
     [
       ['--compare', 'package.json', 'README.md'],
-      /package.json: no profile; expected what volsam profile --json writes/,
+      /package.json: no profile; expected what this version's volsam profile --json writes/,
     ],
     [['--repeats', '0'], /expected a whole number from 1 on/],
     [['backwards'], /Allowed choices are forward, train/],

@@ -94,6 +94,8 @@ test('a device lost in a call rejects it by name; one lost before is not missed:
 
 test('the last call is profiled kernel by kernel; without one that is refused', async () => {
   await expect(started().profile()).rejects.toThrow(InputError);
+  await session.warmUp(); // compiles, and answers no call
+  await expect(session.profile()).rejects.toThrow('nothing has run yet');
   await session.segment([click]);
   const { timings } = await session.profile();
   expect(timings.length).toBeGreaterThan(50);

@@ -1,6 +1,6 @@
 /** "Benchmark this GPU" in the built page. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { SavedBenchmark } from '../../src/web/engine.ts';
+import type { SavedBenchmark } from '../../src/engine/benchmark.ts';
 import { screenshot } from './browser.ts';
 import { openPage, type OpenedPage } from './opened-page.ts';
 

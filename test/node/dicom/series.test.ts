@@ -114,6 +114,18 @@ print(json.dumps(series(folder, rows=160, columns=150, count=3, syntax=DeflatedE
     expect((await readVolume(at('looks-broken'))).image.values).toEqual(scaled(stored));
   });
 
+  test('meta information with an address, whose length has four bytes', async () => {
+    const stored = run(
+      'addressed',
+      `
+def addressed(path, d):
+    d.file_meta.add_new(0x00020026, 'UR', 'https://scanner.example/long/enough')
+    d.save_as(path, write_like_original=False)
+print(json.dumps(series(folder, syntax=DeflatedExplicitVRLittleEndian, write=addressed)))`,
+    ) as number[];
+    expect((await readVolume(at('addressed'))).image.values).toEqual(scaled(stored));
+  });
+
   for (const option of ['--jpegls', '--j2k', '--jpeg', '--rle']) {
     const tags = option === '--jpegls' ? [] : ['thorough'];
     test(`compressed by gdcmconv ${option}, each slice with its own rescale`, { tags }, async () => {
