@@ -25,6 +25,7 @@ export interface Row {
   /** Equal dispatches in the pass; `gflop` and `milliseconds` are of all of them. */
   readonly count: number;
   readonly gflop: number;
+  readonly workgroups: number;
   readonly vgprs: number;
   readonly scratchBytes: number;
   readonly spills: number;
@@ -50,6 +51,8 @@ export interface KernelTotal {
 export interface IsaReport extends Wanted {
   readonly gpu: string;
   readonly product: string | null;
+  /** Null for a GPU whose rates are not known. */
+  readonly computeUnits: number | null;
   readonly rows: readonly Row[];
   readonly totals: {
     readonly gflop: number;
@@ -85,6 +88,7 @@ function rowOf(view: FormView, rates: GpuRates | undefined): Row {
     dispatch: view.dispatch,
     count: view.count,
     gflop: (view.operations * view.count) / 1e9,
+    workgroups: view.workgroups,
     vgprs: view.vgprs,
     scratchBytes: view.scratchBytes,
     spills: view.spills,
@@ -130,6 +134,7 @@ export function reportOf(
     gpu,
     ...wanted,
     product: rates?.product ?? null,
+    computeUnits: rates?.computeUnits ?? null,
     rows,
     totals: {
       gflop: sum(fastest, ({ gflop }) => gflop),
@@ -186,11 +191,26 @@ const columns: readonly [title: string, cell: (row: Row) => string][] = [
   ['bound by', ({ boundBy }) => boundBy],
 ];
 
+/** Dispatches, each in its fastest form, that have fewer workgroups than the GPU has compute units. */
+function idleLines({ rows, computeUnits }: IsaReport): string[] {
+  const idle = fastestRows(rows).filter(({ workgroups }) => workgroups < (computeUnits ?? 0));
+  return idle.length === 0
+    ? []
+    : [
+        '',
+        `Dispatches with fewer workgroups than the GPU has compute units (${computeUnits}):`,
+        ...idle
+          .sort((a, b) => time(b) - time(a))
+          .map(
+            ({ form, shape, layer, count, workgroups, milliseconds }) =>
+              `${form.padEnd(36)} ${(shape || layer).padEnd(28)} ${count} x ${workgroups} workgroups, ${milliseconds!.toFixed(3)} ms`,
+          ),
+      ];
+}
+
 /** @param withLoops also a line for each loop */
-export function tableOf(
-  { gpu, product, pass, config, precision, rows, totals }: IsaReport,
-  withLoops: boolean,
-): string {
+export function tableOf(report: IsaReport, withLoops: boolean): string {
+  const { gpu, product, pass, config, precision, rows, totals } = report;
   const ordered = [...rows].sort((a, b) => b.gflop - a.gflop || a.dispatch - b.dispatch);
   const cells = ordered.map((row) => columns.map(([, cell]) => cell(row)));
   const widths = columns.map(([title], i) => Math.max(title.length, ...cells.map((line) => line[i]!.length)));
@@ -214,5 +234,6 @@ export function tableOf(
     'The fastest form of each shape, by the estimate:',
     ...kernels,
     total,
+    ...idleLines(report),
   ].join('\n');
 }

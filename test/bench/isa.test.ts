@@ -136,6 +136,15 @@ test('the report takes the form with the least estimate for each dispatch, the m
   expect(tableOf(report, true)).toContain('loop of 11, 96 rounds: fma 2, integer 2, lds 1, scalar 6');
 });
 
+test('dispatches that leave compute units without a workgroup are listed', () => {
+  const small = viewOf(nested, { dispatch: 1, layer: 'prompt', shape: '', form: 'softmax', workgroups: 95, count: 3 });
+  const wanted = { pass: 'forward', config: 'tiny', precision: 'f32' } as const;
+  expect(tableOf(reportOf('navi31', wanted, [viewOf(nested)], gpu), false)).not.toContain('fewer workgroups');
+  expect(tableOf(reportOf('navi31', wanted, [viewOf(nested), small], gpu), false)).toMatch(
+    /fewer workgroups than the GPU has compute units \(96\):\nsoftmax +prompt +3 x 95 workgroups, \d+\.\d{3} ms$/,
+  );
+});
+
 /** Kernels on matrix units among some views, with what they were fitted to and their waves' lanes. */
 const onUnits = (views: readonly FormView[]) => [
   ...new Set(
