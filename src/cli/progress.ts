@@ -12,12 +12,13 @@ export function formatDuration(seconds: number | string): string {
   if (typeof seconds === 'string' || !Number.isFinite(seconds)) {
     return '?';
   }
-  const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor((seconds % 3600) / 60)];
+  const whole = Math.round(seconds);
+  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor((whole % 3600) / 60)];
   const padded = (value: number) => String(value).padStart(2, '0');
   if (hours > 0) {
     return `${hours}h${padded(minutes)}m`;
   }
-  return minutes > 0 ? `${minutes}m${padded(Math.round(seconds % 60))}s` : `${Math.round(seconds)}s`;
+  return minutes > 0 ? `${minutes}m${padded(whole % 60)}s` : `${whole}s`;
 }
 
 /** @param what is going on, before the bar */

@@ -19,12 +19,15 @@ test('the axis of epochs has whole numbers, that of cases their names', () => {
 
 test('a time that is not known yet is a question mark', () => {
   expect(['INF', 'NULL', Number.NaN, Infinity].map(formatDuration)).toEqual(['?', '?', '?', '?']);
-  expect([0, 7.4, 59, 61, 3599, 3600, 9000].map(formatDuration)).toEqual([
+  expect([0, 7.4, 59, 59.7, 61, 119.6, 3599, 3599.5, 3600, 9000].map(formatDuration)).toEqual([
     '0s',
     '7s',
     '59s',
+    '1m00s',
     '1m01s',
+    '2m00s',
     '59m59s',
+    '1h00m',
     '1h00m',
     '2h30m',
   ]);
