@@ -26,10 +26,10 @@ export function trainingArguments(at: At, out: string, ...more: string[]): strin
   ];
 }
 
-/** A run's log without what the clock tells. */
+/** A run's log without what the clock tells; a run that ended early may have begun one that is empty. */
 export function logOf(at: At, out: string): Record<string, unknown>[] {
   return readFileSync(at(out, 'log.jsonl'), 'utf8')
-    .trim()
     .split('\n')
+    .filter((line) => line !== '')
     .map((line) => ({ ...(JSON.parse(line) as Record<string, unknown>), seconds: 0 }));
 }
