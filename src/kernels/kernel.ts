@@ -35,7 +35,7 @@ export interface Kernel<
   readonly suitsSoftware: boolean;
   /** What a workgroup makes: the source's constants and overrides `tileTokens`, `tileColumns` and so on, by `tokens`, `columns`. */
   readonly tile: Tile;
-  /** Constants that the tile's sizes are multiples of, by their names: `fitted` multiplies them in. */
+  /** Constants that the tile's sizes are multiples of, by their names, tuned ones and sides of matrices: `fitted` multiplies them in. */
   readonly tileFactors?: Readonly<Record<string, readonly string[]>>;
   /** Values of the tile's overrides or constants that are worth measuring, the safe ones first. */
   readonly settings: readonly Readonly<Record<string, number>>[];

@@ -50,10 +50,7 @@ export function matrixOf({ needs }: Kernel, { matrices, precision }: SubgroupTra
 export const describeMatrix = ({ component, rows, columns, depth }: MatrixShape): string =>
   `${component} ${rows}x${columns}x${depth}`;
 
-/** Constants of a kernel's source, as it is written or minified. */
-const constantsIn = (source: string) =>
-  new Map([...source.matchAll(/const (\w+) ?= ?(\d+)u;/g)].map(([, name, value]) => [name!, Number(value)]));
-
+/** The source, as it is written or minified, with other values of its constants. */
 function withConstants(source: string, constants: Readonly<Record<string, number>>): string {
   return source.replace(/const (\w+) ?= ?\d+u;/g, (text, name: string) =>
     name in constants ? `const ${name} = ${constants[name]}u;` : text,
@@ -80,27 +77,29 @@ function withSetLanes(source: string, lanes: number): string {
   return `enable subgroup_size_control;\n${source.replaceAll('@compute', `@compute @subgroup_size(${lanes})`)}`;
 }
 
-/** A workgroup's tile, by the values of its overrides and constants. */
-function tileOf({ tile, tileFactors = {}, source }: Kernel, settings: Settings): Tile {
-  const constants = constantsIn(source);
+/** A workgroup's tile. @param values of its overrides, and of all constants that its sizes are multiples of */
+function tileOf({ tile, tileFactors = {} }: Kernel, values: Settings): Tile {
   const sizes = Object.entries(tile).map(([axis, size]) => {
     const name = `tile${axis.charAt(0).toUpperCase()}${axis.slice(1)}`;
-    const factors = (tileFactors[axis] ?? []).map((factor) => settings[factor] ?? constants.get(factor)!);
-    return [axis, factors.reduce((product, factor) => product * factor, settings[name] ?? size)];
+    const factors = (tileFactors[axis] ?? []).map((factor) => values[factor]!);
+    return [axis, factors.reduce((product, factor) => product * factor, values[name] ?? size)];
   });
   return Object.fromEntries(sizes);
 }
 
-/** The kernel with those of the settings written into its source that are constants there; the others are overrides. */
+/** The kernel with those of the settings written into its source that its tile's sizes are multiples of; the others are overrides. */
 function withSettings(kernel: Kernel, settings: Settings): { readonly kernel: Kernel; readonly overrides: Settings } {
-  const known = constantsIn(kernel.source);
-  const isConstant = ([name]: [string, number]) => known.has(name);
-  const constants = Object.fromEntries(Object.entries(settings).filter(isConstant));
-  const overrides = Object.fromEntries(Object.entries(settings).filter((entry) => !isConstant(entry)));
-  const source = withConstants(kernel.source, constants);
-  return Object.keys(constants).length > 0
-    ? { kernel: { ...kernel, source, constants }, overrides }
-    : { kernel, overrides };
+  if (kernel.tileFactors === undefined) {
+    return { kernel, overrides: settings };
+  }
+  const factors = new Set(Object.values(kernel.tileFactors).flat());
+  const partOf = (areFactors: boolean) =>
+    Object.fromEntries(Object.entries(settings).filter(([name]) => factors.has(name) === areFactors));
+  const constants = partOf(true);
+  return {
+    kernel: { ...kernel, source: withConstants(kernel.source, constants), constants },
+    overrides: partOf(false),
+  };
 }
 
 /**
@@ -113,16 +112,16 @@ export function fitted(
   traits: SubgroupTraits,
   settings: Settings,
 ): { readonly kernel: Kernel; readonly overrides: Settings } | undefined {
-  const { kernel, overrides } = withSettings(plain, settings);
-  const { needs } = kernel;
+  const { needs } = plain;
   if (needs.subgroupLanes === undefined) {
-    return { kernel: { ...kernel, tile: tileOf(kernel, settings) }, overrides };
+    return { kernel: { ...plain, tile: tileOf(plain, settings) }, overrides: settings };
   }
-  const found = lanesOf(kernel, traits);
-  const matrix = matrixOf(kernel, traits);
+  const found = lanesOf(plain, traits);
+  const matrix = matrixOf(plain, traits);
   if (found === undefined || (needs.matrices !== undefined && matrix === undefined)) {
     return undefined;
   }
+  const { kernel, overrides } = withSettings(plain, settings);
   const { lanes, isSet } = found;
   const sized = matrix ? withMatrix(kernel.source, matrix) : kernel.source;
   const fit = [matrix ? describeMatrix(matrix) : '', isSet ? `${lanes} lanes` : ''].filter((text) => text !== '');
