@@ -7,33 +7,19 @@ import { Sam3D } from '../../src/engine/sam3d.ts';
 import { Trainer } from '../../src/engine/trainer.ts';
 import { openGpu } from '../../src/node/gpu/open-gpu.ts';
 import type { Plan } from '../../src/runtime/plan.ts';
-import { median } from '../../src/runtime/median.ts';
-import { replayAll } from '../model.ts';
+import { timeStage } from '../../src/engine/benchmark.ts';
 import { writeResult } from './results.ts';
 
 const [config, precision] = process.argv.slice(2) as [string, Precision];
 const stage = `${config} ${precision}`;
 const gpu = await openGpu({ report: (text) => writeResult({ stage, name: 'tuning', value: text }) });
 
-/** Runs after the first until there are ten of them, or three seconds are over. */
 async function time(name: string, plans: readonly Plan[]): Promise<void> {
-  const milliseconds: number[] = [];
-  const run = async () => {
-    const started = performance.now();
-    await replayAll(plans);
-    return performance.now() - started;
-  };
-  const first = await run();
-  const until = performance.now() + 3e3;
-  do {
-    milliseconds.push(await run());
-  } while (milliseconds.length < 10 && performance.now() < until);
-  const operations = plans.reduce((sum, plan) => sum + plan.operations, 0);
-  const middle = median(milliseconds);
+  const { first, median, best, runs, operations } = await timeStage(plans);
   writeResult({
     stage,
     name,
-    value: `${middle.toFixed(2)} ms (${Math.min(...milliseconds).toFixed(2)} at best of ${milliseconds.length}, ${(operations / middle / 1e9).toFixed(2)} TFLOP/s; the first took ${first.toFixed(0)} ms)`,
+    value: `${median.toFixed(2)} ms (${best.toFixed(2)} at best of ${runs}, ${(operations / median / 1e9).toFixed(2)} TFLOP/s; the first took ${first.toFixed(0)} ms)`,
   });
 }
 

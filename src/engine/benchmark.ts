@@ -4,10 +4,10 @@ import { syntheticWeights } from '../model/synthetic.ts';
 import type { TensorFile } from '../formats/safetensors.ts';
 import type { Precision } from '../kernels/kernel.ts';
 import { kernelsVersion } from '../kernels/version.ts';
-import type { AdapterDescription, Gpu } from '../runtime/gpu.ts';
+import type { AdapterDescription } from '../runtime/gpu.ts';
 import { median } from '../runtime/median.ts';
 import type { Plan } from '../runtime/plan.ts';
-import { profile, type DispatchTiming } from '../runtime/profiler.ts';
+import { profilePlans } from '../runtime/profiler.ts';
 import type { TunableGpu } from '../runtime/tuner.ts';
 import { measureCeilings, type Ceilings } from './ceilings.ts';
 import { summarise, type ProfileRow } from './profile-summary.ts';
@@ -66,7 +66,8 @@ export interface BenchmarkOptions {
 const mostRuns = 10;
 const mostMilliseconds = 3e3;
 
-async function timed(plans: readonly Plan[], signal?: AbortSignal): Promise<StageTime> {
+/** Replays some plans, one after another: once, and then until there are ten runs, or three seconds are over. */
+export async function timeStage(plans: readonly Plan[], signal?: AbortSignal): Promise<StageTime> {
   const run = async () => {
     const started = performance.now();
     for (const plan of plans) {
@@ -87,15 +88,6 @@ async function timed(plans: readonly Plan[], signal?: AbortSignal): Promise<Stag
     runs: runs.length,
     operations: plans.reduce((sum, { operations }) => sum + operations, 0),
   };
-}
-
-async function timingsOf(gpu: Gpu, plans: readonly Plan[], signal?: AbortSignal): Promise<DispatchTiming[]> {
-  const timings: DispatchTiming[] = [];
-  for (const plan of plans) {
-    signal?.throwIfAborted();
-    timings.push(...(await profile(gpu, plan)).timings);
-  }
-  return timings;
 }
 
 function formsIn(plans: readonly Plan[]): Record<string, string> {
@@ -126,12 +118,12 @@ async function predictionIn(
     const preparation = performance.now() - started;
     const [encode, decode] = sam.plans as [Plan, Plan];
     report?.(`${precision}: first click`);
-    const firstClick = await timed([encode, decode], signal);
+    const firstClick = await timeStage([encode, decode], signal);
     report?.(`${precision}: further click`);
-    const furtherClick = await timed([decode], signal);
+    const furtherClick = await timeStage([decode], signal);
     report?.(`${precision}: kernel by kernel`);
-    const timings = await timingsOf(gpu, [encode, decode], signal);
-    const kernels = summarise({ timings }, ceilings, ({ kernel }) => kernel);
+    const measured = await profilePlans(gpu, [encode, decode], signal);
+    const kernels = summarise(measured, ceilings, ({ kernel }) => kernel);
     const forms = formsIn([encode, decode]);
     return { preparation, firstClick, furtherClick, predictionBytes: gpu.memory.peakBytes, kernels, forms };
   } finally {
@@ -150,7 +142,7 @@ async function trainingIn(
   signal?.throwIfAborted();
   const trainer = await Trainer.create(gpu, file, { precision, clickCounts: [1] });
   try {
-    return { trainingStep: await timed(trainer.plans, signal), trainingBytes: gpu.memory.peakBytes };
+    return { trainingStep: await timeStage(trainer.plans, signal), trainingBytes: gpu.memory.peakBytes };
   } finally {
     trainer.dispose();
   }

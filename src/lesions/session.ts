@@ -9,7 +9,7 @@ import { lesionProbability } from '../engine/lesion-class.ts';
 import { configOf } from '../model/config.ts';
 import { InputError } from '../runtime/errors.ts';
 import type { Gpu } from '../runtime/gpu.ts';
-import { profile, type Profile } from '../runtime/profiler.ts';
+import { profilePlans, type Profile } from '../runtime/profiler.ts';
 import type { WarmUpOptions } from '../runtime/warm-up.ts';
 import { cropKey, cropRound, pointsIn, type Crop } from '../volume/crop.ts';
 import { keepModel, type KeptModelOptions } from '../engine/kept-model.ts';
@@ -205,11 +205,7 @@ export function createSession(options: SessionOptions): Session {
         if (!hasSegmented || sam.plans.length === 0) {
           throw new InputError('nothing has run yet: there is no call to profile');
         }
-        const profiles: Profile[] = [];
-        for (const plan of sam.plans) {
-          profiles.push(await profile(gpu, plan));
-        }
-        return { clock: profiles[0]!.clock, timings: profiles.flatMap(({ timings }) => timings) };
+        return profilePlans(gpu, sam.plans);
       }),
     close: model.close,
   };

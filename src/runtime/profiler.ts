@@ -143,3 +143,13 @@ export async function profile(gpu: Gpu, plan: Plan, repeats = 1): Promise<Profil
   });
   return { clock, timings };
 }
+
+/** As `profile`, of plans that run one after another. @param signal ends it, by its reason, before the next plan */
+export async function profilePlans(gpu: Gpu, plans: readonly Plan[], signal?: AbortSignal): Promise<Profile> {
+  const profiles: Profile[] = [];
+  for (const plan of plans) {
+    signal?.throwIfAborted();
+    profiles.push(await profile(gpu, plan));
+  }
+  return { clock: profiles[0]!.clock, timings: profiles.flatMap(({ timings }) => timings) };
+}
