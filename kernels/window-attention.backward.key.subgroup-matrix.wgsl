@@ -237,15 +237,25 @@ fn ofFourQueries(four: u32, term: u32) -> vec4<f32> {
   return vec4<f32>(ofQueries[at], ofQueries[at + 1u], ofQueries[at + 2u], ofQueries[at + 3u]);
 }
 
+// The mask between a key and a vec4 of queries that only depth may part from it. It recurs from run to run, since a run is whole
+// lines, of one vec4 or two.
+const recurring = 2u;
+
+fn depthMaskOf(vector: u32, place: vec3<u32>, seams: u32) -> vec4<f32> {
+  var mask: vec4<f32>;
+  for (var j = 0u; j < 4u; j++) {
+    let isParted = ((sidesOf(otherPlace(vector, j), seams) ^ sidesOf(place, seams)) & 4u) != 0u;
+    mask[j] = select(0.0, 144.2695, isParted);
+  }
+  return mask;
+}
+
 // A vec4 of a key's p, `four` of a run that begins with the vec4 `first`.
-fn sharesOf(made: vec4<f32>, first: u32, four: u32, place: vec3<u32>, seams: u32) -> vec4<f32> {
+fn sharesOf(made: vec4<f32>, first: u32, four: u32, place: vec3<u32>, seams: u32, depthMask: vec4<f32>) -> vec4<f32> {
   let bias = (biasesAt(0u, place.x, four) + biasesAt(1u, place.y, four)) + biasesAt(2u, place.z, four);
   var logits = fma(made, vec4<f32>(scale * 1.442695), bias) - ofFourQueries(four, 0u);
-  if (seams != 0u) {
-    for (var j = 0u; j < 4u; j++) {
-      logits[j] -= select(0.0, 144.2695, sidesOf(otherPlace(first + four, j), seams) != sidesOf(place, seams));
-    }
-  }
+  let isParted = ((sidesOf(otherPlace(first + four, 0u), seams) ^ sidesOf(place, seams)) & 3u) != 0u;
+  logits -= select(depthMask, vec4<f32>(144.2695), isParted);
   var result = exp2(logits);
   if (!isFull()) {
     for (var j = 0u; j < 4u; j++) {
@@ -292,9 +302,13 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   var places: array<vec3<u32>, mostRows>;
   let firstVector = subgroupLane % rowLanes * laneVectors;
   var rows: array<u32, mostRows>;
+  var depthMasks: array<array<vec4<f32>, recurring>, mostRows>;
   for (var n = 0u; n < laneRows; n++) {
     rows[n] = subgroup * ownRows + n * subgroupLanes + subgroupLane / rowLanes;
     places[n] = placeOf(min(firstKey + rows[n], lastKey));
+    for (var v = 0u; v < recurring; v++) {
+      depthMasks[n][v] = depthMaskOf(firstVector + v, places[n], seams);
+    }
   }
 
   var keySums: array<SumMatrix, across * headMatrices>;
@@ -342,7 +356,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     workgroupBarrier();
     for (var n = 0u; n < laneRows; n++) {
       for (var v = 0u; v < laneVectors; v++) {
-        let p = sharesOf(products[rows[n] % 64u * logitStride + firstVector + v], first, firstVector + v, places[n], seams);
+        let p = sharesOf(products[rows[n] % 64u * logitStride + firstVector + v], first, firstVector + v, places[n], seams, depthMasks[n][v % recurring]);
         shares[rows[n] % 64u * keyStride + firstVector + v] = vec4<component>(shareScale * p);
       }
     }

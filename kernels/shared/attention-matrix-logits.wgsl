@@ -5,22 +5,36 @@ fn biasIndex(axis: u32, k: u32, query: u32) -> u32 {
   return (query * 3u + axis) * window + k;
 }
 
+// What depth adds to a vec4 of logits of a row: where only depth may part it from the query, and where h or w does anyway.
+struct DepthTerms {
+  beside: vec4<f32>,
+  parted: vec4<f32>,
+}
+
+// Those of a vec4 of others. They recur from run to run where a run of 8 vec4s is whole lines and a lane has an even number of
+// these: up to a window of 8.
+const recurring = 2u;
+override recurs: bool = lineVectors <= recurring;
+
+fn depthTermsOf(vector: u32, query: u32, seams: u32, ownSides: u32) -> DepthTerms {
+  var bias: vec4<f32>;
+  var mask: vec4<f32>;
+  for (var j = 0u; j < 4u; j++) {
+    let depth = min(vector % lineVectors * 4u + j, window - 1u);
+    bias[j] = biases[(query % tileQueries * 3u + 2u) * window + depth];
+    mask[j] = select(0.0, 144.2695, ((sidesOf(vec3<u32>(0u, 0u, depth), seams) ^ ownSides) & 4u) != 0u);
+  }
+  return DepthTerms(bias - mask, bias - 144.2695);
+}
+
 // A vec4 of logits of a row: products scaled, biases and the mask added; a number below all logits where there is no key.
-fn finished(made: vec4<f32>, vector: u32, query: u32, seams: u32, ownSides: u32) -> vec4<f32> {
+fn finished(made: vec4<f32>, vector: u32, query: u32, seams: u32, ownSides: u32, depth: DepthTerms) -> vec4<f32> {
   // otherPlace, where Tint sees that no index leaves the biases.
   let own = query % tileQueries;
-  let within = min(vector, otherVectors - 1u);
-  let line = within / lineVectors;
-  var added = vec4<f32>(biases[own * 3u * window + line / window] + biases[(own * 3u + 1u) * window + line % window]);
-  for (var j = 0u; j < 4u; j++) {
-    added[j] += biases[(own * 3u + 2u) * window + min(within % lineVectors * 4u + j, window - 1u)];
-  }
-  if (seams != 0u) {
-    for (var j = 0u; j < 4u; j++) {
-      added[j] -= select(0.0, 144.2695, sidesOf(otherPlace(vector, j), seams) != ownSides);
-    }
-  }
-  var result = fma(made, vec4<f32>(scale * 1.442695), added);
+  let line = min(vector, otherVectors - 1u) / lineVectors;
+  let isParted = ((sidesOf(vec3<u32>(line / window, line % window, 0u), seams) ^ ownSides) & 3u) != 0u;
+  let bias = biases[own * 3u * window + line / window] + biases[(own * 3u + 1u) * window + line % window];
+  var result = fma(made, vec4<f32>(scale * 1.442695), bias + select(depth.beside, depth.parted, isParted));
   if (!isFull()) {
     for (var j = 0u; j < 4u; j++) {
       result[j] = select(-1e30, result[j], isOther(vector, j));
