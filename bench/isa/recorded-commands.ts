@@ -1,5 +1,6 @@
 /** A model's forward pass or training step as commands, recorded without a GPU and without weights. */
 import { globals } from 'webgpu';
+import { flattenParameters } from '../../src/engine/flat-parameters.ts';
 import { createExampleSlots, recordGradients } from '../../src/engine/gradients.ts';
 import { createOptimizer, recordOptimizer } from '../../src/engine/optimizer.ts';
 import { recordDecode, recordEncode } from '../../src/engine/recordings.ts';
@@ -18,6 +19,7 @@ Object.assign(globalThis, globals); // WebGPU's constants
 /** Takes uploads and forgets them: what is recorded over it has shapes and no values. */
 export const nowhere = {
   createBuffer: () => ({}),
+  destroyBuffer: () => undefined,
   device: { queue: { writeBuffer: () => undefined } },
 } as unknown as Gpu;
 
@@ -25,16 +27,17 @@ export const nowhere = {
 export function recordedCommands(target: RecordingTarget, config: Config, pass: Pass): readonly Command[] {
   const shapes = parameterShapes(config);
   const read = (name: string) => new Float32Array(sizeOf(shapes.get(name)!));
-  const weights = uploadWeights(nowhere, { metadata: {}, shapes, read }, config, target);
+  const uploaded = uploadWeights(nowhere, { metadata: {}, shapes, read }, config, target);
   const points = createTensor(nowhere, 'points', 'f32', target.precision, [1, 3]);
   if (pass === 'forward') {
     const slots = createSlots(nowhere, config, target.precision);
     return [
-      ...recordEncode(target, config, weights, slots).commands,
-      ...recordDecode(target, config, weights, { ...slots, points }).commands,
+      ...recordEncode(target, config, uploaded, slots).commands,
+      ...recordDecode(target, config, uploaded, { ...slots, points }).commands,
     ];
   }
-  const optimizer = createOptimizer(nowhere, target, weights.parameters, read);
+  const { weights, flats } = flattenParameters(nowhere, target, uploaded, read);
+  const optimizer = createOptimizer(nowhere, target, flats, read);
   const example = { ...createExampleSlots(nowhere, target, config, { scale: optimizer.state }), points };
   const gradients = new Map([...optimizer.tensors].map(([parameter, { gradient }]) => [parameter, gradient]));
   return [

@@ -21,6 +21,7 @@ import {
   type Volume,
   type VolumeInput,
 } from './inputs.ts';
+import { flattenParameters } from './flat-parameters.ts';
 import { fillVolume } from './volume-slot.ts';
 import { createOptimizer, destroyOptimizer, recordOptimizer, type Optimizer } from './optimizer.ts';
 import { Sam3D } from './sam3d.ts';
@@ -277,8 +278,9 @@ async function trainerParts(
   clickCounts: readonly number[],
 ): Promise<TrainerParts> {
   const { weights, optimizer, examples } = await gpu.checked('uploading the weights', () => {
-    const uploaded = uploadWeights(gpu, file, c, target);
-    const made = createOptimizer(gpu, target, uploaded.parameters, (name) => file.read(name));
+    const read = (name: string) => file.read(name);
+    const flattened = flattenParameters(gpu, target, uploadWeights(gpu, file, c, target), read);
+    const made = createOptimizer(gpu, target, flattened.flats, read);
     const shared = createExampleSlots(gpu, target, c, { scale: made.state });
     const slots = new Map(
       clickCounts.map((count): [number, ExampleSlots] => [
@@ -286,7 +288,7 @@ async function trainerParts(
         count === 0 ? shared : { ...shared, points: createTensor(gpu, 'points', 'f32', target.precision, [count, 3]) },
       ]),
     );
-    return { weights: uploaded, optimizer: made, examples: slots };
+    return { weights: flattened.weights, optimizer: made, examples: slots };
   });
   const gradients = new Map(
     [...optimizer.tensors].map(([parameter, { gradient }]): [Parameter, Tensor<'f32'>] => [parameter, gradient]),

@@ -9,8 +9,8 @@ type Floats = Tensor<'f32'>;
 export const stateSize = 16;
 export const statePlaces = { scale: 0, steps: 2, skipped: 3, norms: 9 } as const;
 
-/** A row for each parameter begins at a binding's alignment. */
-const rowValues = 64;
+/** Of sums of squares, for each gradient. */
+const rowValues = 256;
 
 /**
  * @param groups gradients of the three groups that are clipped apart, each to a norm of `limit`
@@ -31,7 +31,7 @@ export function gradientNorm(
       gradientNormPartial,
       { gradient, squares: reshaped(rows(allSquares, i, 1), [rowValues]) },
       {},
-      [16, 1, 1],
+      [rowValues, 1, 1],
       2 * sizeOf(gradient.shape),
     );
   });
@@ -39,8 +39,8 @@ export function gradientNorm(
   r.dispatch(
     gradientNormCombine,
     { allSquares, state },
-    { firstEnd, secondEnd, parameters: gradients.length, limit, dynamicScale },
+    { firstEnd, secondEnd, rows: gradients.length, limit, dynamicScale },
     [1, 1, 1],
-    16 * gradients.length,
+    rowValues * gradients.length,
   );
 }

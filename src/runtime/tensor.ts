@@ -103,6 +103,18 @@ export function tensorsIn(value: unknown): Tensor[] {
   return 'storage' in value ? [value as Tensor] : Object.values(value).flatMap(tensorsIn);
 }
 
+/** The same tree of objects with other tensors. */
+export function mapTensors<T>(value: T, mapped: (tensor: Tensor) => Tensor): T {
+  if (typeof value !== 'object' || value === null) {
+    return value;
+  }
+  if ('storage' in value) {
+    return mapped(value as unknown as Tensor) as T;
+  }
+  const entries = Object.entries(value).map(([key, child]) => [key, mapTensors(child, mapped)]);
+  return (Array.isArray(value) ? entries.map(([, child]) => child) : Object.fromEntries(entries)) as T;
+}
+
 /** Values to the bytes that the tensor keeps on the GPU, padded to whole words. */
 function encode(tensor: Tensor, values: Float32Array | Uint32Array): ArrayBufferView<ArrayBuffer> {
   if (tensor.element !== 'stored' || tensor.precision === 'f32') {
