@@ -44,7 +44,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   let v = vec4<f32>(x[index]);
   var value: vec4<f32>;
   if (activation == 1u) {
-    value = max(v, vec4<f32>(0.0));
+    value = select(v, vec4<f32>(0.0), v < vec4<f32>(0.0)); // keeps NaN, as max need not
   } else {
     value = gelu(v);
   }

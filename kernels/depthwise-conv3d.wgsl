@@ -75,7 +75,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   for (var r = 0u; r < run; r++) {
     if (first + r < depth) {
       let at = ((h * gridWidth + w) * depth + first + r) * width4 + c;
-      var value = select(sum[r], max(sum[r], vec4<f32>(0.0)), relu);
+      var value = select(sum[r], vec4<f32>(0.0), vec4<bool>(relu) & (sum[r] < vec4<f32>(0.0))); // keeps NaN, as max need not
       // shared/accumulated
       if (accumulate) {
         value += vec4<f32>(y[at]);

@@ -91,5 +91,5 @@ fn apply(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) group
   }
   let c = index % width4;
   let value = (vec4<f32>(x[index]) - channelStatistics[c]) * channelStatistics[width4 + c];
-  y[index] = vec4<stored>(max(value, vec4<f32>(0.0)));
+  y[index] = vec4<stored>(select(value, vec4<f32>(0.0), value < vec4<f32>(0.0))); // keeps NaN, as max need not
 }

@@ -161,7 +161,7 @@ fn store(token: u32, column: u32, sum: vec4<f32>) {
   }
   var value = sum;
   if (activation == 1u) {
-    value = max(value, vec4<f32>(0.0));
+    value = select(value, vec4<f32>(0.0), value < vec4<f32>(0.0)); // keeps NaN, as max need not
   } else if (activation == 2u) {
     value = gelu(value);
   }

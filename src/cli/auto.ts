@@ -1,7 +1,7 @@
 /** `volsam auto`: every lesion of a whole volume, without clicks. */
 import type { Command } from 'commander';
 import { numberFrom, presetNamed } from './parsers.ts';
-import type { Precision } from '../kernels/kernel.ts';
+import type { PrecisionChoice } from '../engine/precision.ts';
 import { rememberFile } from '../node/files/known-files.ts';
 import { checkDistinct, checkOutputPaths } from '../node/files/output-paths.ts';
 import { recordOf, recordPath, writeRecord } from '../node/runs/mask-record.ts';
@@ -17,7 +17,7 @@ interface AutoOptions extends Outputs, ImageOptions {
   readonly config?: string;
   readonly preset: string;
   readonly overlap: number;
-  readonly precision: Precision;
+  readonly precision: PrecisionChoice;
   readonly maxMemory?: number;
   readonly json?: boolean;
   readonly tune: boolean;
@@ -44,10 +44,10 @@ async function auto(given: AutoOptions): Promise<void> {
     volume.notes.forEach((note) => console.error(note));
   }
   const work = { volume, weights, preset, options };
-  const { found, device } = await runAutomatic(work, overlap, { maxMemory, quiet });
+  const { found, device, options: taken } = await runAutomatic(work, overlap, { maxMemory, quiet });
   await writeCase(given, volume, found);
   const { maskSha256, statistics } = found;
-  const made = { device, weightsSha256: file.sha256, preset, options, maskSha256, automatic: { overlap } };
+  const made = { device, weightsSha256: file.sha256, preset, options: taken, maskSha256, automatic: { overlap } };
   await writeRecord(recordFile, recordOf(volume, [], made));
   await Promise.all([rememberFile(volume.sha256, volume.source), rememberFile(file.sha256, given.weights)]);
   const seconds = (performance.now() - started) / 1e3;

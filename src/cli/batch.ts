@@ -5,7 +5,8 @@ import type { Command } from 'commander';
 import { parsePart, presetNamed } from './parsers.ts';
 import { warnOfClicks, warnOfPreset } from './model-warnings.ts';
 import { openTuned } from './open-tuned.ts';
-import type { Precision } from '../kernels/kernel.ts';
+import { describePrecision, type PrecisionChoice } from '../engine/precision.ts';
+import type { TensorFile } from '../formats/safetensors.ts';
 import { configOf } from '../model/config.ts';
 import { writeBatchReport } from '../node/reports/batch-report.ts';
 import { caseFiles, readCaseRecord, runBatch, type Outcome } from '../node/runs/batch-run.ts';
@@ -14,9 +15,10 @@ import { partOf, type Part } from '../node/data/part.ts';
 import { checkOutputPaths } from '../node/files/output-paths.ts';
 import { fileHash } from '../node/files/disk.ts';
 import { rememberFile } from '../node/files/known-files.ts';
-import { beginRecord, endRecord, writeRunRecord } from '../node/runs/run-record.ts';
+import { beginRecord, endRecord, writeRunRecord, type RunRecord } from '../node/runs/run-record.ts';
 import { checkMemory } from '../node/gpu/memory-check.ts';
 import { readHashedWeights, withConfig } from '../node/files/weights-file.ts';
+import type { Preset } from '../volume/preset.ts';
 import { Sam3D } from '../engine/sam3d.ts';
 import { addMemory, addModel, addTuning } from './options.ts';
 
@@ -29,7 +31,7 @@ interface BatchArguments {
   readonly out: string;
   readonly shard?: Part;
   readonly follow?: boolean;
-  readonly precision: Precision;
+  readonly precision: PrecisionChoice;
   readonly maxMemory?: number;
   readonly tune: boolean;
 }
@@ -54,6 +56,38 @@ async function madeCases(folder: string, cohort: readonly CohortCase[]) {
   );
 }
 
+interface BatchInputs {
+  readonly weights: TensorFile;
+  readonly preset: Preset;
+  /** Hashes of weights and clicks. */
+  readonly identity: { readonly weights: string; readonly clicks: string };
+}
+
+/** Runs on a device of its own. @returns the run's record, with the precision that was taken */
+async function segmentCases(
+  given: BatchArguments,
+  cases: readonly CohortCase[],
+  { weights, preset, identity }: BatchInputs,
+  report: (name: string, outcome: Outcome, reason?: string) => void,
+): Promise<RunRecord> {
+  const gpu = await openTuned(given);
+  try {
+    const sam = await Sam3D.create(gpu, weights, given);
+    const { precision } = sam;
+    console.error(`batch: ${describePrecision(gpu, given.precision, precision)}`);
+    const device = gpu.adapter.name;
+    const record = beginRecord({ command: 'batch', options: { ...given, precision }, preset, identity }, device);
+    const mostClicks = Math.max(1, ...cases.flatMap(({ clicks }) => clicks?.byLesion.map((own) => own.length) ?? []));
+    checkMemory(gpu, sam, mostClicks, given.maxMemory);
+    const { out: folder, config, tune, follow = false } = given;
+    const options = { precision, config, tune, follow };
+    await runBatch(sam, cases, { folder, preset, weightsSha256: identity.weights, device, options }, report);
+    return record;
+  } finally {
+    gpu.close();
+  }
+}
+
 async function batch(given: BatchArguments): Promise<void> {
   const { cases: cohort, notes } = await readCohort(given.data, given.clicks);
   notes.forEach((note) => console.error(note));
@@ -64,34 +98,14 @@ async function batch(given: BatchArguments): Promise<void> {
   warnOfClicks(weights);
   await checkBatchOutputs(given, cohort);
   const cases = given.shard ? partOf(cohort, given.shard) : cohort;
-  const gpu = await openTuned(given);
   const identity = { weights: file.sha256, clicks: await fileHash(given.clicks) };
-  const record = beginRecord({ command: 'batch', options: given, preset, identity }, gpu.adapter.name);
-  const { precision, config, tune, follow = false } = given;
-  const options = { precision, config, tune, follow };
   const counts: Record<Outcome, number> = { done: 0, failed: 0, skipped: 0 };
-  try {
-    const sam = await Sam3D.create(gpu, weights, given);
-    checkMemory(
-      gpu,
-      sam,
-      Math.max(1, ...cases.flatMap(({ clicks }) => clicks?.byLesion.map((own) => own.length) ?? [])),
-      given.maxMemory,
+  const record = await segmentCases(given, cases, { weights, preset, identity }, (name, outcome, reason) => {
+    counts[outcome]++;
+    console.error(
+      `${counts.done + counts.failed + counts.skipped} of ${cases.length}  ${name}: ${outcome}${reason === undefined ? '' : ` (${reason})`}`,
     );
-    await runBatch(
-      sam,
-      cases,
-      { folder: given.out, preset, weightsSha256: file.sha256, device: gpu.adapter.name, options },
-      (name, outcome, reason) => {
-        counts[outcome]++;
-        console.error(
-          `${counts.done + counts.failed + counts.skipped} of ${cases.length}  ${name}: ${outcome}${reason === undefined ? '' : ` (${reason})`}`,
-        );
-      },
-    );
-  } finally {
-    gpu.close();
-  }
+  });
   await rememberFile(file.sha256, given.weights);
   const ended = endRecord({ ...record, identity: { ...identity, cases: await madeCases(given.out, cohort) } });
   await writeRunRecord(given.out, ended);

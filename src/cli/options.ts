@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { presets } from '../volume/preset.ts';
 import type { Part } from '../node/data/part.ts';
-import { numberFrom, parseConfig, parsePart, parsePrecision } from './parsers.ts';
+import { numberFrom, parseConfig, parsePart, parsePrecisionChoice } from './parsers.ts';
 
 /** Adds `--no-tune`, for `openTuned`. */
 export function addTuning(command: Command): Command {
@@ -33,8 +33,10 @@ export function addModel(command: Command): Command {
     .requiredOption('--weights <file>', 'safetensors, or a PyTorch checkpoint of the adapted network')
     .option('--config <name or JSON>', 'what the weights file does not say, such as {"crop": 256}', parseConfig)
     .requiredOption('--preset <name or file>', `${Object.keys(presets).join(', ')}, or a JSON file`)
-    .option('--precision <type>', 'f32 or f16', parsePrecision, 'f32');
+    .option('--precision <type>', precisionHelp, parsePrecisionChoice, 'auto');
 }
+
+export const precisionHelp = 'f32, f16, or auto: f16 on a GPU that has it';
 
 /** Adds the files that `writeCase` writes. */
 export function addResults(command: Command): Command {

@@ -1,6 +1,7 @@
 /** What options' texts mean. */
 import { existsSync } from 'node:fs';
 import { InvalidArgumentError } from 'commander';
+import type { PrecisionChoice } from '../engine/precision.ts';
 import type { Precision } from '../kernels/kernel.ts';
 import { configNamed } from '../model/config.ts';
 import type { Part } from '../node/data/part.ts';
@@ -24,6 +25,13 @@ export async function presetNamed(name: string): Promise<Preset> {
 export function parsePrecision(text: string): Precision {
   if (text !== 'f32' && text !== 'f16') {
     throw new InvalidArgumentError('expected f32 or f16');
+  }
+  return text;
+}
+
+export function parsePrecisionChoice(text: string): PrecisionChoice {
+  if (text !== 'f32' && text !== 'f16' && text !== 'auto') {
+    throw new InvalidArgumentError('expected f32, f16 or auto');
   }
   return text;
 }

@@ -5,7 +5,7 @@ import type { Click } from '../volume/clicks.ts';
 import { presetNamed } from './parsers.ts';
 import { warnOfClicks, warnOfPreset } from './model-warnings.ts';
 import { openTuned } from './open-tuned.ts';
-import type { Precision } from '../kernels/kernel.ts';
+import type { PrecisionChoice } from '../engine/precision.ts';
 import { readVolume, writeVolume, type VolumeFile } from '../node/files/volume-file.ts';
 import { checkOutputPaths } from '../node/files/output-paths.ts';
 import { readWeights, withConfig } from '../node/files/weights-file.ts';
@@ -19,7 +19,7 @@ interface ReplOptions extends ImageOptions {
   readonly weights: string;
   readonly config?: string;
   readonly preset: string;
-  readonly precision: Precision;
+  readonly precision: PrecisionChoice;
   readonly tune: boolean;
 }
 
@@ -47,12 +47,12 @@ function createDialogue(session: Session, volume: VolumeFile) {
 
   async function refine(next: readonly Click[]): Promise<string> {
     const isNew = clicks.length === 0;
-    const { mask, milliseconds, encoded } =
-      next.length === 0 ? { mask: undefined, milliseconds: 0, encoded: 0 } : await session.segment(next);
+    const { mask, milliseconds, encoded, precision } =
+      next.length === 0 ? { mask: undefined, milliseconds: 0, encoded: 0, precision: '' } : await session.segment(next);
     clicks = next;
     lesions.splice(isNew ? lesions.length : lesions.length - 1, isNew ? 0 : 1, ...(mask ? [{ clicks, mask }] : []));
     return mask
-      ? `lesion ${lesions.length}: ${described(lesions.at(-1)!, volume)}; ${(milliseconds / 1e3).toFixed(2)} s${encoded > 0 ? '' : ', the crop was still there'}`
+      ? `lesion ${lesions.length}: ${described(lesions.at(-1)!, volume)}; ${(milliseconds / 1e3).toFixed(2)} s in ${precision}${encoded > 0 ? '' : ', the crop was still there'}`
       : 'its only click is taken back';
   }
 

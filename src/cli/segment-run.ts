@@ -15,6 +15,7 @@ import type { VolumeFile } from '../node/files/volume-file.ts';
 import type { ClicksByLesion } from '../volume/clicks.ts';
 import { checkClicks } from '../volume/crop.ts';
 import type { Preset } from '../volume/preset.ts';
+import { describePrecision, type PrecisionChoice } from '../engine/precision.ts';
 import { Sam3D } from '../engine/sam3d.ts';
 import { progressBar, type ProgressBar } from './progress.ts';
 
@@ -23,13 +24,15 @@ export interface Work {
   readonly volume: VolumeFile;
   readonly weights: TensorFile;
   readonly preset: Preset;
-  readonly options: MaskRecord['options'];
+  readonly options: Omit<MaskRecord['options'], 'precision'> & { readonly precision: PrecisionChoice };
 }
 
 export interface Run<Found> {
   readonly found: Found;
   readonly device: string;
   readonly peakGpuBytes: number;
+  /** With the precision that was taken. */
+  readonly options: MaskRecord['options'];
 }
 
 /** How a run is shown and bounded. */
@@ -56,10 +59,15 @@ async function onDevice<Found>(
     const sam = await Sam3D.create(gpu, weights, { precision: options.precision });
     const need = checkMemory(gpu, sam, most, maxMemory);
     if (!quiet) {
-      console.error(describeNeed(need));
+      console.error(`${describeNeed(need)}; ${describePrecision(gpu, options.precision, sam.precision)}`);
     }
     const found = await segment(gpu, sam, bar.update);
-    return { found, device: gpu.adapter.name, peakGpuBytes: gpu.memory.peakBytes };
+    return {
+      found,
+      device: gpu.adapter.name,
+      peakGpuBytes: gpu.memory.peakBytes,
+      options: { ...options, precision: sam.precision },
+    };
   } finally {
     bar.stop();
     gpu.close();

@@ -3,7 +3,7 @@ import { InvalidArgumentError, type Command } from 'commander';
 import { presetNamed } from './parsers.ts';
 import { formatPng } from '../node/files/png.ts';
 import { parseClicks, splitClicks, type ClicksFile } from '../formats/clicks.ts';
-import type { Precision } from '../kernels/kernel.ts';
+import type { PrecisionChoice } from '../engine/precision.ts';
 import { readBytes, writeWhole } from '../node/files/disk.ts';
 import { rememberFile } from '../node/files/known-files.ts';
 import { checkDistinct, checkOutputPaths } from '../node/files/output-paths.ts';
@@ -30,7 +30,7 @@ interface SegmentOptions extends Outputs, ImageOptions {
   readonly world?: boolean;
   readonly splitClicks?: boolean;
   readonly follow?: boolean;
-  readonly precision: Precision;
+  readonly precision: PrecisionChoice;
   readonly maxMemory?: number;
   readonly json?: boolean;
   readonly tune: boolean;
@@ -92,7 +92,12 @@ export async function segment(given: SegmentOptions): Promise<Summary> {
     [...volume.notes, ...(clicksFile.notes ?? [])].forEach((note) => console.error(note));
   }
   const clicks = inVoxels(volume.image, clicksFile);
-  const { found, device, peakGpuBytes } = await runSegment({ volume, weights, preset, options }, clicks, {
+  const {
+    found,
+    device,
+    peakGpuBytes,
+    options: made,
+  } = await runSegment({ volume, weights, preset, options }, clicks, {
     maxMemory: given.maxMemory,
     quiet: given.json ?? false,
   });
@@ -105,7 +110,13 @@ export async function segment(given: SegmentOptions): Promise<Summary> {
   }
   await writeRecord(
     record,
-    recordOf(volume, clicks, { device, weightsSha256: file.sha256, preset, options, maskSha256: found.maskSha256 }),
+    recordOf(volume, clicks, {
+      device,
+      weightsSha256: file.sha256,
+      preset,
+      options: made,
+      maskSha256: found.maskSha256,
+    }),
   );
   await Promise.all([rememberFile(volume.sha256, volume.source), rememberFile(file.sha256, given.weights)]);
   const sum = (field: 'voxels' | 'millilitres') => found.lesions.reduce((total, lesion) => total + lesion[field], 0);

@@ -3,14 +3,14 @@ import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import { openTuned } from './open-tuned.ts';
-import { numberFrom, parseConfig, parsePrecision, presetNamed } from './parsers.ts';
-import type { Precision } from '../kernels/kernel.ts';
+import { numberFrom, parseConfig, parsePrecisionChoice, presetNamed } from './parsers.ts';
+import type { PrecisionChoice } from '../engine/precision.ts';
 import { servePage, listening } from '../node/servers/page-server.ts';
 import { warnOfClicks } from './model-warnings.ts';
 import { readWeights, withConfig } from '../node/files/weights-file.ts';
 import { InputError } from '../runtime/errors.ts';
 import { createSession } from '../lesions/session.ts';
-import { addTuning } from './options.ts';
+import { addTuning, precisionHelp } from './options.ts';
 
 interface ServeOptions {
   readonly port: number;
@@ -20,7 +20,7 @@ interface ServeOptions {
   readonly weights?: string;
   readonly config?: string;
   readonly preset?: string;
-  readonly precision: Precision;
+  readonly precision: PrecisionChoice;
   readonly maxImage: number;
   readonly tune: boolean;
 }
@@ -83,7 +83,7 @@ export function addServe(program: Command): void {
     .option('--weights <file>', 'with --api: safetensors, or a PyTorch checkpoint')
     .option('--config <name or JSON>', 'with --api: what the weights file does not say', parseConfig)
     .option('--preset <name or file>', 'with --api: how images are prepared')
-    .option('--precision <type>', 'with --api: f32 or f16', parsePrecision, 'f32')
+    .option('--precision <type>', `with --api: ${precisionHelp}`, parsePrecisionChoice, 'auto')
     .option(
       '--max-image <bytes>',
       'with --api: what one image may take in memory; all together may take twice as much',

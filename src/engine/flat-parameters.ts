@@ -82,7 +82,7 @@ export function flattenParameters(
   weights: Weights,
   values: (name: string) => Float32Array,
 ): { readonly weights: Weights; readonly flats: readonly FlatParameters[] } {
-  const moved = new Map<Tensor, Tensor<'stored'>>();
+  const moved = new Map<Tensor, Parameter>();
   const flats = parts.flatMap((prefix, part) =>
     rowsOf(
       weights.parameters.filter(({ name }) => name.startsWith(prefix)),
@@ -96,11 +96,19 @@ export function flattenParameters(
         const tensor = shareOf(weight, place);
         writeTensor(gpu, tensor, pack(values(name)));
         destroyTensor(gpu, old);
-        moved.set(old, tensor);
-        return { ...place, parameter: { ...place.parameter, tensor } };
+        const parameter = { ...place.parameter, tensor };
+        moved.set(old, parameter);
+        return { ...place, parameter };
       });
       return { part, places: movedPlaces, weight };
     }),
   );
-  return { weights: mapTensors(weights, (tensor) => moved.get(tensor) ?? tensor), flats };
+  const { parameters, ...network } = weights;
+  return {
+    weights: {
+      ...mapTensors(network, (tensor) => moved.get(tensor)?.tensor ?? tensor),
+      parameters: parameters.map(({ tensor }) => moved.get(tensor)!),
+    },
+    flats,
+  };
 }

@@ -1,7 +1,5 @@
 /** What a call accepts, checked before any GPU work. */
-import type { Precision } from '../kernels/kernel.ts';
 import { InputError } from '../runtime/errors.ts';
-import type { Gpu } from '../runtime/gpu.ts';
 
 export interface Volume {
   /** Axes (D, H, W), W fastest. */
@@ -75,15 +73,5 @@ export function checkTarget(target: Uint8Array, crop: number): void {
   const bad = target.findIndex((value) => value > 1);
   if (bad >= 0) {
     throw new InputError(`target: voxel ${bad} is ${target[bad]}; expected 0 or 1`);
-  }
-}
-
-/** @throws InputError where the precision is unknown, or f16 is asked of a device without shader-f16 */
-export function checkPrecision(gpu: Gpu, precision: Precision): void {
-  if (precision !== 'f32' && precision !== 'f16') {
-    throw new InputError(`precision ${JSON.stringify(precision)}; expected 'f32' or 'f16'`);
-  }
-  if (precision === 'f16' && !gpu.features.has('shader-f16')) {
-    throw new InputError(`precision f16: ${gpu.adapter.name} has no shader-f16; f32 works`);
   }
 }

@@ -1,15 +1,15 @@
 /** A model that outlives its device: where the device is lost, the call at hand is rejected, and the next one opens another. */
 import type { TensorFile } from '../formats/safetensors.ts';
-import type { Precision } from '../kernels/kernel.ts';
 import { configOf } from '../model/config.ts';
 import type { TunableGpu } from '../runtime/tuner.ts';
+import type { PrecisionChoice } from './precision.ts';
 import { Sam3D } from './sam3d.ts';
 
 export interface KeptModelOptions {
   /** Opens a device: at the first call, and again after one was lost. */
   readonly open: () => Promise<TunableGpu>;
   readonly weights: TensorFile;
-  readonly precision?: Precision;
+  readonly precision?: PrecisionChoice;
 }
 
 export interface KeptModel {

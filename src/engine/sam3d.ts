@@ -1,5 +1,5 @@
 /** The model on a device: crop and clicks in, logits out. */
-import { checkPoints, checkPrecision, checkTarget, checkVolume, type Point, type VolumeInput } from './inputs.ts';
+import { checkPoints, checkTarget, checkVolume, type Point, type VolumeInput } from './inputs.ts';
 import { configOf, type Config } from '../model/config.ts';
 import { uploadWeights, type Weights } from '../model/weights.ts';
 import type { TensorFile } from '../formats/safetensors.ts';
@@ -8,6 +8,7 @@ import { createSlots, type Slots } from './slots.ts';
 import { tapValue, type TapValue } from './taps.ts';
 import { createKeptPlans, type ClickPlan, type KeptPlans } from './kept-plans.ts';
 import { memoryNeedOf, type MemoryNeed } from './memory-need.ts';
+import { chosenPrecision, finiteResult, type PrecisionChoice } from './precision.ts';
 import { createTurns } from './turns.ts';
 import { fillVolume } from './volume-slot.ts';
 import { gradientsOf, type Gradients } from './gradients.ts';
@@ -27,8 +28,8 @@ import {
 } from '../runtime/tensor.ts';
 
 export interface Sam3DOptions {
-  /** f32, the default and the truth; or f16: weights and activations in half precision, sums in f32. */
-  readonly precision?: Precision;
+  /** f32, the default and the truth; f16: weights and activations in half precision, sums in f32; or auto: f16 on GPUs that have it. */
+  readonly precision?: PrecisionChoice;
 }
 
 export interface PredictOptions {
@@ -81,9 +82,8 @@ export class Sam3D {
    * @throws InputError where the weights are not a whole model's, or f16 is asked of a device without shader-f16
    */
   static async create(gpu: TunableGpu, weights: TensorFile, { precision = 'f32' }: Sam3DOptions = {}): Promise<Sam3D> {
-    checkPrecision(gpu, precision);
+    const target = targetOf(gpu, chosenPrecision(gpu, precision));
     const config = configOf(weights);
-    const target = targetOf(gpu, precision);
     return gpu.checked(
       'uploading the weights',
       () => new Sam3D(gpu, config, target, uploadWeights(gpu, weights, config, target), true),
@@ -108,7 +108,7 @@ export class Sam3D {
     options: PredictOptions = {},
   ): Promise<{ logits: Float32Array }> {
     return this.#predictInto(volume, points, options, async () => ({
-      logits: await readTensor(this.#gpu, this.#slots.logits),
+      logits: await this.#result(this.#slots.logits),
     }));
   }
 
@@ -119,7 +119,7 @@ export class Sam3D {
     options: PredictOptions = {},
   ): Promise<{ probabilities: Float32Array }> {
     return this.#predictInto(volume, points, options, async () => ({
-      probabilities: await readTensor(this.#gpu, this.#slots.probabilities),
+      probabilities: await this.#result(this.#slots.probabilities),
     }));
   }
 
@@ -158,7 +158,7 @@ export class Sam3D {
     options: PredictOptions = {},
   ): Promise<{ logits: Float32Array }> {
     return this.#decodeInto(embedding, points, options, async () => ({
-      logits: await readTensor(this.#gpu, this.#slots.logits),
+      logits: await this.#result(this.#slots.logits),
     }));
   }
 
@@ -169,7 +169,7 @@ export class Sam3D {
     options: PredictOptions = {},
   ): Promise<{ probabilities: Float32Array }> {
     return this.#decodeInto(embedding, points, options, async () => ({
-      probabilities: await readTensor(this.#gpu, this.#slots.probabilities),
+      probabilities: await this.#result(this.#slots.probabilities),
     }));
   }
 
@@ -334,6 +334,10 @@ export class Sam3D {
       await this.#decode(await this.#plans.click(points), points, options);
       return read();
     });
+  }
+
+  async #result(slot: Tensor): Promise<Float32Array> {
+    return finiteResult(await readTensor(this.#gpu, slot), this.precision);
   }
 
   async #encode(plan: Plan, volume: VolumeInput, options?: ReplayOptions): Promise<void> {

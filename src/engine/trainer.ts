@@ -12,18 +12,11 @@ import { targetOf, type RecordingTarget } from '../runtime/recorder.ts';
 import { bufferOf, createTensor, readTensor, type Tensor, tensorsIn, writeTensor } from '../runtime/tensor.ts';
 import { InputError } from '../runtime/errors.ts';
 import { createExampleSlots, recordGradients, type ExampleSlots } from './gradients.ts';
-import {
-  checkPoints,
-  checkPrecision,
-  checkTarget,
-  checkVolume,
-  type Point,
-  type Volume,
-  type VolumeInput,
-} from './inputs.ts';
+import { checkPoints, checkTarget, checkVolume, type Point, type Volume, type VolumeInput } from './inputs.ts';
 import { flattenParameters } from './flat-parameters.ts';
 import { fillVolume } from './volume-slot.ts';
 import { createOptimizer, destroyOptimizer, recordOptimizer, type Optimizer } from './optimizer.ts';
+import { chosenPrecision } from './precision.ts';
 import { Sam3D } from './sam3d.ts';
 import { createTurns } from './turns.ts';
 
@@ -113,7 +106,7 @@ export class Trainer {
     file: TensorFile,
     { precision = 'f32', clickCounts = [1, 2, 3], weightDecay = 0 }: TrainerOptions = {},
   ): Promise<Trainer> {
-    checkPrecision(gpu, precision);
+    chosenPrecision(gpu, precision); // refuses f16 where there is none
     // The automatic variant leaves the prompt encoder's gradients as the step before left them.
     if (clickCounts.includes(0) && clickCounts.length > 1) {
       throw new InputError(`clickCounts: ${clickCounts.join(', ')}; expected numbers from 1 on, or 0 by itself`);

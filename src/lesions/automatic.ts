@@ -11,6 +11,7 @@ import { finishPlan, type Plan } from '../runtime/plan.ts';
 import { createRecorder, targetOf } from '../runtime/recorder.ts';
 import { createTensor, destroyTensor, readTensor, writeTensor, type Tensor } from '../runtime/tensor.ts';
 import { lesionTensor } from '../engine/lesion-class.ts';
+import { finiteResult } from '../engine/precision.ts';
 import { componentsOf, type Components } from './components.ts';
 import { cropAt, resampledAxes } from '../volume/crop.ts';
 import { gaussianWindow } from './gaussian-window.ts';
@@ -74,7 +75,7 @@ export type ReadWindow = (firsts: Shape) => Volume;
  */
 export async function blendWindows(
   gpu: Gpu,
-  sam: Pick<Sam3D, 'config' | 'visitProbabilities'>,
+  sam: Pick<Sam3D, 'config' | 'precision' | 'visitProbabilities'>,
   shape: Shape,
   read: ReadWindow,
   { overlap = 0.5, progress, signal }: AutomaticOptions = {},
@@ -114,7 +115,7 @@ export async function blendWindows(
     for (const { first, volume } of slabs) {
       blended.set(await readTensor(gpu, volume), first * shape[1] * shape[2]);
     }
-    return blended;
+    return finiteResult(blended, sam.precision);
   } finally {
     slabs.forEach(({ plan, volume }) => {
       plan.dispose();

@@ -6,6 +6,7 @@ import { clearOutside } from '../volume/outside.ts';
 import { readCrop, writeCropBox } from '../volume/resampling.ts';
 import type { NiftiImage } from '../formats/nifti.ts';
 import { lesionProbability } from '../engine/lesion-class.ts';
+import type { Precision } from '../kernels/kernel.ts';
 import { configOf } from '../model/config.ts';
 import { InputError } from '../runtime/errors.ts';
 import type { Gpu } from '../runtime/gpu.ts';
@@ -35,6 +36,7 @@ export interface SegmentedLesion {
   readonly peakGpuBytes: number;
   /** Crops that went through the encoder for it: none where the last one was still there. */
   readonly encoded: number;
+  readonly precision: Precision;
 }
 
 export interface Session {
@@ -196,6 +198,7 @@ export function createSession(options: SessionOptions): Session {
           milliseconds: performance.now() - started,
           peakGpuBytes: gpu.memory.peakBytes,
           encoded: encodings,
+          precision: sam.precision,
         };
       });
     },

@@ -69,7 +69,7 @@ function whole(): { image: NiftiImage; weights: TensorFile } {
 function currentSession(): Session {
   const now = whole();
   if (!session) {
-    session = createSession({ open: openGpu, weights: now.weights });
+    session = createSession({ open: openGpu, weights: now.weights, precision: 'auto' });
     session.load(now.image, preset);
   }
   return session;

@@ -1,5 +1,6 @@
 /** What the page shows, and what a person can make it do. */
 import type { SavedBenchmark } from '../engine/benchmark.ts';
+import type { Precision } from '../kernels/kernel.ts';
 import type { CallProfile, LoadedWeights } from './engine.ts';
 import type { History } from './lesion-book.ts';
 import type { Tool } from './case-view.ts';
@@ -16,6 +17,7 @@ export interface LastCall {
   readonly peakGpuBytes: number;
   /** The encoder ran. */
   readonly encoded: boolean;
+  readonly precision: Precision;
 }
 
 export interface PageState {

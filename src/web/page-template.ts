@@ -133,7 +133,7 @@ function benchmarkPanel({ benchmark, work }: PageState, actions: Actions): Templ
 
 function status({ work, note, last, readiness }: PageState, actions: Actions): TemplateResult {
   const call = last
-    ? `${(last.milliseconds / 1e3).toFixed(2)} s, ${mebibytes(last.peakGpuBytes)} of GPU memory${last.encoded ? '' : ', without the encoder'}`
+    ? `${(last.milliseconds / 1e3).toFixed(2)} s in ${last.precision}, ${mebibytes(last.peakGpuBytes)} of GPU memory${last.encoded ? '' : ', without the encoder'}`
     : readiness === undefined
       ? ''
       : `getting ready for the first click, ${Math.round(100 * readiness)} %`;

@@ -82,7 +82,7 @@ describe('a mistake is answered by what is wrong and the usage, a line each', ()
     [
       'a bad value',
       [...whole, '--precision', 'f8'],
-      "volsam: option '--precision <type>' argument 'f8' is invalid. expected f32 or f16",
+      "volsam: option '--precision <type>' argument 'f8' is invalid. expected f32, f16 or auto",
       usage,
     ],
     [

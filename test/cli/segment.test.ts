@@ -128,7 +128,7 @@ test('what is wrong with a command is said in one line, and nothing is written',
     ],
     [replaced('-o', at('mask.png')), /mask.png: expected a name that ends in .nii, .nii.gz or .nrrd/],
     [[...whole, '--weights', demo.imagePath], /phantom_ct.nii.gz: the header (claims|is no JSON object)/],
-    [[...whole, '--precision', 'f8'], /expected f32 or f16/],
+    [[...whole, '--precision', 'f8'], /expected f32, f16 or auto/],
   ];
   for (const [args, message] of cases) {
     const { status, stderr } = await segment(...args);

@@ -255,8 +255,8 @@ test('a session at the terminal', async () => {
   expect(status, stderr).toBe(0);
   const lines = stdout.trim().split('\n');
   expect(lines[0]).toBe('87 x 87 x 73 voxels; help lists the commands');
-  expect(lines[1]).toMatch(/^lesion 1: \d{4} voxels, \d\.\d\d ml, \d+\.\d mm, 1 click; \d+\.\d\d s$/);
-  expect(lines[2]).toMatch(/2 clicks; \d+\.\d\d s, the crop was still there$/);
+  expect(lines[1]).toMatch(/^lesion 1: \d{4} voxels, \d\.\d\d ml, \d+\.\d mm, 1 click; \d+\.\d\d s in f32$/);
+  expect(lines[2]).toMatch(/2 clicks; \d+\.\d\d s in f32, the crop was still there$/);
   expect(lines[4]).toBe('the next click begins another lesion');
   expect(stdout).toMatch(/what: no command; help lists them/);
   expect(stdout).toMatch(/click 900,1,1 lies outside the image/);

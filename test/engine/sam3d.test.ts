@@ -118,7 +118,7 @@ test("bad inputs are refused by the argument's name, before any GPU work", async
   );
   await refused(
     () => Sam3D.create(gpu, syntheticWeights(config), { precision: 'f64' as never }),
-    /precision "f64"; expected 'f32' or 'f16'/,
+    /precision "f64"; expected 'f32', 'f16' or 'auto'/,
   );
   await refused(
     () => Sam3D.create({ ...gpu, features: new Set() }, syntheticWeights(config), { precision: 'f16' }),

@@ -54,7 +54,7 @@ test("files are dropped and shown; a click gives Node's mask while the page goes
   );
   await screenshot(page, '3-segmented');
   expect(await opened.status()).toMatch(/Lesion 1: \d+\.\d\d ml/);
-  expect(await page.locator('#last-call').innerText()).toMatch(/^\d+\.\d\d s, \d+ MiB of GPU memory$/);
+  expect(await page.locator('#last-call').innerText()).toMatch(/^\d+\.\d\d s in f32, \d+ MiB of GPU memory$/);
   expect(perSecond).toBeGreaterThan(10);
 
   const { name, bytes } = await opened.downloaded(() => opened.press('Save label map'));

@@ -75,6 +75,7 @@ export const schemas = {
           axialDiameterMm: number,
           diameterMm: number,
           milliseconds: number,
+          precision: text,
         },
       },
       ...problems(404, 410, 415),

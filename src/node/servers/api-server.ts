@@ -106,7 +106,7 @@ function addLesions(
     ({ params, body }) => {
       const { clicks, space } = body as { clicks: number[][]; space: 'voxel' | 'ras' };
       return images.use((params as { image: string }).image, async ({ id, volume, lesions }) => {
-        const { mask, milliseconds } = await maskOf(
+        const { mask, milliseconds, precision } = await maskOf(
           volume,
           space === 'ras' ? clicks.map((click) => worldToVoxel(volume.image.affine, click)) : clicks,
         );
@@ -120,6 +120,7 @@ function addLesions(
           mask: `/v1/images/${id}/lesions/${lesion}/mask.nii.gz`,
           ...measuresOf(mask, volume.image),
           milliseconds,
+          precision,
         };
       });
     },

@@ -1,0 +1,62 @@
+/** Which precision a model runs in, and whether it was enough. */
+import type { Precision } from '../kernels/kernel.ts';
+import { GpuError, InputError } from '../runtime/errors.ts';
+import type { Gpu } from '../runtime/gpu.ts';
+
+/** `auto`: half precision on GPUs that have it, f32 elsewhere. */
+export type PrecisionChoice = Precision | 'auto';
+
+type Device = Pick<Gpu, 'features' | 'adapter'>;
+
+/**
+ * On a GPU half precision takes half of the memory and its matrix units take it, and masks agree with those in f32 (docs/numbers.md
+ * says how well); on a CPU it is no faster.
+ * @throws InputError where f16 is asked of a device without shader-f16
+ */
+export function chosenPrecision({ features, adapter }: Device, choice: PrecisionChoice): Precision {
+  if (choice === 'auto') {
+    return features.has('shader-f16') && !adapter.software ? 'f16' : 'f32';
+  }
+  if (choice !== 'f32' && choice !== 'f16') {
+    throw new InputError(`precision ${JSON.stringify(choice)}; expected 'f32', 'f16' or 'auto'`);
+  }
+  if (choice === 'f16' && !features.has('shader-f16')) {
+    throw new InputError(`precision f16: ${adapter.name} has no shader-f16; f32 works`);
+  }
+  return choice;
+}
+
+/** Such as `in f16, which this GPU has`: with the reason, where it was left to volsam. */
+export function describePrecision(
+  { features }: Pick<Device, 'features'>,
+  choice: PrecisionChoice,
+  precision: Precision,
+): string {
+  const why =
+    precision === 'f16'
+      ? ', which this GPU has'
+      : features.has('shader-f16')
+        ? ', since f16 is no faster on a CPU'
+        : ', since this device has no f16';
+  return `in ${precision}${choice === 'auto' ? why : ''}`;
+}
+
+/** Coprime to any grid's rows, so that no part of a result is passed over. */
+const sampleStride = 997;
+
+/**
+ * A result that the network's norms have spread every value into that is not a number.
+ * @throws GpuError where it is not finite
+ */
+export function finiteResult(values: Float32Array, precision: Precision): Float32Array {
+  for (let i = 0; i < values.length; i += sampleStride) {
+    if (!Number.isFinite(values[i])) {
+      throw new GpuError(
+        precision === 'f16'
+          ? 'the result is not finite: in half precision a value of this model or image exceeds 65504; expected a model that fits, or precision f32, which works for any'
+          : 'the result is not finite: the weights, or values that they lead to, are not; expected weights of a trained model',
+      );
+    }
+  }
+  return values;
+}
