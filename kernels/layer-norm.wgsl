@@ -7,6 +7,7 @@
 // addResidual     whether `residual` is read; otherwise any tensor may be bound there
 // One workgroup makes one token; its invocations stride over the vec4s of the token and reduce by a tree.
 // About 8 operations a value; reads each value three times (twice from cache), writes it once.
+// suits software devices
 
 alias stored = f32;
 
@@ -17,12 +18,15 @@ override epsilon: f32;
 override lanes: u32 = 32u;
 override addResidual: bool = false;
 
+const tileTokens = 1u;
+
 @group(0) @binding(0) var<storage, read> x: array<vec4<stored>>;
 @group(0) @binding(1) var<storage, read> weight: array<vec4<stored>>;
 @group(0) @binding(2) var<storage, read> bias: array<vec4<stored>>;
 @group(0) @binding(3) var<storage, read> residual: array<vec4<stored>>;
 @group(0) @binding(4) var<storage, read_write> y: array<vec4<stored>>;
 
+// shared/workgroup-sum
 var<workgroup> partial: array<f32, 32>;
 
 // The sum of one value of every invocation, the same in each of them.
@@ -39,6 +43,7 @@ fn workgroupSum(lane: u32, value: f32) -> f32 {
   workgroupBarrier();
   return total;
 }
+// end of shared/workgroup-sum
 
 // Mean, and 1 / standard deviation, of a token.
 fn statisticsOf(row: u32, lane: u32) -> vec2<f32> {

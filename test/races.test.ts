@@ -37,6 +37,8 @@ const withSubgroups = [
   'ceilings/matrix-product',
   'conv3d.subgroup',
   'conv3d.subgroup-matrix',
+  'layer-norm.backward.input.subgroup',
+  'layer-norm.subgroup',
   'linear.subgroup',
   'linear.subgroup-matrix',
   'weight-gradient.subgroup',

@@ -1,5 +1,6 @@
 /** LayerNorm over channels: `torch.nn.functional.layer_norm`; in this layout the necks' channel norm is the same op. */
-import { layerNorm as kernel, layerNormBackwardInput, layerNormBackwardParameters } from '../kernels/generated.ts';
+import { layerNormBackwardInputForms, layerNormBackwardParameters, layerNormForms } from '../kernels/generated.ts';
+import type { Kernel } from '../kernels/kernel.ts';
 import { spread, vectorWorkgroups, type Recorder } from '../runtime/recorder.ts';
 import { sizeOf, type Tensor } from '../runtime/tensor.ts';
 import { VolsamError } from '../runtime/errors.ts';
@@ -30,17 +31,23 @@ function lanesOf({ software }: Recorder): number {
   return software ? 8 : 32;
 }
 
+/** What the smallest subgroup, of 4 lanes, keeps of a token: 128 vec4s a lane. Wider ones are read again. */
+const mostSubgroupWidth = 2048;
+
+const formsFor = <K extends Kernel>(forms: readonly K[], width: number): readonly K[] =>
+  width <= mostSubgroupWidth ? forms : forms.slice(0, 1);
+
 function backward(r: Recorder, x: Stored, { weight, bias, channels }: NormWeights, epsilon: number, dy: Stored): void {
   const width = x.shape.at(-1)!;
   const tokens = sizeOf(x.shape) / width;
   const { into: dx, accumulate } = r.tape!.gradient(x) ?? { into: r.tensor('stored', x.shape), accumulate: false };
   const statistics = r.tensor('f32', [tokens, 2]);
-  const overrides = { tokens, width, channels, epsilon, chunk };
-  r.dispatch(
-    layerNormBackwardInput,
+  r.dispatchForm(
+    formsFor(layerNormBackwardInputForms, width),
+    `${width}`,
     { x, weight, dy, statistics, dx },
-    { ...overrides, lanes: lanesOf(r), accumulate },
-    spread(tokens),
+    { tokens, width, channels, epsilon, lanes: lanesOf(r), accumulate },
+    (tile) => spread(Math.ceil(tokens / tile.tokens!)),
     16 * tokens * width,
   );
   const [weightShare, biasShare] = [r.tape!.parameter(weight), r.tape!.parameter(bias)];
@@ -51,8 +58,8 @@ function backward(r: Recorder, x: Stored, { weight, bias, channels }: NormWeight
     ];
     r.dispatch(
       layerNormBackwardParameters,
-      { x, dy, tokenStatistics: statistics, weightPartials, biasPartials },
-      overrides,
+      { x, dy, statistics, weightPartials, biasPartials },
+      { tokens, width, channels, chunk },
       vectorWorkgroups(weightPartials),
       5 * tokens * width,
     );
@@ -84,8 +91,9 @@ export function layerNorm(
   const width = x.shape.at(-1)!;
   const tokens = sizeOf(x.shape) / width;
   const y = into ?? r.tensor('stored', x.shape);
-  r.dispatch(
-    kernel,
+  r.dispatchForm(
+    formsFor(layerNormForms, width),
+    `${width}`,
     { x, weight, bias, residual: residual ?? weight, y },
     {
       tokens,
@@ -95,7 +103,7 @@ export function layerNorm(
       lanes: lanesOf(r),
       addResidual: Boolean(residual),
     },
-    spread(tokens),
+    (tile) => spread(Math.ceil(tokens / tile.tokens!)),
     8 * tokens * width,
   );
   r.tape?.record(y, [x, weight, bias, residual], (dy) => {
