@@ -1,10 +1,13 @@
-// The backward of trilinear sampling at clicks: each token gathers what the clicks next to it drew from it.
-//   dfeature[t,c] = sum_p share(t,p) * dy[p,c], added to what it holds where accumulate
+// The backward of trilinear sampling at clicks: each token gathers what the clicks next to it drew from it; of their labels'
+// embedding, each label gathers its clicks.
+//   dfeature[t,c] = sum_p share(t,p) * dy[p,c],  dembedding[l,c] = sum_{p of label l} dy[p,c], added to what they hold where accumulate
 // where share(t,p) is token t's trilinear share in click p: see point-sampling.wgsl for where a click lies.
 // dy        (points, width)            stored, width a multiple of 4
 // points    (points, 3)                f32, (d, h, w) in voxels of the crop
 // dfeature  (grid, grid, grid, width)  stored, (H, W, D, C)
-// One invocation makes four channels of one token. About 12 operations a token and point; writes dfeature once.
+// labels      (points)         u32
+// dembedding  (labels, width)  f32, written by `embedding`
+// One invocation makes four channels of one token, or of one label. About 12 operations a token and point; writes dfeature once.
 
 alias stored = f32;
 
@@ -17,6 +20,8 @@ override accumulate: bool = false;
 @group(0) @binding(0) var<storage, read> dy: array<vec4<stored>>;
 @group(0) @binding(1) var<storage, read> points: array<f32>;
 @group(0) @binding(2) var<storage, read_write> dfeature: array<vec4<stored>>;
+@group(0) @binding(3) var<storage, read> labels: array<u32>;
+@group(0) @binding(4) var<storage, read_write> dembedding: array<vec4<f32>>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
@@ -42,4 +47,22 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     }
   }
   dfeature[index] = vec4<stored>(sum);
+}
+
+@compute @workgroup_size(64)
+fn embedding(@builtin(global_invocation_id) id: vec3<u32>) {
+  let width4 = width / 4u;
+  if (id.x >= arrayLength(&dembedding)) {
+    return;
+  }
+  var sum = vec4<f32>(0.0);
+  if (accumulate) {
+    sum = dembedding[id.x];
+  }
+  for (var p = 0u; p < pointCount; p++) {
+    if (labels[p] == id.x / width4) {
+      sum += vec4<f32>(dy[p * width4 + id.x % width4]);
+    }
+  }
+  dembedding[id.x] = sum;
 }

@@ -3,6 +3,7 @@
 //   dq[q] = scale * sum_k g[q,k] k[k],   dk[k] = scale * sum_q g[q,k] q[q],   dv[k] = sum_q p[q,k] dy[q]
 // q, dy, dq   (queries, width)      stored; channels (heads, headWidth), then padding, which gets zeros
 // k, v        (keys, width)         stored, the same channels
+// keyCount    (1)                   u32: the `padded` entries take the first so many keys; the others' gradients are zero
 // statistics  (queries, heads, 2)   f32: the logarithm of the softmax's denominator, and the inner sum above; made by
 //             `query`, read by `key` as `queryStatistics`
 // keyPartials, valuePartials  (chunks, keys, width)  f32: sums over chunks of queries, for chunk-sums
@@ -32,6 +33,7 @@ const maxHeadWidth4 = 32u;
 @group(0) @binding(6) var<storage, read> queryStatistics: array<f32>;
 @group(0) @binding(7) var<storage, read_write> keyPartials: array<vec4<f32>>;
 @group(0) @binding(8) var<storage, read_write> valuePartials: array<vec4<f32>>;
+@group(0) @binding(9) var<storage, read> keyCount: array<u32>;
 
 // A query's logit against a key, and dy.v.
 fn products(queryAt: u32, keyAt: u32) -> vec2<f32> {
@@ -50,12 +52,10 @@ fn storeQuery(at: u32, value: vec4<f32>) {
   dq[at] = vec4<stored>(sum);
 }
 
-@compute @workgroup_size(64)
-fn query(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
-         @builtin(local_invocation_id) local: vec3<u32>) {
+// The count of keys is known at run time only: unrolled, the loops take a second to compile.
+fn queryGradient(index: u32, keys: u32) {
   let headWidth4 = headWidth / 4u;
   let width4 = width / 4u;
-  let index = (group.x + group.y * groups.x) * 64u + local.x;
   let token = index / (heads + 1u);
   let head = index % (heads + 1u);
   if (token >= queries) {
@@ -68,8 +68,6 @@ fn query(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) group
     }
     return;
   }
-  // From a length that is known at run time only: unrolled, the loops take a second to compile.
-  let keys = arrayLength(&k) / width4;
   var largest = -1e30;
   var total = 0.0;
   var weighted = 0.0;
@@ -100,12 +98,9 @@ fn query(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) group
   statistics[2u * (token * heads + head) + 1u] = mean;
 }
 
-@compute @workgroup_size(64)
-fn key(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
-       @builtin(local_invocation_id) local: vec3<u32>) {
+fn keyGradient(index: u32, count: u32) {
   let headWidth4 = headWidth / 4u;
   let width4 = width / 4u;
-  let index = (group.x + group.y * groups.x) * 64u + local.x;
   let keys = arrayLength(&k) / width4;
   let head = index % (heads + 1u);
   let token = (index / (heads + 1u)) % keys;
@@ -124,7 +119,8 @@ fn key(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups:
   }
   var keySum = array<vec4<f32>, maxHeadWidth4>();
   var valueSum = array<vec4<f32>, maxHeadWidth4>();
-  for (var other = part * chunk; other < min((part + 1u) * chunk, queries); other++) {
+  let end = select(0u, min((part + 1u) * chunk, queries), token < count);
+  for (var other = part * chunk; other < end; other++) {
     let queryAt = other * width4 + head * headWidth4;
     let product = products(queryAt, keyAt);
     let share = exp(product.x - queryStatistics[2u * (other * heads + head)]);
@@ -138,4 +134,28 @@ fn key(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups:
     keyPartials[partAt + c] = keySum[c];
     valuePartials[partAt + c] = valueSum[c];
   }
+}
+
+@compute @workgroup_size(64)
+fn query(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
+         @builtin(local_invocation_id) local: vec3<u32>) {
+  queryGradient((group.x + group.y * groups.x) * 64u + local.x, arrayLength(&k) / (width / 4u));
+}
+
+@compute @workgroup_size(64)
+fn queryPadded(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
+               @builtin(local_invocation_id) local: vec3<u32>) {
+  queryGradient((group.x + group.y * groups.x) * 64u + local.x, keyCount[0]);
+}
+
+@compute @workgroup_size(64)
+fn key(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
+       @builtin(local_invocation_id) local: vec3<u32>) {
+  keyGradient((group.x + group.y * groups.x) * 64u + local.x, arrayLength(&k) / (width / 4u));
+}
+
+@compute @workgroup_size(64)
+fn keyPadded(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
+             @builtin(local_invocation_id) local: vec3<u32>) {
+  keyGradient((group.x + group.y * groups.x) * 64u + local.x, keyCount[0]);
 }

@@ -2,6 +2,7 @@
 //   y[q,h] = sum_k softmax_k(scale * q[q,h].k[k,h]) * v[k,h]
 // q, y   (queries, width)  stored; channels (heads, headWidth), then padding
 // k, v   (keys, width)     stored, the same channels
+// keyCount  (1)              u32: `padded` takes the first so many keys; the others are padding
 // headWidth  a multiple of 4, at most 128; zero in the padding beyond the true width
 // scale      1 / sqrt(true head width)
 // One invocation makes one head of one query; the invocation after the last head writes the padding's zeros.
@@ -21,13 +22,12 @@ const maxHeadWidth4 = 32u;
 @group(0) @binding(1) var<storage, read> k: array<vec4<stored>>;
 @group(0) @binding(2) var<storage, read> v: array<vec4<stored>>;
 @group(0) @binding(3) var<storage, read_write> y: array<vec4<stored>>;
+@group(0) @binding(4) var<storage, read> keyCount: array<u32>;
 
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
-        @builtin(local_invocation_id) local: vec3<u32>) {
+// One head of one query, or a query's padding. The count of keys is known at run time only: unrolled, the loop takes a second to compile.
+fn attend(index: u32, keys: u32) {
   let headWidth4 = headWidth / 4u;
   let width4 = width / 4u;
-  let index = (group.x + group.y * groups.x) * 64u + local.x;
   let query = index / (heads + 1u);
   let head = index % (heads + 1u);
   if (query >= queries) {
@@ -44,8 +44,6 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   for (var c = 0u; c < headWidth4; c++) {
     sum[c] = vec4<f32>(0.0);
   }
-  // From a length that is known at run time only: unrolled, the loop takes a second to compile.
-  let keys = arrayLength(&k) / width4;
   var largest = -1e30;
   var total = 0.0;
   for (var key = 0u; key < keys; key++) {
@@ -67,4 +65,16 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   for (var c = 0u; c < headWidth4; c++) {
     y[at + c] = vec4<stored>(sum[c] / total);
   }
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
+        @builtin(local_invocation_id) local: vec3<u32>) {
+  attend((group.x + group.y * groups.x) * 64u + local.x, arrayLength(&k) / (width / 4u));
+}
+
+@compute @workgroup_size(64)
+fn padded(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
+          @builtin(local_invocation_id) local: vec3<u32>) {
+  attend((group.x + group.y * groups.x) * 64u + local.x, keyCount[0]);
 }

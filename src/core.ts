@@ -17,7 +17,7 @@ export {
   type TrainerState,
 } from './engine/trainer.ts';
 export type { Gradients } from './engine/gradients.ts';
-export type { Point, Volume, VolumeInput } from './engine/inputs.ts';
+export type { Point, PromptPoint, Volume, VolumeInput } from './engine/inputs.ts';
 export type { TapValue } from './engine/taps.ts';
 export { configNamed, configOf, configs, parameterShapes, type Config } from './model/config.ts';
 export { adaptations, isTrainable, type Adaptation } from './model/adaptation.ts';

@@ -91,9 +91,16 @@ backward(layerNorm(r, stored(2, 8), { weight: trained(8), bias: trained(8), chan
 backward(depthwiseConv3d(r, stored(2, 1, 3, 4), { weight: trained(27, 4), bias: trained(4) }));
 backward(conv3d(r, stored(1, 2, 3, 4), trained(27, 4, 4)));
 backward(tokenAttention(r, stored(2, 4), stored(3, 4), stored(3, 4), channelsOf(4)));
+backward(tokenAttention(r, stored(2, 4), stored(3, 4), stored(3, 4), channelsOf(4), r.tensor('u32', [1])));
 backward(instanceNormRelu(r, stored(1, 1, 3, 4)));
 backward(trilinearResampling(r, stored(2, 2, 2, 1), 1, [axis(4), axis(2), axis(1)], true));
 backward(pointSampling(r, stored(2, 2, 2, 4), r.tensor('f32', [1, 3]), 4));
+backward(
+  pointSampling(r, stored(2, 2, 2, 4), r.tensor('f32', [2, 3]), 4, {
+    labels: r.tensor('u32', [2]),
+    embedding: trained(4, 4),
+  }),
+);
 const [enlarged, withVolume] = [r.tensor('stored', [2, 2, 2, 4]), r.tensor('stored', [2, 2, 2, 4])];
 const volume = { volume: r.tensor('f32', [1, 2, 2, 2]), weight: trained(27, 4) };
 enlargedConvolution(r, r.tensor('stored', [1, 1, 1, 27 * 4]), { first: 0, count: 4 }, withVolume, { volume });

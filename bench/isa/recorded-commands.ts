@@ -3,6 +3,7 @@ import { globals } from 'webgpu';
 import { flattenParameters } from '../../src/engine/flat-parameters.ts';
 import { createExampleSlots, recordGradients } from '../../src/engine/gradients.ts';
 import { createOptimizer, recordOptimizer } from '../../src/engine/optimizer.ts';
+import { capacityFor, createPromptSlot } from '../../src/engine/prompt-slot.ts';
 import { recordDecode, recordEncode } from '../../src/engine/recordings.ts';
 import { createSlots } from '../../src/engine/slots.ts';
 import { parameterShapes, type Config } from '../../src/model/config.ts';
@@ -10,7 +11,7 @@ import { uploadWeights } from '../../src/model/weights.ts';
 import type { Command } from '../../src/runtime/command.ts';
 import type { Gpu } from '../../src/runtime/gpu.ts';
 import type { RecordingTarget } from '../../src/runtime/recorder.ts';
-import { createTensor, sizeOf } from '../../src/runtime/tensor.ts';
+import { sizeOf } from '../../src/runtime/tensor.ts';
 
 export type Pass = 'forward' | 'train';
 
@@ -28,17 +29,17 @@ export function recordedCommands(target: RecordingTarget, config: Config, pass: 
   const shapes = parameterShapes(config);
   const read = (name: string) => new Float32Array(sizeOf(shapes.get(name)!));
   const uploaded = uploadWeights(nowhere, { metadata: {}, shapes, read }, config, target);
-  const points = createTensor(nowhere, 'points', 'f32', target.precision, [1, 3]);
+  const prompt = createPromptSlot(nowhere, target, capacityFor(1));
   if (pass === 'forward') {
     const slots = createSlots(nowhere, config, target.precision);
     return [
       ...recordEncode(target, config, uploaded, slots).commands,
-      ...recordDecode(target, config, uploaded, { ...slots, points }).commands,
+      ...recordDecode(target, config, uploaded, { ...slots, prompt }).commands,
     ];
   }
   const { weights, flats } = flattenParameters(nowhere, target, uploaded, read);
   const optimizer = createOptimizer(nowhere, target, flats, read);
-  const example = { ...createExampleSlots(nowhere, target, config, { scale: optimizer.state }), points };
+  const example = { ...createExampleSlots(nowhere, target, config, { scale: optimizer.state }), prompt };
   const gradients = new Map([...optimizer.tensors].map(([parameter, { gradient }]) => [parameter, gradient]));
   return [
     ...recordGradients(target, config, weights, example, gradients).commands,

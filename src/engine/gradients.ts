@@ -2,7 +2,7 @@
 import type { Recording } from '../runtime/compilation.ts';
 import { decode } from '../model/decoder.ts';
 import { encode } from '../model/encoder.ts';
-import { encodePrompt } from '../model/prompt-encoder.ts';
+import { encodePrompt, type Prompt } from '../model/prompt-encoder.ts';
 import { parameterShapes, type Config } from '../model/config.ts';
 import { unpacked, type Parameter } from '../model/parameters.ts';
 import type { Weights } from '../model/weights.ts';
@@ -15,7 +15,8 @@ import type { Recorder, RecordingTarget } from '../runtime/recorder.ts';
 import { createTapedRecorder } from '../runtime/tape.ts';
 import { finishTunedPlan, type TunableGpu } from '../runtime/tuner.ts';
 import { createTensor, destroyTensor, readTensor, writeTensor, type Tensor } from '../runtime/tensor.ts';
-import type { Point, VolumeInput } from './inputs.ts';
+import type { PromptPoint, VolumeInput } from './inputs.ts';
+import { capacityFor, createPromptSlot, fillPrompt } from './prompt-slot.ts';
 import { fillVolume } from './volume-slot.ts';
 
 type Stored = Tensor<'stored'>;
@@ -33,8 +34,8 @@ export interface ExampleSlots {
   readonly volume: Stored;
   /** (crop, crop, crop): 0 or 1 */
   readonly labels: Floats;
-  /** (points, 3); null is the automatic variant. */
-  readonly points: Floats | null;
+  /** Null is the automatic variant. */
+  readonly prompt: Prompt | null;
   /** The first value is what the loss is multiplied by before its gradient is taken. */
   readonly scale: Floats;
   /** (4): the loss, and sums that its gradient takes. */
@@ -42,11 +43,11 @@ export interface ExampleSlots {
 }
 
 /** Logits (classes, crop, crop, crop) of a crop. */
-function forward(r: Recorder, c: Config, w: Weights, volume: Stored, points: Floats | null): Floats {
+function forward(r: Recorder, c: Config, w: Weights, volume: Stored, prompt: Prompt | null): Floats {
   const deepestSlot = r.tensor('stored', [c.grid, c.grid, c.grid, widthsOf(c, r.precision).neck.width]);
   const features = encode(r, c, w, volume, deepestSlot);
   const deepest = features[3]!;
-  const prompted = points ? r.within('prompt', () => encodePrompt(r, c, w, deepest, points)) : deepest;
+  const prompted = prompt ? r.within('prompt', () => encodePrompt(r, c, w, deepest, prompt)) : deepest;
   return decode(r, c, w, [...features.slice(0, 3), prompted], volume);
 }
 
@@ -55,14 +56,14 @@ export function recordGradients(
   target: RecordingTarget,
   c: Config,
   w: Weights,
-  { volume, labels, points, scale, totals }: ExampleSlots,
+  { volume, labels, prompt, scale, totals }: ExampleSlots,
   gradients: ReadonlyMap<Parameter, Floats>,
 ): Recording {
   const r = createTapedRecorder(
     target,
     new Map([...gradients].map(([{ tensor }, gradient]) => [tensor.storage, gradient])),
   );
-  const logits = forward(r, c, w, volume, points);
+  const logits = forward(r, c, w, volume, prompt);
   r.within('loss', () => {
     diceCrossEntropy(r, logits, labels, totals);
     r.tape.backward(logits, diceCrossEntropyGradient(r, logits, labels, totals, scale));
@@ -81,7 +82,7 @@ export function createExampleSlots(
   return {
     volume: createTensor(gpu, 'volume', 'stored', precision, cube),
     labels: createTensor(gpu, 'labels', 'f32', precision, cube),
-    points: null,
+    prompt: null,
     scale,
     totals: createTensor(gpu, 'loss', 'f32', precision, [4]),
   };
@@ -103,7 +104,7 @@ export const lossScale = { f32: 1, f16: 1024 } as const;
 /** A crop, its clicks, or none, and where its lesion is. */
 export interface GradientExample {
   readonly volume: VolumeInput;
-  readonly points: readonly Point[] | null;
+  readonly points: readonly PromptPoint[] | null;
   readonly target: Uint8Array;
 }
 
@@ -117,8 +118,8 @@ export async function gradientsOf(
   options: ReplayOptions,
 ): Promise<Gradients> {
   const scaleSlot = createTensor(gpu, 'loss scale', 'f32', target.precision, [1]);
-  const pointSlot = points && createTensor(gpu, 'points', 'f32', target.precision, [points.length, 3]);
-  const slots = { ...createExampleSlots(gpu, target, c, { scale: scaleSlot }), points: pointSlot };
+  const prompt = points && createPromptSlot(gpu, target, capacityFor(points.length));
+  const slots = { ...createExampleSlots(gpu, target, c, { scale: scaleSlot }), prompt };
   const gradients = createGradients(gpu, w);
   try {
     const plan = await finishTunedPlan(gpu, recordGradients(target, c, w, slots, gradients));
@@ -127,8 +128,8 @@ export async function gradientsOf(
       await fillVolume(gpu, slots.volume, volume);
       writeTensor(gpu, slots.labels, Float32Array.from(labels));
       writeTensor(gpu, slots.scale, Float32Array.of(scale));
-      if (slots.points && points) {
-        writeTensor(gpu, slots.points, new Float32Array(points.flat()));
+      if (prompt) {
+        fillPrompt(gpu, prompt, c, points);
       }
       await plan.replay(options);
       const [loss] = await readTensor(gpu, slots.totals);
@@ -145,7 +146,7 @@ export async function gradientsOf(
       slots.labels,
       slots.scale,
       slots.totals,
-      ...(pointSlot ? [pointSlot] : []),
+      ...(prompt ? Object.values(prompt) : []),
     ].forEach((tensor) => destroyTensor(gpu, tensor));
   }
 }

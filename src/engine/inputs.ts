@@ -1,4 +1,5 @@
 /** What a call accepts, checked before any GPU work. */
+import { pointLabels, type Config, type PointLabel } from '../model/config.ts';
 import { InputError } from '../runtime/errors.ts';
 
 export interface Volume {
@@ -21,6 +22,9 @@ export function isBuffer(data: VolumeInput['data']): data is GPUBuffer {
 
 /** Voxels of the crop. */
 export type Point = readonly [d: number, h: number, w: number];
+
+/** A point, and what is there: the lesion where nothing else is said. */
+export type PromptPoint = readonly [...Point, label?: PointLabel];
 
 /** @throws InputError where the volume is not a cube of `crop` finite voxels */
 export function checkVolume({ data, shape }: VolumeInput, crop: number): void {
@@ -46,8 +50,11 @@ export function checkVolume({ data, shape }: VolumeInput, crop: number): void {
   }
 }
 
-/** @throws InputError where there is no point, or one lies outside the crop */
-export function checkPoints(points: readonly Point[] | null, crop: number): void {
+/** @throws InputError where there is no point, one lies outside the crop, or has a label that the model does not know */
+export function checkPoints(
+  points: readonly PromptPoint[] | null,
+  { crop, labels }: Pick<Config, 'crop' | 'labels'>,
+): void {
   if (points === null) {
     return;
   }
@@ -57,10 +64,21 @@ export function checkPoints(points: readonly Point[] | null, crop: number): void
   points.forEach((point, index) => {
     if (
       !Array.isArray(point) ||
-      point.length !== 3 ||
-      !point.every((at) => Number.isFinite(at) && at >= 0 && at <= crop - 1)
+      (point.length !== 3 && point.length !== 4) ||
+      !point.slice(0, 3).every((at) => Number.isFinite(at) && at >= 0 && at <= crop - 1)
     ) {
       throw new InputError(`points: point ${index} is [${point}]; expected three coordinates from 0 to ${crop - 1}`);
+    }
+    const label: PointLabel = point[3] ?? 'foreground';
+    if (!pointLabels.includes(label)) {
+      throw new InputError(
+        `points: point ${index} is labelled ${JSON.stringify(label)}; expected ${pointLabels.join(', ')}`,
+      );
+    }
+    if (label !== 'foreground' && !labels) {
+      throw new InputError(
+        `points: point ${index} is labelled ${label}; this model has no prompt.label_embedding.weight, and takes points in the lesion alone`,
+      );
     }
   });
 }

@@ -1,17 +1,18 @@
 /** A model's two plans, each recorded when it is first needed: a crop through the encoder, and clicks through the decoder. */
 import type { Config } from '../model/config.ts';
+import type { Prompt } from '../model/prompt-encoder.ts';
 import type { Weights } from '../model/weights.ts';
 import type { Plan } from '../runtime/plan.ts';
 import type { RecordingTarget } from '../runtime/recorder.ts';
-import { createTensor, destroyTensor, type Tensor } from '../runtime/tensor.ts';
 import { finishTunedPlan, type TunableGpu } from '../runtime/tuner.ts';
-import type { Point } from './inputs.ts';
+import type { PromptPoint } from './inputs.ts';
+import { capacityFor, createPromptSlot, destroyPromptSlot } from './prompt-slot.ts';
 import { recordDecode, recordEncode } from './recordings.ts';
 import type { Slots } from './slots.ts';
 
 export interface ClickPlan {
   /** Null is the automatic variant. */
-  readonly points: Tensor<'f32'> | null;
+  readonly prompt: Prompt | null;
   readonly plan: Plan;
 }
 
@@ -19,7 +20,7 @@ export interface KeptPlans {
   /** @throws GpuError, DeviceLostError */
   encode(): Promise<Plan>;
   /** @throws GpuError, DeviceLostError */
-  click(points: readonly Point[] | null): Promise<ClickPlan>;
+  click(points: readonly PromptPoint[] | null): Promise<ClickPlan>;
   /** Those that have been recorded. */
   readonly recorded: readonly Plan[];
   dispose(): void;
@@ -33,13 +34,13 @@ export function createKeptPlans(
   slots: Slots,
 ): KeptPlans {
   let encodePlan: Plan | undefined;
-  /** One is kept: a plan's arena is large, and a session seldom changes its number of clicks back and forth. */
+  /** One is kept, since a plan's arena is large; it answers as many clicks as a person makes in one crop. */
   let clickPlan: ClickPlan | undefined;
 
   function dropClickPlan(): void {
     clickPlan?.plan.dispose();
-    if (clickPlan?.points) {
-      destroyTensor(gpu, clickPlan.points);
+    if (clickPlan?.prompt) {
+      destroyPromptSlot(gpu, clickPlan.prompt);
     }
     clickPlan = undefined;
   }
@@ -50,20 +51,21 @@ export function createKeptPlans(
       return encodePlan;
     },
     async click(points) {
-      if (clickPlan && (clickPlan.points?.shape[0] ?? null) === (points?.length ?? null)) {
+      const capacity = points && capacityFor(points.length);
+      if (clickPlan && (clickPlan.prompt?.points.shape[0] ?? null) === capacity) {
         return clickPlan;
       }
       dropClickPlan();
-      const tensor = points && createTensor(gpu, 'points', 'f32', target.precision, [points.length, 3]);
+      const prompt = capacity === null ? null : createPromptSlot(gpu, target, capacity);
       try {
         clickPlan = {
-          points: tensor,
-          plan: await finishTunedPlan(gpu, recordDecode(target, config, weights, { ...slots, points: tensor })),
+          prompt,
+          plan: await finishTunedPlan(gpu, recordDecode(target, config, weights, { ...slots, prompt })),
         };
         return clickPlan;
       } catch (error) {
-        if (tensor) {
-          destroyTensor(gpu, tensor);
+        if (prompt) {
+          destroyPromptSlot(gpu, prompt);
         }
         throw error;
       }

@@ -1,7 +1,7 @@
 /** The two recordings of a model: a crop through the encoder, and clicks through the decoder. */
 import { decodeClick, decodeShared } from '../model/decoder.ts';
 import { encode } from '../model/encoder.ts';
-import { encodePrompt } from '../model/prompt-encoder.ts';
+import { encodePrompt, type Prompt } from '../model/prompt-encoder.ts';
 import type { Config } from '../model/config.ts';
 import type { Weights } from '../model/weights.ts';
 import { softmax } from '../ops/softmax.ts';
@@ -31,14 +31,15 @@ export function recordDecode(
   slots: {
     feature: Stored;
     shared: Stored;
-    points: Tensor<'f32'> | null;
+    /** Null is the automatic variant. */
+    prompt: Prompt | null;
     logits: Tensor<'f32'>;
     probabilities: Tensor<'f32'>;
   },
 ): Recorder {
   const r = createRecorder(target);
-  const { points } = slots;
-  const feature = points ? r.within('prompt', () => encodePrompt(r, c, w, slots.feature, points)) : slots.feature;
+  const { prompt } = slots;
+  const feature = prompt ? r.within('prompt', () => encodePrompt(r, c, w, slots.feature, prompt)) : slots.feature;
   decodeClick(r, c, w, feature, slots.shared, slots.logits);
   r.within('softmax', () => softmax(r, slots.logits, slots.probabilities));
   return r;

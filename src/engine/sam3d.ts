@@ -1,5 +1,5 @@
 /** The model on a device: crop and clicks in, logits out. */
-import { checkPoints, checkTarget, checkVolume, type Point, type VolumeInput } from './inputs.ts';
+import { checkPoints, checkTarget, checkVolume, type PromptPoint, type VolumeInput } from './inputs.ts';
 import { configOf, type Config } from '../model/config.ts';
 import { uploadWeights, type Weights } from '../model/weights.ts';
 import type { TensorFile } from '../formats/safetensors.ts';
@@ -9,6 +9,7 @@ import { tapValue, type TapValue } from './taps.ts';
 import { createKeptPlans, type ClickPlan, type KeptPlans } from './kept-plans.ts';
 import { memoryNeedOf, type MemoryNeed } from './memory-need.ts';
 import { chosenPrecision, finiteResult, type PrecisionChoice } from './precision.ts';
+import { fillPrompt } from './prompt-slot.ts';
 import { createTurns } from './turns.ts';
 import { fillVolume } from './volume-slot.ts';
 import { gradientsOf, type Gradients } from './gradients.ts';
@@ -17,15 +18,7 @@ import type { TunableGpu } from '../runtime/tuner.ts';
 import type { Plan, ReplayOptions } from '../runtime/plan.ts';
 import { warmUp, type WarmUpOptions } from '../runtime/warm-up.ts';
 import { targetOf, type RecordingTarget } from '../runtime/recorder.ts';
-import {
-  bufferOf,
-  createTensor,
-  destroyTensor,
-  readTensor,
-  tensorsIn,
-  writeTensor,
-  type Tensor,
-} from '../runtime/tensor.ts';
+import { bufferOf, createTensor, destroyTensor, readTensor, tensorsIn, type Tensor } from '../runtime/tensor.ts';
 
 export interface Sam3DOptions {
   /** f32, the default and the truth; f16: weights and activations in half precision, sums in f32; or auto: f16 on GPUs that have it. */
@@ -104,7 +97,7 @@ export class Sam3D {
    */
   predict(
     volume: VolumeInput,
-    points: readonly Point[] | null,
+    points: readonly PromptPoint[] | null,
     options: PredictOptions = {},
   ): Promise<{ logits: Float32Array }> {
     return this.#predictInto(volume, points, options, async () => ({
@@ -115,7 +108,7 @@ export class Sam3D {
   /** As `predict`, through a softmax: probabilities (classes, D, H, W). */
   predictProbabilities(
     volume: VolumeInput,
-    points: readonly Point[] | null,
+    points: readonly PromptPoint[] | null,
     options: PredictOptions = {},
   ): Promise<{ probabilities: Float32Array }> {
     return this.#predictInto(volume, points, options, async () => ({
@@ -126,7 +119,7 @@ export class Sam3D {
   /** As `predictProbabilities`, left on the GPU: `use` has the tensor (classes, D, H, W) to itself until it is done. */
   visitProbabilities<T>(
     volume: VolumeInput,
-    points: readonly Point[] | null,
+    points: readonly PromptPoint[] | null,
     use: (probabilities: Tensor<'f32'>) => Promise<T>,
     options: PredictOptions = {},
   ): Promise<T> {
@@ -154,7 +147,7 @@ export class Sam3D {
   /** Answers clicks in a crop that `embed` has seen, without the encoder. @throws as `predict` */
   decode(
     embedding: Embedding,
-    points: readonly Point[] | null,
+    points: readonly PromptPoint[] | null,
     options: PredictOptions = {},
   ): Promise<{ logits: Float32Array }> {
     return this.#decodeInto(embedding, points, options, async () => ({
@@ -165,7 +158,7 @@ export class Sam3D {
   /** As `decode`, through a softmax: probabilities (classes, D, H, W). */
   decodeProbabilities(
     embedding: Embedding,
-    points: readonly Point[] | null,
+    points: readonly PromptPoint[] | null,
     options: PredictOptions = {},
   ): Promise<{ probabilities: Float32Array }> {
     return this.#decodeInto(embedding, points, options, async () => ({
@@ -176,7 +169,7 @@ export class Sam3D {
   /** As `decodeProbabilities`, left on the GPU, as `visitProbabilities` has it. */
   visitDecoded<T>(
     embedding: Embedding,
-    points: readonly Point[] | null,
+    points: readonly PromptPoint[] | null,
     use: (probabilities: Tensor<'f32'>) => Promise<T>,
     options: PredictOptions = {},
   ): Promise<T> {
@@ -191,7 +184,7 @@ export class Sam3D {
    */
   async taps(
     volume: VolumeInput,
-    points: readonly Point[] | null,
+    points: readonly PromptPoint[] | null,
     names: readonly string[],
   ): Promise<Map<string, TapValue>> {
     const found = new Map<string, TapValue>();
@@ -202,13 +195,13 @@ export class Sam3D {
   /** As `taps`, one at a time: at full size they do not fit in memory together. */
   async visitTaps(
     volume: VolumeInput,
-    points: readonly Point[] | null,
+    points: readonly PromptPoint[] | null,
     names: readonly string[],
     visit: (name: string, value: TapValue) => void,
     { progress, signal }: PredictOptions = {},
   ): Promise<void> {
     checkVolume(volume, this.config.crop);
-    checkPoints(points, this.config.crop);
+    checkPoints(points, this.config);
     const ofDecoder = (name: string) => name === 'prompted' || name === 'logits';
     const readers = (wanted: readonly string[]) =>
       new Map(
@@ -234,12 +227,12 @@ export class Sam3D {
    */
   gradients(
     volume: VolumeInput,
-    points: readonly Point[] | null,
+    points: readonly PromptPoint[] | null,
     target: Uint8Array,
     options: PredictOptions = {},
   ): Promise<Gradients> {
     checkVolume(volume, this.config.crop);
-    checkPoints(points, this.config.crop);
+    checkPoints(points, this.config);
     checkTarget(target, this.config.crop);
     return this.#inTurn(() =>
       gradientsOf(this.#gpu, this.#target, this.config, this.#weights, { volume, points, target }, options),
@@ -284,8 +277,8 @@ export class Sam3D {
   }
 
   /** Records what `predict` runs, without running it: for profiling. @throws as `predict` */
-  async record(points: readonly Point[] | null): Promise<readonly Plan[]> {
-    checkPoints(points, this.config.crop);
+  async record(points: readonly PromptPoint[] | null): Promise<readonly Plan[]> {
+    checkPoints(points, this.config);
     return this.#inTurn(async () => [await this.#plans.encode(), (await this.#plans.click(points)).plan]);
   }
 
@@ -296,12 +289,12 @@ export class Sam3D {
 
   async #predictInto<T>(
     volume: VolumeInput,
-    points: readonly Point[] | null,
+    points: readonly PromptPoint[] | null,
     { progress, signal }: PredictOptions,
     read: () => Promise<T>,
   ): Promise<T> {
     checkVolume(volume, this.config.crop);
-    checkPoints(points, this.config.crop);
+    checkPoints(points, this.config);
     return this.#inTurn(async () => {
       const [encodePlan, clickPlan] = [await this.#plans.encode(), await this.#plans.click(points)];
       const total = encodePlan.operations + clickPlan.plan.operations;
@@ -316,11 +309,11 @@ export class Sam3D {
 
   async #decodeInto<T>(
     embedding: Embedding,
-    points: readonly Point[] | null,
+    points: readonly PromptPoint[] | null,
     options: PredictOptions,
     read: () => Promise<T>,
   ): Promise<T> {
-    checkPoints(points, this.config.crop);
+    checkPoints(points, this.config);
     if (embedding.feature.bytes !== this.#slots.feature.bytes || embedding.shared.bytes !== this.#slots.shared.bytes) {
       throw new InputError(
         "embedding: made by a model of another configuration or precision; expected one of this model's own",
@@ -345,9 +338,9 @@ export class Sam3D {
     await plan.replay(options);
   }
 
-  async #decode(click: ClickPlan, points: readonly Point[] | null, options?: ReplayOptions): Promise<void> {
-    if (click.points && points) {
-      writeTensor(this.#gpu, click.points, new Float32Array(points.flat()));
+  async #decode(click: ClickPlan, points: readonly PromptPoint[] | null, options?: ReplayOptions): Promise<void> {
+    if (click.prompt && points) {
+      fillPrompt(this.#gpu, click.prompt, this.config, points);
     }
     await click.plan.replay(options);
   }

@@ -9,11 +9,12 @@ import { stateSize, statePlaces } from '../ops/gradient-norm.ts';
 import { finishTunedPlans, type TunableGpu } from '../runtime/tuner.ts';
 import type { Plan, ReplayOptions } from '../runtime/plan.ts';
 import { targetOf, type RecordingTarget } from '../runtime/recorder.ts';
-import { bufferOf, createTensor, readTensor, type Tensor, tensorsIn, writeTensor } from '../runtime/tensor.ts';
+import { bufferOf, readTensor, type Tensor, tensorsIn, writeTensor } from '../runtime/tensor.ts';
 import { InputError } from '../runtime/errors.ts';
 import { createExampleSlots, recordGradients, type ExampleSlots } from './gradients.ts';
-import { checkPoints, checkTarget, checkVolume, type Point, type Volume, type VolumeInput } from './inputs.ts';
+import { checkPoints, checkTarget, checkVolume, type PromptPoint, type Volume, type VolumeInput } from './inputs.ts';
 import { flattenParameters } from './flat-parameters.ts';
+import { capacityFor, createPromptSlot, fillPrompt } from './prompt-slot.ts';
 import { fillVolume } from './volume-slot.ts';
 import { createOptimizer, destroyOptimizer, recordOptimizer, type Optimizer } from './optimizer.ts';
 import { chosenPrecision } from './precision.ts';
@@ -23,7 +24,7 @@ import { createTurns } from './turns.ts';
 export interface TrainerOptions {
   /** f32, the default; or f16: activations and frozen weights in half precision, the trained ones in f32. */
   readonly precision?: Precision;
-  /** How many clicks an example may have: a plan is recorded for each number, over one arena. 0, by itself, is the automatic variant. */
+  /** How many clicks an example may have. 0, by itself, is the automatic variant. */
   readonly clickCounts?: readonly number[];
   /** AdamW's; 0 by default. */
   readonly weightDecay?: number;
@@ -33,7 +34,7 @@ export interface ExampleInput {
   /** (crop, crop, crop), axes (D, H, W), normalised */
   readonly volume: VolumeInput;
   /** (d, h, w) in voxels of the crop; none in the automatic variant */
-  readonly points: readonly Point[];
+  readonly points: readonly PromptPoint[];
   /** 1 in the lesion, 0 elsewhere */
   readonly target: Uint8Array;
 }
@@ -70,9 +71,10 @@ export class Trainer {
   readonly #gpu: TunableGpu;
   readonly #weights: Weights;
   readonly #optimizer: Optimizer;
-  readonly #examples: ReadonlyMap<number, ExampleSlots>;
-  readonly #plans: ReadonlyMap<number, Plan>;
+  readonly #slots: ExampleSlots;
+  readonly #gradients: Plan;
   readonly #update: Plan;
+  readonly #clickCounts: readonly number[];
   readonly #weightDecay: number;
   /** Readback buffers that no step is using. */
   readonly #staging: GPUBuffer[] = [];
@@ -83,7 +85,7 @@ export class Trainer {
     gpu: TunableGpu,
     config: Config,
     { precision }: RecordingTarget,
-    weightDecay: number,
+    { weightDecay, clickCounts }: Required<Pick<TrainerOptions, 'weightDecay' | 'clickCounts'>>,
     parts: TrainerParts,
   ) {
     this.#gpu = gpu;
@@ -92,13 +94,14 @@ export class Trainer {
     this.#weightDecay = weightDecay;
     this.#weights = parts.weights;
     this.#optimizer = parts.optimizer;
-    this.#examples = parts.examples;
-    this.#plans = parts.plans;
+    this.#clickCounts = clickCounts;
+    this.#slots = parts.slots;
+    this.#gradients = parts.gradients;
     this.#update = parts.update;
   }
 
   /**
-   * Uploads the weights and records a step for each number of clicks.
+   * Uploads the weights and records a step.
    * @throws InputError where the weights are not a whole model's, or f16 is asked of a device without shader-f16
    */
   static async create(
@@ -113,7 +116,8 @@ export class Trainer {
     }
     const config = configOf(file);
     const target = targetOf(gpu, precision);
-    return new Trainer(gpu, config, target, weightDecay, await trainerParts(gpu, target, config, file, clickCounts));
+    const parts = await trainerParts(gpu, target, config, file, Math.max(...clickCounts));
+    return new Trainer(gpu, config, target, { weightDecay, clickCounts }, parts);
   }
 
   /**
@@ -127,39 +131,35 @@ export class Trainer {
     options?: ReplayOptions,
   ): Promise<StepResult> {
     checkVolume(volume, this.config.crop);
-    checkPoints(points.length > 0 ? points : null, this.config.crop);
+    checkPoints(points.length > 0 ? points : null, this.config);
     checkTarget(target, this.config.crop);
-    const [plan, slots] = [this.#plans.get(points.length), this.#examples.get(points.length)];
-    if (!plan || !slots) {
+    if (!this.#clickCounts.includes(points.length)) {
       throw new InputError(
-        `points: ${points.length} clicks; this trainer was made for ${[...this.#plans.keys()].join(', ')}`,
+        `points: ${points.length} clicks; this trainer was made for ${this.#clickCounts.join(', ')}`,
       );
     }
+    const slots = this.#slots;
     const { done } = await this.#inTurn(async () => {
       await fillVolume(this.#gpu, slots.volume, volume);
       writeTensor(this.#gpu, slots.labels, Float32Array.from(target));
-      if (slots.points) {
-        writeTensor(this.#gpu, slots.points, new Float32Array(points.flat()));
+      if (slots.prompt) {
+        fillPrompt(this.#gpu, slots.prompt, this.config, points);
       }
       writeTensor(this.#gpu, this.#optimizer.schedule, Float32Array.of(learningRate, this.#weightDecay, 0, 0));
-      await plan.start(options);
+      await this.#gradients.start(options);
       await this.#update.start();
-      return { done: this.#readback(slots) };
+      return { done: this.#readback() };
     });
     return done;
   }
 
   /**
-   * Runs each recorded step once on what lies in its slots, and leaves the weights alone: drivers that compile a kernel when it is
+   * Runs the recorded step once on what lies in its slots, and leaves the weights alone: drivers that compile a kernel when it is
    * first used do so here, and not in the first steps.
    * @throws GpuError, DeviceLostError
    */
-  async warmUp({ progress, signal }: ReplayOptions = {}): Promise<void> {
-    const plans = [...this.#plans.values()];
-    for (const [index, plan] of plans.entries()) {
-      const share = progress && ((done: number, total: number) => progress(index * total + done, plans.length * total));
-      await this.#inTurn(() => plan.replay({ progress: share, signal }));
-    }
+  warmUp(options: ReplayOptions = {}): Promise<void> {
+    return this.#inTurn(() => this.#gradients.replay(options));
   }
 
   /** The model with the weights as they are now; each call allocates an arena, so reuse the model. */
@@ -199,9 +199,9 @@ export class Trainer {
     });
   }
 
-  /** The recorded steps by number of clicks, and the optimiser's: for profiling. */
+  /** The recorded step, and the optimiser's: for profiling. */
   get plans(): readonly Plan[] {
-    return [...this.#plans.values(), this.#update];
+    return [this.#gradients, this.#update];
   }
 
   [Symbol.dispose](): void {
@@ -210,13 +210,10 @@ export class Trainer {
 
   dispose(): void {
     this.plans.forEach((plan) => plan.dispose());
-    const slots = [...this.#examples.values()].flatMap((example) => [
-      example.volume,
-      example.labels,
-      ...(example.points ? [example.points] : []),
-      example.totals,
-    ]);
-    new Set([...slots, ...tensorsIn(this.#weights)].map(bufferOf)).forEach((buffer) => this.#gpu.destroyBuffer(buffer));
+    const { scale, ...slots } = this.#slots; // the scale is the optimiser's
+    new Set([...tensorsIn(slots), ...tensorsIn(this.#weights)].map(bufferOf)).forEach((buffer) =>
+      this.#gpu.destroyBuffer(buffer),
+    );
     destroyOptimizer(this.#gpu, this.#optimizer);
     this.#staging.forEach((buffer) => this.#gpu.destroyBuffer(buffer));
   }
@@ -228,8 +225,9 @@ export class Trainer {
   }
 
   /** Copies the loss and the optimiser's state behind the step, and reads them when the GPU gets there. */
-  async #readback({ totals }: ExampleSlots): Promise<StepResult> {
+  async #readback(): Promise<StepResult> {
     const { device } = this.#gpu;
+    const { totals } = this.#slots;
     const bytes = totalsBytes + 4 * stateSize;
     const staging =
       this.#staging.pop() ??
@@ -258,8 +256,9 @@ export class Trainer {
 interface TrainerParts {
   readonly weights: Weights;
   readonly optimizer: Optimizer;
-  readonly examples: ReadonlyMap<number, ExampleSlots>;
-  readonly plans: ReadonlyMap<number, Plan>;
+  readonly slots: ExampleSlots;
+  /** Forward, loss and backward. */
+  readonly gradients: Plan;
   readonly update: Plan;
 }
 
@@ -268,31 +267,22 @@ async function trainerParts(
   target: RecordingTarget,
   c: Config,
   file: TensorFile,
-  clickCounts: readonly number[],
+  mostClicks: number,
 ): Promise<TrainerParts> {
-  const { weights, optimizer, examples } = await gpu.checked('uploading the weights', () => {
+  const { weights, optimizer, slots } = await gpu.checked('uploading the weights', () => {
     const read = (name: string) => file.read(name);
     const flattened = flattenParameters(gpu, target, uploadWeights(gpu, file, c, target), read);
     const made = createOptimizer(gpu, target, flattened.flats, read);
-    const shared = createExampleSlots(gpu, target, c, { scale: made.state });
-    const slots = new Map(
-      clickCounts.map((count): [number, ExampleSlots] => [
-        count,
-        count === 0 ? shared : { ...shared, points: createTensor(gpu, 'points', 'f32', target.precision, [count, 3]) },
-      ]),
-    );
-    return { weights: flattened.weights, optimizer: made, examples: slots };
+    const prompt = mostClicks > 0 ? createPromptSlot(gpu, target, capacityFor(mostClicks)) : null;
+    const example = { ...createExampleSlots(gpu, target, c, { scale: made.state }), prompt };
+    return { weights: flattened.weights, optimizer: made, slots: example };
   });
   const gradients = new Map(
     [...optimizer.tensors].map(([parameter, { gradient }]): [Parameter, Tensor<'f32'>] => [parameter, gradient]),
   );
-  const recordings = [...examples.values()].map((slots) => recordGradients(target, c, weights, slots, gradients));
-  const plans = await finishTunedPlans(gpu, [...recordings, recordOptimizer(target, optimizer)]);
-  return {
-    weights,
-    optimizer,
-    examples,
-    plans: new Map([...examples.keys()].map((count, i) => [count, plans[i]!])),
-    update: plans.at(-1)!,
-  };
+  const [step, update] = await finishTunedPlans(gpu, [
+    recordGradients(target, c, weights, slots, gradients),
+    recordOptimizer(target, optimizer),
+  ]);
+  return { weights, optimizer, slots, gradients: step!, update: update! };
 }

@@ -34,7 +34,14 @@ export interface Config {
   readonly adaptation: Adaptation;
   /** Rank of the additions to qkv, where the adaptation is `lora`. */
   readonly loraRank: number;
+  /** Points say what is there, by an embedding of their labels; without it each is in the lesion. */
+  readonly labels: boolean;
 }
+
+/** What a point says of its place, in the order of the label embedding: the lesion, what is none, or one of two opposite corners of a box round it. */
+export const pointLabels = ['foreground', 'background', 'boxNear', 'boxFar'] as const;
+
+export type PointLabel = (typeof pointLabels)[number];
 
 const vitB: Config = {
   embed: 768,
@@ -56,6 +63,7 @@ const vitB: Config = {
   queries: 10,
   adaptation: 'spatial',
   loraRank: 4,
+  labels: false,
 };
 
 /** Configurations that a file's metadata may name. */
@@ -139,6 +147,9 @@ function encoderShapes(c: Config, add: (name: string, ...shape: number[]) => voi
 
 function promptShapes(c: Config, add: (name: string, ...shape: number[]) => void): void {
   const { neck } = c;
+  if (c.labels) {
+    add('label_embedding.weight', pointLabels.length, neck);
+  }
   for (let i = 0; i < c.promptDepth; i++) {
     const layer = (name: string, ...shape: number[]) => add(`transformer.layers.${i}.${name}`, ...shape);
     layer('global_query', 1, c.queries, neck);
@@ -246,6 +257,7 @@ function fromShapes(shapes: TensorFile['shapes']): Partial<Config> {
     queries: side('prompt.transformer.layers.0.global_query', 1),
     adaptation: adaptationIn(shapes.keys()),
     loraRank: side('encoder.blocks.0.attn.qkv.lora_a.weight', 0),
+    labels: shapes.has('prompt.label_embedding.weight'),
   };
   return Object.fromEntries(Object.entries(found).filter(([, value]) => value));
 }
@@ -260,7 +272,10 @@ function check(condition: boolean, found: string, expected: string): void {
 export function checkConfig(c: Config): void {
   for (const [name, value] of Object.entries(c)) {
     check(
-      name === 'globalBlocks' || name === 'adaptation' || (Number.isInteger(value) && value > 0),
+      name === 'globalBlocks' ||
+        name === 'adaptation' ||
+        typeof value === 'boolean' ||
+        (Number.isInteger(value) && value > 0),
       `${name} is ${JSON.stringify(value)}`,
       'a positive integer',
     );

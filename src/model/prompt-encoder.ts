@@ -21,7 +21,7 @@ function attend(
   channels: Channels,
   x: Stored,
   context: Stored,
-  residual?: Stored,
+  { residual, keyCount }: { residual?: Stored; keyCount?: Tensor<'u32'> } = {},
 ): Stored {
   const attended = tokenAttention(
     r,
@@ -29,6 +29,7 @@ function attend(
     linear(r, context, w.key),
     linear(r, context, w.value),
     channels,
+    keyCount,
   );
   return linear(r, attended, w.output, { residual });
 }
@@ -40,34 +41,45 @@ function layer(
   w: PromptLayerWeights,
   image: Stored,
   points: Stored,
+  keyCount: Tensor<'u32'>,
 ): { image: Stored; points: Stored } {
   const { selfAttention, imageToToken } = widthsOf(c, r.precision);
   const pointCount = points.shape[0]!;
   const tokens = concatenation(r, [w.queries, points]);
-  const attended = attend(r, w.selfAttention, selfAttention, tokens, tokens);
+  const attended = attend(r, w.selfAttention, selfAttention, tokens, tokens, { keyCount });
   const summed = layerNorm(r, attended, w.norm1, { epsilon, residual: tokens });
   const updated = layerNorm(r, summed, w.norm2, { epsilon });
   const queries = rows(updated, 0, c.queries);
   const hidden = linear(r, queries, w.mlp.linear1, { activation: 'relu' });
   const prompts = layerNorm(r, linear(r, hidden, w.mlp.linear2, { residual: queries }), w.norm3, { epsilon });
-  const shown = attend(r, w.imageToToken, imageToToken, image, prompts, image);
+  const shown = attend(r, w.imageToToken, imageToToken, image, prompts, { residual: image });
   return { image: layerNorm(r, shown, w.norm4, { epsilon }), points: rows(updated, c.queries, pointCount) };
+}
+
+/** Clicks as the network takes them: so many at most, of which the first few are clicks and the others padding. */
+export interface Prompt {
+  /** (capacity, 3), each (d, h, w) in voxels of the crop; padding lies outside of it. */
+  readonly points: Tensor<'f32'>;
+  /** (capacity): places in `pointLabels`; padding's is past them. */
+  readonly labels: Tensor<'u32'>;
+  /** (1): the queries and the clicks, the tokens that are no padding. */
+  readonly tokenCount: Tensor<'u32'>;
 }
 
 /**
  * The point embedding is the feature itself, sampled at the click; it meets the learned queries in self attention, and
  * the queries then write to every image token by cross attention.
  * @param feature (grid, grid, grid, neck width)
- * @param points (points, 3), each (d, h, w) in voxels of the crop
  * @returns the shape of the feature
  */
-export function encodePrompt(r: Recorder, c: Config, w: Weights, feature: Stored, points: Tensor<'f32'>): Stored {
+export function encodePrompt(r: Recorder, c: Config, w: Weights, feature: Stored, prompt: Prompt): Stored {
+  const embedding = w.labelEmbedding;
   let state = {
     image: reshaped(feature, [c.grid ** 3, feature.shape.at(-1)!]),
-    points: pointSampling(r, feature, points, c.crop),
+    points: pointSampling(r, feature, prompt.points, c.crop, embedding && { labels: prompt.labels, embedding }),
   };
   w.promptLayers.forEach((layerWeights, index) => {
-    state = r.within(`layers.${index}`, () => layer(r, c, layerWeights, state.image, state.points));
+    state = r.within(`layers.${index}`, () => layer(r, c, layerWeights, state.image, state.points, prompt.tokenCount));
   });
   const prompted = reshaped(state.image, feature.shape);
   r.tap('prompted', prompted);

@@ -14,7 +14,7 @@ import type { RecordingTarget } from '../runtime/recorder.ts';
 import { elementBytes, uploadTensor, type Tensor } from '../runtime/tensor.ts';
 import { widthsOf, type Widths } from './widths.ts';
 import { isTrainable } from './adaptation.ts';
-import type { Config } from './config.ts';
+import { pointLabels, type Config } from './config.ts';
 import type { Parameter } from './parameters.ts';
 
 type Stored = Tensor<'stored'>;
@@ -103,6 +103,8 @@ export interface Weights {
   readonly blocks: readonly BlockWeights[];
   readonly necks: readonly NeckWeights[];
   readonly promptLayers: readonly PromptLayerWeights[];
+  /** (labels, neck width), of models that know labels. */
+  readonly labelEmbedding: Stored | undefined;
   readonly heads: readonly HeadWeights[];
   readonly mixingSlices: readonly Slice[];
   /** (27, head width): `cls.0` of the volume channel. */
@@ -306,6 +308,7 @@ export function uploadWeights(
     embedding: embeddingWeights(u, file, c, w),
     blocks: Array.from({ length: c.depth }, (_, i) => blockWeights(u, file, c, w, i)),
     necks: [0, 1, 2, 3].map((i) => neckWeights(u, w, i)),
+    labelEmbedding: c.labels ? u.rows('prompt.label_embedding.weight', [pointLabels.length], w.neck) : undefined,
     promptLayers: Array.from({ length: c.promptDepth }, (_, i) => promptLayerWeights(u, c, w, i)),
     heads: [0, 1, 2, 3].map((level) => ({
       conv1: u.conv(`decoder.mlahead.head${level + 2}.0.weight`, w.head, w.neck),

@@ -2,7 +2,10 @@
 import {
   tokenAttention as kernel,
   tokenAttentionBackwardKey,
+  tokenAttentionBackwardKeyPadded,
   tokenAttentionBackwardQuery,
+  tokenAttentionBackwardQueryPadded,
+  tokenAttentionPadded,
 } from '../kernels/generated.ts';
 import { spread, type Recorder } from '../runtime/recorder.ts';
 import { sizeOf, type Tensor } from '../runtime/tensor.ts';
@@ -20,6 +23,7 @@ function backward(
   k: Stored,
   v: Stored,
   { count, groups: heads, groupWidth: headWidth, width }: Channels,
+  keyCount: Tensor<'u32'> | undefined,
   dy: Stored,
 ): void {
   const [queries, keys] = [sizeOf(q.shape) / width, sizeOf(k.shape) / width];
@@ -32,20 +36,19 @@ function backward(
   ];
   const overrides = { queries, heads, headWidth, width, scale: (count / heads) ** -0.5, chunk };
   const operations = 7 * queries * keys * heads * headWidth;
-  r.dispatch(
-    tokenAttentionBackwardQuery,
-    { q, k, v, dy, statistics, dq },
-    { ...overrides, accumulate },
-    spread(Math.ceil((queries * (heads + 1)) / 64)),
-    operations,
-  );
-  r.dispatch(
-    tokenAttentionBackwardKey,
-    { q, k, v, dy, queryStatistics: statistics, keyPartials, valuePartials },
-    overrides,
-    spread(Math.ceil((chunks * keys * (heads + 1)) / 64)),
-    operations,
-  );
+  const forQueries = { q, k, v, dy, statistics, dq };
+  const forKeys = { q, k, v, dy, queryStatistics: statistics, keyPartials, valuePartials };
+  const queryWorkgroups = spread(Math.ceil((queries * (heads + 1)) / 64));
+  const keyWorkgroups = spread(Math.ceil((chunks * keys * (heads + 1)) / 64));
+  const queryOverrides = { ...overrides, accumulate };
+  if (keyCount) {
+    const padded = { ...forQueries, keyCount };
+    r.dispatch(tokenAttentionBackwardQueryPadded, padded, queryOverrides, queryWorkgroups, operations);
+    r.dispatch(tokenAttentionBackwardKeyPadded, { ...forKeys, keyCount }, overrides, keyWorkgroups, operations);
+  } else {
+    r.dispatch(tokenAttentionBackwardQuery, forQueries, queryOverrides, queryWorkgroups, operations);
+    r.dispatch(tokenAttentionBackwardKey, forKeys, overrides, keyWorkgroups, operations);
+  }
   const [keyShare, valueShare] = [r.tape!.gradient(k), r.tape!.gradient(v)];
   if (keyShare) {
     sumActivationChunks(r, keyPartials, keyShare);
@@ -61,10 +64,18 @@ function backward(
  * @param k (keys, width)
  * @param v (keys, width)
  * @param channels the width's heads
+ * @param keyCount (1): the keys that take part, the first so many; without it all of them
  * @returns the shape of q
  * @throws VolsamError where the widths differ or a head is larger than the kernel's registers
  */
-export function tokenAttention(r: Recorder, q: Stored, k: Stored, v: Stored, channels: Channels): Stored {
+export function tokenAttention(
+  r: Recorder,
+  q: Stored,
+  k: Stored,
+  v: Stored,
+  channels: Channels,
+  keyCount?: Tensor<'u32'>,
+): Stored {
   const { count, groups: heads, groupWidth: headWidth, width } = channels;
   if ([q, k, v].some(({ shape }) => shape.at(-1) !== width) || headWidth > 128) {
     throw new VolsamError(
@@ -73,13 +84,14 @@ export function tokenAttention(r: Recorder, q: Stored, k: Stored, v: Stored, cha
   }
   const [queries, keys] = [sizeOf(q.shape) / width, sizeOf(k.shape) / width];
   const y = r.tensor('stored', q.shape);
-  r.dispatch(
-    kernel,
-    { q, k, v, y },
-    { queries, heads, headWidth, width, scale: (count / heads) ** -0.5 },
-    spread(Math.ceil((queries * (heads + 1)) / 64)),
-    4 * queries * keys * heads * headWidth,
-  );
-  r.tape?.record(y, [q, k, v], (dy) => backward(r, q, k, v, channels, dy));
+  const overrides = { queries, heads, headWidth, width, scale: (count / heads) ** -0.5 };
+  const workgroups = spread(Math.ceil((queries * (heads + 1)) / 64));
+  const operations = 4 * queries * keys * heads * headWidth;
+  if (keyCount) {
+    r.dispatch(tokenAttentionPadded, { q, k, v, y, keyCount }, overrides, workgroups, operations);
+  } else {
+    r.dispatch(kernel, { q, k, v, y }, overrides, workgroups, operations);
+  }
+  r.tape?.record(y, [q, k, v], (dy) => backward(r, q, k, v, channels, keyCount, dy));
   return y;
 }

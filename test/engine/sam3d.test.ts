@@ -32,6 +32,16 @@ test('two runs are bitwise equal, and a second model gives the same', async () =
   second.dispose();
 });
 
+test('one plan answers any number of clicks that a person makes in a crop', async () => {
+  const [, one] = await sam.record([[1, 2, 3]]);
+  const many = Array.from({ length: 32 }, (_, i): Point => [i % 32, (5 * i) % 32, (7 * i) % 32]);
+  const [, most] = await sam.record(many);
+  expect(most).toBe(one);
+  const [, more] = await sam.record([...many, [1, 2, 3]]);
+  expect(more).not.toBe(one);
+  await sam.record(points);
+});
+
 test('an embedding answers other clicks with the bits of a whole prediction, whatever ran between', async () => {
   const embedding = await sam.embed(volume);
   await sam.predict(other, points);

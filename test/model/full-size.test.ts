@@ -28,7 +28,11 @@ for (const name of ['vit_b', 'vit_l', 'vit_h'] as const) {
       const volume = r.tensor('stored', [c.crop, c.crop, c.crop]);
       const features = encode(r, config, weights, volume, feature);
       decodeShared(r, config, weights, features.slice(0, 3), volume, shared);
-      const prompted = encodePrompt(r, config, weights, feature, r.tensor('f32', [3, 3]));
+      const prompted = encodePrompt(r, config, weights, feature, {
+        points: r.tensor('f32', [32, 3]),
+        labels: r.tensor('u32', [32]),
+        tokenCount: r.tensor('u32', [1]),
+      });
       decodeClick(r, config, weights, prompted, shared, r.tensor('f32', [c.classes, c.crop, c.crop, c.crop]));
       const arenaBytes = placeTensors(lifetimesOf(r.commands), 256 * 2 ** 20).reduce((sum, bytes) => sum + bytes, 0);
       console.log(

@@ -45,3 +45,23 @@ gradientSuite('pointSampling', cases, ({ grid, crop, width, points }, draw) => (
     }),
   record: (r, t, { points: places }) => pointSampling(r, t.feature, places!, crop),
 }));
+
+const labels = [1, 0, 1, 2, 3];
+
+gradientSuite('pointSampling with labels', [{ name: 'of two points, one, none; and padding' }], (_, draw) => {
+  const [grid, width] = [3, 8];
+  return {
+    inputs: {
+      feature: { values: draw(grid ** 3, width).values, shape: [grid, grid, grid, width] },
+      embedding: { values: draw(3, width).values, shape: [3, width], trained: true },
+    },
+    constants: {
+      points: { element: 'f32', shape: [labels.length, 3], values: new Float32Array(3 * labels.length).fill(-1e6) },
+      labels: { element: 'u32', shape: [labels.length], values: new Float32Array(Uint32Array.from(labels).buffer) },
+    },
+    statement: ({ embedding }) =>
+      labels.flatMap((label) => Array.from({ length: width }, (_value, c) => embedding[label * width + c] ?? 0)),
+    record: (r, t, { points, labels: places }) =>
+      pointSampling(r, t.feature, points!, 12, { labels: places!, embedding: t.embedding }),
+  };
+});

@@ -62,7 +62,7 @@ test('the published recipe: 10 clicks in the lesion and 20 anywhere', () => {
   expect(clickCountsOf(paperRecipe)).toEqual([30]);
   expect(points.length).toBe(30);
   points.slice(0, 10).forEach(([d, h, w]) => expect(target[(d * 24 + h) * 24 + w]).toBe(1));
-  expect(points.every((point) => point.every((at) => at >= 0 && at < 24))).toBe(true);
+  expect(points.every(([d, h, w]) => [d, h, w].every((at) => at >= 0 && at < 24))).toBe(true);
 });
 
 test('a case without a lesion gives crops of background, with clicks anywhere in them', () => {
