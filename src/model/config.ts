@@ -272,14 +272,12 @@ function check(condition: boolean, found: string, expected: string): void {
 export function checkConfig(c: Config): void {
   for (const [name, value] of Object.entries(c)) {
     check(
-      name === 'globalBlocks' ||
-        name === 'adaptation' ||
-        typeof value === 'boolean' ||
-        (Number.isInteger(value) && value > 0),
+      ['globalBlocks', 'adaptation', 'labels'].includes(name) || (Number.isInteger(value) && value > 0),
       `${name} is ${JSON.stringify(value)}`,
       'a positive integer',
     );
   }
+  check(typeof c.labels === 'boolean', `labels is ${JSON.stringify(c.labels)}`, 'true or false');
   check(adaptations.includes(c.adaptation), `adaptation is ${JSON.stringify(c.adaptation)}`, adaptations.join(', '));
   check(c.grid % c.window === 0, `grid ${c.grid} with window ${c.window}`, 'a grid that the window divides');
   check(c.embed % c.heads === 0, `embed ${c.embed} with heads ${c.heads}`, 'a width that the heads divide');
