@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, cpSync, readFileSync, rmSync } from 'node:fs';
 import { build, type BuildOptions, type Plugin } from 'esbuild';
+import { inCompressingOrder } from './compressing-order.ts';
 import { minifyWgsl } from './minify-wgsl.ts';
 
 const { dependencies, optionalDependencies } = JSON.parse(readFileSync('package.json', 'utf8')) as Record<
@@ -10,16 +11,24 @@ const { dependencies, optionalDependencies } = JSON.parse(readFileSync('package.
 >;
 rmSync('dist', { recursive: true, force: true });
 
-/** What a page downloads has its kernels without comments; in Node they stay readable in the GPU's messages. */
+const sourceLine = /^const \w+Source = .*;$/gm;
+
+/** What a page downloads: kernels without comments, in the order that compresses best. */
+function minifiedKernelsIn(generated: string): string {
+  const minified = generated.replace(/^const \w+(Source|Shared) = .*;$/gm, (line) =>
+    line.replace(/"(?:[^"\\]|\\.)*"/g, (text) => JSON.stringify(minifyWgsl(JSON.parse(text) as string))),
+  );
+  const ordered = inCompressingOrder(minified.match(sourceLine) ?? []);
+  return minified.replace(sourceLine, () => ordered.shift()!);
+}
+
+const kernelsForPages = minifiedKernelsIn(readFileSync('src/kernels/generated.ts', 'utf8'));
+
+/** In Node kernels stay readable in the GPU's messages. */
 const minifiedKernels: Plugin = {
   name: 'minified kernels',
   setup: ({ onLoad }) =>
-    onLoad({ filter: /kernels[\\/]generated\.ts$/ }, ({ path }) => ({
-      loader: 'ts',
-      contents: readFileSync(path, 'utf8').replace(/^const \w+(Source|Shared) = .*;$/gm, (line) =>
-        line.replace(/"(?:[^"\\]|\\.)*"/g, (text) => JSON.stringify(minifyWgsl(JSON.parse(text) as string))),
-      ),
-    })),
+    onLoad({ filter: /kernels[\\/]generated\.ts$/ }, () => ({ loader: 'ts', contents: kernelsForPages })),
 };
 
 const shared = { bundle: true, format: 'esm', target: 'es2022', sourcemap: true, logLevel: 'warning' } as const;

@@ -11,10 +11,8 @@ struct DepthTerms {
   parted: vec4<f32>,
 }
 
-// Those of a vec4 of others. They recur from run to run where a run of 8 vec4s is whole lines and a lane has an even number of
-// these: up to a window of 8.
+// Those of a vec4 of others. They recur from run to run where a run of 8 vec4s is whole lines, of one vec4 or two: up to a window of 8.
 const recurring = 2u;
-override recurs: bool = lineVectors <= recurring;
 
 fn depthTermsOf(vector: u32, query: u32, seams: u32, ownSides: u32) -> DepthTerms {
   var bias: vec4<f32>;

@@ -53,7 +53,14 @@ async function auto(given: AutoOptions): Promise<void> {
   const seconds = (performance.now() - started) / 1e3;
   console.log(
     quiet
-      ? JSON.stringify({ mask: given.output, lesions: statistics, seconds, device, session: recordFile })
+      ? JSON.stringify({
+          mask: given.output,
+          lesions: statistics,
+          seconds,
+          device,
+          precision: taken.precision,
+          session: recordFile,
+        })
       : [
           `${given.output}: ${statistics.length} ${statistics.length === 1 ? 'lesion' : 'lesions'}, in ${seconds.toFixed(1)} s on ${device}`,
           ...statistics.map(

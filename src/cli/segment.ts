@@ -4,6 +4,7 @@ import { presetNamed } from './parsers.ts';
 import { formatPng } from '../node/files/png.ts';
 import { parseClicks, splitClicks, type ClicksFile } from '../formats/clicks.ts';
 import type { PrecisionChoice } from '../engine/precision.ts';
+import type { Precision } from '../kernels/kernel.ts';
 import { readBytes, writeWhole } from '../node/files/disk.ts';
 import { rememberFile } from '../node/files/known-files.ts';
 import { checkDistinct, checkOutputPaths } from '../node/files/output-paths.ts';
@@ -42,6 +43,7 @@ interface Summary {
   readonly lesions: readonly (LesionStatistics & FoundLesion)[];
   readonly seconds: number;
   readonly device: string;
+  readonly precision: Precision;
   readonly peakGpuBytes: number;
   readonly mask: string;
   readonly session: string;
@@ -96,7 +98,7 @@ export async function segment(given: SegmentOptions): Promise<Summary> {
     found,
     device,
     peakGpuBytes,
-    options: made,
+    options: taken,
   } = await runSegment({ volume, weights, preset, options }, clicks, {
     maxMemory: given.maxMemory,
     quiet: given.json ?? false,
@@ -114,7 +116,7 @@ export async function segment(given: SegmentOptions): Promise<Summary> {
       device,
       weightsSha256: file.sha256,
       preset,
-      options: made,
+      options: taken,
       maskSha256: found.maskSha256,
     }),
   );
@@ -126,6 +128,7 @@ export async function segment(given: SegmentOptions): Promise<Summary> {
     lesions: found.lesions.map((lesion, i) => ({ ...found.statistics[i]!, ...lesion })),
     seconds: (performance.now() - started) / 1e3,
     device,
+    precision: taken.precision,
     peakGpuBytes,
     mask: given.output,
     session: record,

@@ -16,7 +16,7 @@ import { createTapedRecorder } from '../runtime/tape.ts';
 import { finishTunedPlan, type TunableGpu } from '../runtime/tuner.ts';
 import { createTensor, destroyTensor, readTensor, writeTensor, type Tensor } from '../runtime/tensor.ts';
 import type { PromptPoint, VolumeInput } from './inputs.ts';
-import { capacityFor, createPromptSlot, fillPrompt } from './prompt-slot.ts';
+import { capacityFor, createPromptSlot, destroyPromptSlot, fillPrompt } from './prompt-slot.ts';
 import { fillVolume } from './volume-slot.ts';
 
 type Stored = Tensor<'stored'>;
@@ -140,13 +140,11 @@ export async function gradientsOf(
       plan.dispose();
     }
   } finally {
-    [
-      ...gradients.values(),
-      slots.volume,
-      slots.labels,
-      slots.scale,
-      slots.totals,
-      ...(prompt ? Object.values(prompt) : []),
-    ].forEach((tensor) => destroyTensor(gpu, tensor));
+    [...gradients.values(), slots.volume, slots.labels, slots.scale, slots.totals].forEach((tensor) =>
+      destroyTensor(gpu, tensor),
+    );
+    if (prompt) {
+      destroyPromptSlot(gpu, prompt);
+    }
   }
 }

@@ -1,6 +1,7 @@
 /** A model that outlives its device: where the device is lost, the call at hand is rejected, and the next one opens another. */
 import type { TensorFile } from '../formats/safetensors.ts';
 import { configOf } from '../model/config.ts';
+import { PrecisionError } from '../runtime/errors.ts';
 import type { TunableGpu } from '../runtime/tuner.ts';
 import type { PrecisionChoice } from './precision.ts';
 import { Sam3D } from './sam3d.ts';
@@ -28,15 +29,19 @@ interface Opened {
   readonly sam: Sam3D;
 }
 
-/** @throws InputError where the weights are not a whole model's */
+/**
+ * Where the precision is `auto` and f16 turns out not to hold the model's or an image's values, the model is opened again in f32, for good.
+ * @throws InputError where the weights are not a whole model's
+ */
 export function keepModel({ open, weights, precision = 'f32' }: KeptModelOptions): KeptModel {
   configOf(weights);
+  let choice = precision;
   let opened: Promise<Opened> | undefined;
 
   async function openModel(): Promise<Opened> {
     const gpu = await open();
     try {
-      return { gpu, sam: await Sam3D.create(gpu, weights, { precision }) };
+      return { gpu, sam: await Sam3D.create(gpu, weights, { precision: choice }) };
     } catch (error) {
       gpu.close();
       throw error;
@@ -71,7 +76,17 @@ export function keepModel({ open, weights, precision = 'f32' }: KeptModelOptions
   return {
     async use(work) {
       const { sam, gpu } = await current();
-      return work(sam, gpu);
+      try {
+        return await work(sam, gpu);
+      } catch (error) {
+        if (!(error instanceof PrecisionError) || choice !== 'auto') {
+          throw error;
+        }
+        choice = 'f32';
+        close();
+        const full = await current();
+        return work(full.sam, full.gpu);
+      }
     },
     close,
     [Symbol.dispose]: close,

@@ -1,6 +1,6 @@
 /** Which precision a model runs in, and whether it was enough. */
 import type { Precision } from '../kernels/kernel.ts';
-import { GpuError, InputError } from '../runtime/errors.ts';
+import { GpuError, InputError, PrecisionError } from '../runtime/errors.ts';
 import type { Gpu } from '../runtime/gpu.ts';
 
 /** `auto`: half precision on GPUs that have it, f32 elsewhere. */
@@ -21,7 +21,7 @@ export function chosenPrecision({ features, adapter }: Device, choice: Precision
     throw new InputError(`precision ${JSON.stringify(choice)}; expected 'f32', 'f16' or 'auto'`);
   }
   if (choice === 'f16' && !features.has('shader-f16')) {
-    throw new InputError(`precision f16: ${adapter.name} has no shader-f16; f32 works`);
+    throw new InputError(`precision f16: ${adapter.name} has no shader-f16; expected f32, or a device that has it`);
   }
   return choice;
 }
@@ -41,22 +41,24 @@ export function describePrecision(
   return `in ${precision}${choice === 'auto' ? why : ''}`;
 }
 
-/** Coprime to any grid's rows, so that no part of a result is passed over. */
-const sampleStride = 997;
-
 /**
- * A result that the network's norms have spread every value into that is not a number.
- * @throws GpuError where it is not finite
+ * A result, unless something in it is not a number or infinite.
+ * @throws PrecisionError where f16 may be why, GpuError otherwise
  */
 export function finiteResult(values: Float32Array, precision: Precision): Float32Array {
-  for (let i = 0; i < values.length; i += sampleStride) {
-    if (!Number.isFinite(values[i])) {
-      throw new GpuError(
-        precision === 'f16'
-          ? 'the result is not finite: in half precision a value of this model or image exceeds 65504; expected a model that fits, or precision f32, which works for any'
-          : 'the result is not finite: the weights, or values that they lead to, are not; expected weights of a trained model',
-      );
-    }
+  let sum = 0; // of doubles, which the largest results do not overflow
+  for (const value of values) {
+    sum += value;
   }
-  return values;
+  if (Number.isFinite(sum)) {
+    return values;
+  }
+  if (precision === 'f16') {
+    throw new PrecisionError(
+      'the result is not finite: in half precision a value of this model or image exceeds 65504; expected values that fit, or precision f32, which works for any',
+    );
+  }
+  throw new GpuError(
+    'the result is not finite: the weights, or values that they lead to, are not; expected weights of a trained model',
+  );
 }

@@ -109,13 +109,12 @@ export class Trainer {
     file: TensorFile,
     { precision = 'f32', clickCounts = [1, 2, 3], weightDecay = 0 }: TrainerOptions = {},
   ): Promise<Trainer> {
-    chosenPrecision(gpu, precision); // refuses f16 where there is none
     // The automatic variant leaves the prompt encoder's gradients as the step before left them.
     if (clickCounts.includes(0) && clickCounts.length > 1) {
       throw new InputError(`clickCounts: ${clickCounts.join(', ')}; expected numbers from 1 on, or 0 by itself`);
     }
     const config = configOf(file);
-    const target = targetOf(gpu, precision);
+    const target = targetOf(gpu, chosenPrecision(gpu, precision));
     const parts = await trainerParts(gpu, target, config, file, Math.max(...clickCounts));
     return new Trainer(gpu, config, target, { weightDecay, clickCounts }, parts);
   }

@@ -53,10 +53,11 @@ export function formsOf(kernels: readonly Kernel[], traits: Traits): Form[] {
     .flatMap((kernel) => kernel.settings.flatMap((settings) => formsInTile(kernel, settings, traits)));
 }
 
-/** On a CPU a form that suits one, for its subgroups where there is one; elsewhere the plain form. */
+/** The first form that suits the kind of device, on a CPU one for its subgroups where there is one; the plain form where none does. */
 export const safeForm: ChooseForm = (_, forms, { software }) => {
-  const suitable = software ? forms.filter(({ kernel }) => kernel.suitsSoftware) : [];
-  return suitable.find(({ kernel }) => kernel.needs.subgroupLanes !== undefined) ?? suitable[0] ?? forms[0]!;
+  const suitable = forms.filter(({ kernel }) => kernel.suitsSoftware === software);
+  const forSubgroups = suitable.find(({ kernel }) => kernel.needs.subgroupLanes !== undefined);
+  return (software ? forSubgroups : undefined) ?? suitable[0] ?? forms[0]!;
 };
 
 /**

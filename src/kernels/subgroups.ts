@@ -17,6 +17,9 @@ export interface SubgroupTraits {
 /** Where the width can be set: RDNA's matrix units take 32 lanes, and so do Intel's. */
 const preferredLanes = 32;
 
+/** Four of these fill the 256 invocations that a workgroup has on every device. */
+const mostLanes = 64;
+
 /** Lanes of the kernel's subgroups on the device, and whether the pipeline has to ask for them; undefined where it cannot run. */
 function lanesOf(
   { needs: { subgroupLanes } }: Kernel,
@@ -28,7 +31,8 @@ function lanesOf(
   const { least, most } = subgroupSizes;
   const lanes = subgroupLanes !== 'any' ? subgroupLanes : least === most ? least : preferredLanes;
   const isSet = least !== most;
-  const isPossible = least <= lanes && lanes <= most && (!isSet || features.has('subgroup-size-control'));
+  const isPossible =
+    least <= lanes && lanes <= Math.min(most, mostLanes) && (!isSet || features.has('subgroup-size-control'));
   return isPossible ? { lanes, isSet } : undefined;
 }
 

@@ -1,4 +1,4 @@
-/** A step of AdamW on one parameter: `torch.optim.AdamW`, betas 0.9 and 0.999, epsilon 1e-8. */
+/** A step of AdamW on one tensor of parameters: `torch.optim.AdamW`, betas 0.9 and 0.999, epsilon 1e-8. */
 import { adamw as kernel } from '../kernels/generated.ts';
 import { vectorWorkgroups, type Recorder } from '../runtime/recorder.ts';
 import { sizeOf, type Tensor } from '../runtime/tensor.ts';

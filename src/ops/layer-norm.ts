@@ -34,8 +34,8 @@ function lanesOf({ software }: Recorder): number {
 /** What the smallest subgroup, of 4 lanes, keeps of a token: 128 vec4s a lane. Wider ones are read again. */
 const mostSubgroupWidth = 2048;
 
-const formsFor = <K extends Kernel>(forms: readonly K[], width: number): readonly K[] =>
-  width <= mostSubgroupWidth ? forms : forms.slice(0, 1);
+const formsOfWidth = <K extends Kernel>(forms: readonly K[], width: number): readonly K[] =>
+  forms.filter(({ needs }) => needs.subgroupLanes === undefined || width <= mostSubgroupWidth);
 
 function backward(r: Recorder, x: Stored, { weight, bias, channels }: NormWeights, epsilon: number, dy: Stored): void {
   const width = x.shape.at(-1)!;
@@ -43,7 +43,7 @@ function backward(r: Recorder, x: Stored, { weight, bias, channels }: NormWeight
   const { into: dx, accumulate } = r.tape!.gradient(x) ?? { into: r.tensor('stored', x.shape), accumulate: false };
   const statistics = r.tensor('f32', [tokens, 2]);
   r.dispatchForm(
-    formsFor(layerNormBackwardInputForms, width),
+    formsOfWidth(layerNormBackwardInputForms, width),
     `${width}`,
     { x, weight, dy, statistics, dx },
     { tokens, width, channels, epsilon, lanes: lanesOf(r), accumulate },
@@ -92,7 +92,7 @@ export function layerNorm(
   const tokens = sizeOf(x.shape) / width;
   const y = into ?? r.tensor('stored', x.shape);
   r.dispatchForm(
-    formsFor(layerNormForms, width),
+    formsOfWidth(layerNormForms, width),
     `${width}`,
     { x, weight, bias, residual: residual ?? weight, y },
     {

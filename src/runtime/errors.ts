@@ -8,6 +8,11 @@ export class InputError extends VolsamError {
   override readonly name: string = 'InputError';
 }
 
+/** A model or an image has values that half precision cannot hold; in f32 it works. */
+export class PrecisionError extends InputError {
+  override readonly name = 'PrecisionError';
+}
+
 /** No adapter, or one that cannot run volsam. */
 export class AdapterError extends VolsamError {
   override readonly name = 'AdapterError';

@@ -1,11 +1,12 @@
 import { expect, test } from 'vitest';
 import { chosenPrecision, describePrecision, finiteResult } from '../../src/engine/precision.ts';
 import { Sam3D } from '../../src/engine/sam3d.ts';
-import { GpuError, InputError } from '../../src/runtime/errors.ts';
+import { GpuError, InputError, PrecisionError } from '../../src/runtime/errors.ts';
 import type { Gpu } from '../../src/runtime/gpu.ts';
 import { syntheticVolume, syntheticWeights } from '../../src/model/synthetic.ts';
 import { configs } from '../../src/model/config.ts';
 import { openGpu } from '../../src/node/gpu/open-gpu.ts';
+import { keepModel } from '../../src/engine/kept-model.ts';
 import { withTensors } from '../../src/formats/safetensors.ts';
 
 const device = (features: string[], software: boolean) =>
@@ -33,14 +34,39 @@ test('what was asked for is taken, or refused', () => {
   expect(() => chosenPrecision(device([], false), 'half' as 'f16')).toThrow("expected 'f32', 'f16' or 'auto'");
 });
 
-test('a value that is not a number is found in any row of any grid', () => {
-  for (const width of [64, 997, 1000]) {
-    const values = new Float32Array(width * 1000);
-    values.subarray(3 * width, 500 * width).fill(NaN);
+test('one value that is not finite is found', () => {
+  for (const value of [NaN, Infinity, -Infinity]) {
+    const values = new Float32Array(5000);
+    values[4321] = value;
     expect(() => finiteResult(values, 'f32')).toThrow(GpuError);
+    expect(() => finiteResult(values, 'f16')).toThrow(PrecisionError);
   }
   const finite = new Float32Array(5000);
   expect(finiteResult(finite, 'f16')).toBe(finite);
+});
+
+test('a kept model goes on in f32 where its values exceed the half precision that auto took', async () => {
+  const asked: string[] = [];
+  const model = keepModel({
+    weights: syntheticWeights(configs.tiny!),
+    precision: 'auto',
+    open: async () => {
+      const gpu = await openGpu({ tune: false });
+      return { ...gpu, adapter: { ...gpu.adapter, software: false } }; // as on a GPU, auto takes f16
+    },
+  });
+  const work = async ({ precision }: Sam3D) => {
+    asked.push(precision);
+    if (precision === 'f16') {
+      throw new PrecisionError('too large');
+    }
+    return precision;
+  };
+  expect(await model.use(work)).toBe('f32');
+  expect(await model.use(work)).toBe('f32');
+  expect(asked.filter((precision) => precision === 'f16').length).toBeLessThanOrEqual(1);
+  expect(asked.slice(-2)).toEqual(['f32', 'f32']);
+  model.close();
 });
 
 test('a model whose values exceed half precision is refused by its first result, and works in f32', async () => {

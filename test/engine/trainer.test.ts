@@ -64,7 +64,7 @@ test('a run that goes on from a saved state has the losses of one that was never
   second.dispose();
 });
 
-test('plans for several numbers of clicks share one arena; other numbers are refused', async () => {
+test('several numbers of clicks take the memory of one; other numbers are refused', async () => {
   const one = await Trainer.create(gpu, syntheticWeights(config), { clickCounts: [2] });
   const alone = gpu.memory.currentBytes;
   one.dispose();

@@ -1,7 +1,7 @@
 /** Which forms of a kernel a device may take, by what it lists: the table in docs/kernels.md, vendor by vendor. */
 import { expect, test } from 'vitest';
 import { contenders, formsOf, safeForm, type Traits } from '../../src/kernels/forms.ts';
-import { linearForms, windowAttentionForms } from '../../src/kernels/generated.ts';
+import { layerNormForms, linearForms, windowAttentionForms } from '../../src/kernels/generated.ts';
 import type { MatrixShape, Precision } from '../../src/kernels/kernel.ts';
 
 const bare: Traits = {
@@ -57,6 +57,18 @@ test('a GPU times tiles, a CPU what suits one and its safe form; a window that n
   expect(timed({ ...bare, software: true }, linearForms)).toEqual(forCpus);
   const large = windowAttentionForms.filter(({ tile }) => tile.window === undefined);
   expect(timed(bare, large)).toEqual(['window-attention.registers']);
+});
+
+test('LayerNorm takes a token a subgroup on a GPU whose subgroups have one width, of 64 lanes at most, or one that can be set', () => {
+  const safe = (traits: Traits) => safeForm('', formsOf(layerNormForms, traits), traits).name;
+  const [plain, subgroup] = ['layer-norm', 'layer-norm.subgroup'];
+  expect(safe(bare)).toBe(plain);
+  expect(safe(device(32, 32, []))).toBe(subgroup);
+  expect(safe(device(64, 64, []))).toBe(subgroup);
+  expect(safe(device(128, 128, []))).toBe(plain);
+  expect(safe(device(32, 64, []))).toBe(plain);
+  expect(safe(device(32, 64, [], ['subgroup-size-control']))).toBe(subgroup);
+  expect(safe({ ...device(8, 8, []), software: true })).toBe(plain);
 });
 
 /** As the drivers list them: integers and f16 sums are nothing that a kernel takes. */

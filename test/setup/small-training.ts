@@ -17,7 +17,7 @@ export function writeSmallDataset(at: At): void {
   );
 }
 
-/** Arguments of `volsam` for a run in the folder `out`. Two clicks a crop: each number of clicks is a plan of its own to compile. */
+/** Arguments of `volsam` for a run in the folder `out`. Two clicks a crop. */
 export function trainingArguments(at: At, out: string, ...more: string[]): string[] {
   return [
     ...['train', '--data', at('dataset.json'), '--config', 'tiny', '--preset', 'kits', '--no-tune'],
