@@ -116,11 +116,14 @@ test('several lesions, names, a correction by pen, one mask each', async () => {
 });
 
 test('a running call is stopped', async () => {
+  await opened.press('Add a lesion'); // its first click goes through the encoder, which leaves time to stop it
   await page.mouse.click(lesionPlace.x - 4, lesionPlace.y - 4);
   await opened.button('Stop').click();
   await opened.settled();
   expect(await opened.status()).toBe('Stopped.');
   expect(await page.locator('[role=alert]').count()).toBe(0);
+  await opened.press('Remove Lesion 3');
+  await page.getByLabel('Work on Lesion 1').check();
 });
 
 test('files that are none get a sentence each, and what is open stays', async () => {
