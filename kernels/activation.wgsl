@@ -26,6 +26,13 @@ fn erf(a: f32) -> f32 {
 }
 // end of shared/erf
 
+// shared/relu
+// torch.nn.ReLU: a NaN stays one, which max need not keep.
+fn relu(v: vec4<f32>) -> vec4<f32> {
+  return select(v, vec4<f32>(0.0), v < vec4<f32>(0.0));
+}
+// end of shared/relu
+
 // shared/gelu
 // torch.nn.GELU, by the error function.
 fn gelu(v: vec4<f32>) -> vec4<f32> {
@@ -44,7 +51,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   let v = vec4<f32>(x[index]);
   var value: vec4<f32>;
   if (activation == 1u) {
-    value = select(v, vec4<f32>(0.0), v < vec4<f32>(0.0)); // keeps NaN, as max need not
+    value = relu(v);
   } else {
     value = gelu(v);
   }

@@ -81,6 +81,13 @@ fn combine(@builtin(global_invocation_id) id: vec3<u32>) {
   statistics[width4 + c] = vec4<f32>(1.0) / sqrt(max(total.squares, vec4<f32>(0.0)) / total.count + vec4<f32>(epsilon));
 }
 
+// shared/relu
+// torch.nn.ReLU: a NaN stays one, which max need not keep.
+fn relu(v: vec4<f32>) -> vec4<f32> {
+  return select(v, vec4<f32>(0.0), v < vec4<f32>(0.0));
+}
+// end of shared/relu
+
 @compute @workgroup_size(64)
 fn apply(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
          @builtin(local_invocation_id) local: vec3<u32>) {
@@ -91,5 +98,5 @@ fn apply(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) group
   }
   let c = index % width4;
   let value = (vec4<f32>(x[index]) - channelStatistics[c]) * channelStatistics[width4 + c];
-  y[index] = vec4<stored>(select(value, vec4<f32>(0.0), value < vec4<f32>(0.0))); // keeps NaN, as max need not
+  y[index] = vec4<stored>(relu(value));
 }

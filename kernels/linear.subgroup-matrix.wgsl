@@ -137,6 +137,13 @@ fn erf(a: f32) -> f32 {
 }
 // end of shared/erf
 
+// shared/relu
+// torch.nn.ReLU: a NaN stays one, which max need not keep.
+fn relu(v: vec4<f32>) -> vec4<f32> {
+  return select(v, vec4<f32>(0.0), v < vec4<f32>(0.0));
+}
+// end of shared/relu
+
 // shared/gelu
 // torch.nn.GELU, by the error function.
 fn gelu(v: vec4<f32>) -> vec4<f32> {
@@ -161,7 +168,7 @@ fn store(token: u32, column: u32, sum: vec4<f32>) {
   }
   var value = sum;
   if (activation == 1u) {
-    value = select(value, vec4<f32>(0.0), value < vec4<f32>(0.0)); // keeps NaN, as max need not
+    value = relu(value);
   } else if (activation == 2u) {
     value = gelu(value);
   }

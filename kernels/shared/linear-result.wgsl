@@ -13,7 +13,7 @@ fn store(token: u32, column: u32, sum: vec4<f32>) {
   }
   var value = sum;
   if (activation == 1u) {
-    value = select(value, vec4<f32>(0.0), value < vec4<f32>(0.0)); // keeps NaN, as max need not
+    value = relu(value);
   } else if (activation == 2u) {
     value = gelu(value);
   }
