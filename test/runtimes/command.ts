@@ -44,7 +44,7 @@ async function answer(): Promise<object> {
     default:
       return {
         adapter,
-        ...(await roundsOf(gpu, bytes, 200, () => {
+        ...(await roundsOf(gpu, bytes, 300, () => {
           globalThis.gc?.(); // what is judged is what lasts
           return process.memoryUsage().rss;
         })),

@@ -17,6 +17,7 @@ beforeAll(async () => {
   script = await writeCommand();
 });
 const at = testFolder('runtimes');
+const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 afterAll(() =>
   console.table(
     Object.fromEntries(
@@ -102,7 +103,7 @@ describe('every kernel that needs no extra compiles, in both precisions', () => 
   }
 });
 
-describe('100 rounds of create, predict, dispose leave GPU and process memory flat', { tags: ['thorough'] }, () => {
+describe('300 rounds of create, predict, dispose leave GPU and process memory flat', { tags: ['thorough'] }, () => {
   for (const runtime of ['node', 'deno']) {
     test(runtime, async (context) => {
       const command = commands()[runtime] ?? context.skip(`${runtime} could not be installed`);
@@ -111,8 +112,10 @@ describe('100 rounds of create, predict, dispose leave GPU and process memory fl
         residentBytes: number[];
       };
       expect(new Set(gpuBytes)).toEqual(new Set([0]));
-      expect(gpuBytes.length).toBe(200);
-      expect(residentBytes[199]! - residentBytes[99]!).toBeLessThan(4 * 2 ** 20);
+      expect(gpuBytes.length).toBe(300);
+      // One reading is up to 10 MiB off, as the allocator takes pages and gives them back; the medians lie 200 rounds apart.
+      const grownBytes = median(residentBytes.slice(250)) - median(residentBytes.slice(50, 100));
+      expect(grownBytes).toBeLessThan(8 * 2 ** 20);
     });
   }
 });
