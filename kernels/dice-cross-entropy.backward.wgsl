@@ -1,5 +1,5 @@
 // The backward of the training loss (dice-cross-entropy.wgsl).
-//   dlogits[n,v] = scale * (D_v p[1,v] ((n = 1) - p[n,v]) + (p[n,v] - (n = target_v)) / voxels) / 2
+//   dlogits[n,v] = share * scale * (D_v p[1,v] ((n = 1) - p[n,v]) + (p[n,v] - (n = target_v)) / voxels) / 2
 //   D_v = -(2 t_v (B + T + e) - (2 A + e)) / (B + T + e)^2
 // logits   (classes, voxels)  f32, voxels fastest
 // labels   (voxels)           f32: the true class
@@ -10,6 +10,8 @@
 
 override classes: u32;
 override voxels: u32;
+// Of the loss that a step minimises: one over the predictions that it is the mean of.
+override share: f32 = 1.0;
 
 @group(0) @binding(0) var<storage, read> logits: array<f32>;
 @group(0) @binding(1) var<storage, read> labels: array<f32>;
@@ -46,6 +48,6 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     rest = rest / total;
     let ofDice = dice * foreground * select(-p, rest, n == 1u);
     let ofCrossEntropy = select(p, -rest, n == u32(label)) / f32(voxels);
-    dlogits[n * voxels + v] = 0.5 * scale[0] * (ofDice + ofCrossEntropy);
+    dlogits[n * voxels + v] = 0.5 * share * scale[0] * (ofDice + ofCrossEntropy);
   }
 }

@@ -29,7 +29,7 @@ export function recordedCommands(target: RecordingTarget, config: Config, pass: 
   const shapes = parameterShapes(config);
   const read = (name: string) => new Float32Array(sizeOf(shapes.get(name)!));
   const uploaded = uploadWeights(nowhere, { metadata: {}, shapes, read }, config, target);
-  const prompt = createPromptSlot(nowhere, target, capacityFor(1));
+  const prompt = createPromptSlot(nowhere, target, config, capacityFor(1));
   if (pass === 'forward') {
     const slots = createSlots(nowhere, config, target.precision);
     return [

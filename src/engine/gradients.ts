@@ -1,6 +1,6 @@
 /** The loss of one crop and its gradients: the whole network forward and backward, once. */
 import type { Recording } from '../runtime/compilation.ts';
-import { decode } from '../model/decoder.ts';
+import { decode, decodeClick, decodeShared } from '../model/decoder.ts';
 import { encode } from '../model/encoder.ts';
 import { encodePrompt, type Prompt } from '../model/prompt-encoder.ts';
 import { parameterShapes, type Config } from '../model/config.ts';
@@ -8,13 +8,22 @@ import { unpacked, type Parameter } from '../model/parameters.ts';
 import type { Weights } from '../model/weights.ts';
 import { widthsOf } from '../model/widths.ts';
 import { diceCrossEntropy, diceCrossEntropyGradient } from '../ops/dice-cross-entropy.ts';
+import { softmax } from '../ops/softmax.ts';
 import { withoutDeadCommands } from '../runtime/dead-commands.ts';
 import type { Gpu } from '../runtime/gpu.ts';
 import type { ReplayOptions } from '../runtime/plan.ts';
 import type { Recorder, RecordingTarget } from '../runtime/recorder.ts';
 import { createTapedRecorder } from '../runtime/tape.ts';
 import { finishTunedPlan, type TunableGpu } from '../runtime/tuner.ts';
-import { createTensor, destroyTensor, readTensor, writeTensor, type Tensor } from '../runtime/tensor.ts';
+import {
+  createTensor,
+  destroyTensor,
+  readTensor,
+  reshaped,
+  rows,
+  writeTensor,
+  type Tensor,
+} from '../runtime/tensor.ts';
 import type { PromptPoint, VolumeInput } from './inputs.ts';
 import { capacityFor, createPromptSlot, destroyPromptSlot, fillPrompt } from './prompt-slot.ts';
 import { fillVolume } from './volume-slot.ts';
@@ -39,6 +48,16 @@ export interface ExampleSlots {
   /** The first value is what the loss is multiplied by before its gradient is taken. */
   readonly scale: Floats;
   /** (4): the loss, and sums that its gradient takes. */
+  readonly totals: Floats;
+}
+
+/** A correction within a step: what was clicked until then, with the prediction before it as the mask. */
+export interface CorrectionSlots {
+  /** Its mask is recorded, not given. */
+  readonly prompt: Prompt;
+  /** (1): 1, since there always is a prediction before it. */
+  readonly known: Floats;
+  /** As `ExampleSlots` has it, of the prediction that follows the correction. */
   readonly totals: Floats;
 }
 
@@ -68,6 +87,62 @@ export function recordGradients(
     diceCrossEntropy(r, logits, labels, totals);
     r.tape.backward(logits, diceCrossEntropyGradient(r, logits, labels, totals, scale));
   });
+  return { precision: target.precision, commands: withoutDeadCommands(r.commands) };
+}
+
+/** The name under which a step's replay gives the prediction before a correction. @param correction counted from 0 */
+export const predictionBefore = (correction: number) => `prediction before correction ${correction}`;
+
+/**
+ * As `recordGradients`, for a first prompt and corrections: the encoder runs once, each prediction has its loss and its backward down to
+ * the encoder's features before the next one is made, and the encoder's backward comes last. The loss is the mean over the predictions.
+ */
+export function recordCorrectedGradients(
+  target: RecordingTarget,
+  c: Config,
+  w: Weights,
+  { volume, labels, prompt, scale, totals }: ExampleSlots & { readonly prompt: Prompt },
+  corrections: readonly CorrectionSlots[],
+  gradients: ReadonlyMap<Parameter, Floats>,
+): Recording {
+  const taps = new Set(corrections.map((_, index) => predictionBefore(index)));
+  const r = createTapedRecorder(
+    target,
+    new Map([...gradients].map(([{ tensor }, gradient]) => [tensor.storage, gradient])),
+    taps,
+  );
+  const { neck, head } = widthsOf(c, r.precision);
+  const feature = r.tensor('stored', [c.grid, c.grid, c.grid, neck.width]);
+  const features = encode(r, c, w, volume, feature);
+  const shared = r.tensor('stored', [2 * c.grid, 2 * c.grid, 2 * c.grid, head.width]);
+  decodeShared(r, c, w, features.slice(0, 3), volume, shared);
+  let before: Floats | undefined;
+  [{ prompt, totals }, ...corrections].forEach((round, index) =>
+    r.tape.branch(() => {
+      const known = corrections[index - 1]?.known;
+      const mask = before && known ? { probability: before, known } : round.prompt.mask;
+      const prompted = r.within('prompt', () => encodePrompt(r, c, w, features[3]!, { ...round.prompt, mask }));
+      const logits = r.tensor('f32', [c.classes, c.crop, c.crop, c.crop]);
+      decodeClick(r, c, w, prompted, shared, logits);
+      if (index < corrections.length) {
+        before = reshaped(
+          rows(
+            r.within('softmax', () => softmax(r, logits)),
+            1,
+            1,
+          ),
+          [c.crop, c.crop, c.crop],
+        );
+        r.tap(predictionBefore(index), before);
+      }
+      r.within('loss', () => {
+        diceCrossEntropy(r, logits, labels, round.totals);
+        const share = 1 / (1 + corrections.length);
+        r.tape.backward(logits, diceCrossEntropyGradient(r, logits, labels, round.totals, scale, share));
+      });
+    }),
+  );
+  r.tape.rest();
   return { precision: target.precision, commands: withoutDeadCommands(r.commands) };
 }
 
@@ -105,6 +180,7 @@ export const lossScale = { f32: 1, f16: 1024 } as const;
 export interface GradientExample {
   readonly volume: VolumeInput;
   readonly points: readonly PromptPoint[] | null;
+  readonly mask?: Float32Array | undefined;
   readonly target: Uint8Array;
 }
 
@@ -114,11 +190,11 @@ export async function gradientsOf(
   target: RecordingTarget,
   c: Config,
   w: Weights,
-  { volume, points, target: labels }: GradientExample,
+  { volume, points, mask, target: labels }: GradientExample,
   options: ReplayOptions,
 ): Promise<Gradients> {
   const scaleSlot = createTensor(gpu, 'loss scale', 'f32', target.precision, [1]);
-  const prompt = points && createPromptSlot(gpu, target, capacityFor(points.length));
+  const prompt = points && createPromptSlot(gpu, target, c, capacityFor(points.length));
   const slots = { ...createExampleSlots(gpu, target, c, { scale: scaleSlot }), prompt };
   const gradients = createGradients(gpu, w);
   try {
@@ -129,7 +205,7 @@ export async function gradientsOf(
       writeTensor(gpu, slots.labels, Float32Array.from(labels));
       writeTensor(gpu, slots.scale, Float32Array.of(scale));
       if (prompt) {
-        fillPrompt(gpu, prompt, c, points);
+        fillPrompt(gpu, prompt, c, points, mask);
       }
       await plan.replay(options);
       const [loss] = await readTensor(gpu, slots.totals);

@@ -50,26 +50,62 @@ export function checkVolume({ data, shape }: VolumeInput, crop: number): void {
   }
 }
 
-/** @throws InputError where there is no point, one lies outside the crop, or has a label that the model does not know */
-export function checkPoints(
+/**
+ * @param points null is the automatic variant
+ * @param mask probabilities (crop, crop, crop) to start from
+ * @throws InputError where there is neither a point nor a mask, a point lies outside the crop or has a label that the model does not know,
+ * or the mask is not the crop's or more than the model takes
+ */
+export function checkPrompt(
   points: readonly PromptPoint[] | null,
-  { crop, labels }: Pick<Config, 'crop' | 'labels'>,
+  mask: Float32Array | undefined,
+  config: Pick<Config, 'crop' | 'labels' | 'masks'>,
 ): void {
-  if (points === null) {
+  if (points === null && mask === undefined) {
     return;
   }
-  if (!Array.isArray(points) || points.length === 0) {
-    throw new InputError('points: none given; expected a list of [d, h, w], or null for the automatic variant');
+  if (!Array.isArray(points) || (points.length === 0 && mask === undefined)) {
+    throw new InputError(
+      mask === undefined
+        ? 'points: none given; expected a list of [d, h, w], or null for the automatic variant'
+        : 'points: null beside a mask; expected a list of [d, h, w], [] where the mask is all there is',
+    );
   }
+  checkPoints(points, config);
+  if (mask) {
+    checkMask(mask, config);
+  }
+}
+
+/** @throws InputError */
+function checkMask(mask: Float32Array, { crop, masks }: Pick<Config, 'crop' | 'masks'>): void {
+  if (!masks) {
+    throw new InputError('mask: this model has no prompt.mask_embedding.lin1.weight, and cannot start from a mask');
+  }
+  if (!(mask instanceof Float32Array) || mask.length !== crop ** 3) {
+    throw new InputError(
+      `mask: ${(mask as Float32Array | undefined)?.length} values; expected a Float32Array of ${crop ** 3}`,
+    );
+  }
+  const bad = mask.findIndex((value) => !(value >= 0 && value <= 1));
+  if (bad >= 0) {
+    throw new InputError(`mask: voxel ${bad} is ${mask[bad]}; expected probabilities from 0 to 1`);
+  }
+}
+
+/** @throws InputError */
+function checkPoints(points: readonly unknown[], { crop, labels }: Pick<Config, 'crop' | 'labels'>): void {
   points.forEach((point, index) => {
     if (
       !Array.isArray(point) ||
       (point.length !== 3 && point.length !== 4) ||
       !point.slice(0, 3).every((at) => Number.isFinite(at) && at >= 0 && at <= crop - 1)
     ) {
-      throw new InputError(`points: point ${index} is [${point}]; expected three coordinates from 0 to ${crop - 1}`);
+      throw new InputError(
+        `points: point ${index} is [${String(point)}]; expected three coordinates from 0 to ${crop - 1}`,
+      );
     }
-    const label: PointLabel = point[3] ?? 'foreground';
+    const label = (point[3] ?? 'foreground') as PointLabel;
     if (!pointLabels.includes(label)) {
       throw new InputError(
         `points: point ${index} is labelled ${JSON.stringify(label)}; expected ${pointLabels.join(', ')}`,

@@ -56,7 +56,7 @@ export function createKeptPlans(
         return clickPlan;
       }
       dropClickPlan();
-      const prompt = capacity === null ? null : createPromptSlot(gpu, target, capacity);
+      const prompt = capacity === null ? null : createPromptSlot(gpu, target, config, capacity);
       try {
         clickPlan = {
           prompt,

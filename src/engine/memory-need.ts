@@ -21,11 +21,17 @@ export interface MemoryNeed {
 }
 
 /** A prompt's shapes over tensors that are there already; a recording reads no values. */
-function placedPrompt({ volume, logits }: Slots, capacity: number): Prompt {
+function placedPrompt({ volume, logits }: Slots, { crop, masks }: Config, capacity: number): Prompt {
   return {
     points: { ...logits, shape: [capacity, 3], bytes: 12 * capacity },
     labels: { ...volume, element: 'u32', shape: [capacity], bytes: 4 * capacity },
     tokenCount: { ...volume, element: 'u32', shape: [1], bytes: 4 },
+    mask: masks
+      ? {
+          probability: { ...logits, shape: [crop, crop, crop], bytes: 4 * crop ** 3 },
+          known: { ...logits, shape: [1], bytes: 4 },
+        }
+      : undefined,
   };
 }
 
@@ -39,7 +45,7 @@ export function memoryNeedOf(
 ): MemoryNeed {
   const bytesOf = (value: unknown) => tensorsIn(value).reduce((sum, { bytes }) => sum + bytes, 0);
   const arenaOf = (recording: Recording) => arenaSizes([recording]).reduce((sum, bytes) => sum + bytes, 0);
-  const prompt = points > 0 ? placedPrompt(slots, capacityFor(points)) : null;
+  const prompt = points > 0 ? placedPrompt(slots, config, capacityFor(points)) : null;
   const need = {
     weights: bytesOf(weights),
     slots: bytesOf(slots),

@@ -3,7 +3,7 @@ import type { Prompt } from '../model/prompt-encoder.ts';
 import { pointLabels, type Config } from '../model/config.ts';
 import type { Gpu } from '../runtime/gpu.ts';
 import type { RecordingTarget } from '../runtime/recorder.ts';
-import { createTensor, destroyTensor, writeTensor, type Tensor } from '../runtime/tensor.ts';
+import { createTensor, destroyTensor, tensorsIn, writeTensor } from '../runtime/tensor.ts';
 import type { Point, PromptPoint } from './inputs.ts';
 
 /** What a person's clicks in one crop seldom exceed; more get room for twice as many, and so on. */
@@ -20,17 +20,33 @@ const outside = -1e6;
 export function createPromptSlot(
   gpu: Gpu,
   { precision }: Pick<RecordingTarget, 'precision'>,
+  { crop, masks }: Config,
   capacity: number,
 ): Prompt {
   return {
     points: createTensor(gpu, 'points', 'f32', precision, [capacity, 3]),
     labels: createTensor(gpu, 'labels of the points', 'u32', precision, [capacity]),
     tokenCount: createTensor(gpu, 'tokens of the prompt', 'u32', precision, [1]),
+    mask: masks
+      ? {
+          probability: createTensor(gpu, 'mask of the prompt', 'f32', precision, [crop, crop, crop]),
+          known: createTensor(gpu, 'whether there is a mask', 'f32', precision, [1]),
+        }
+      : undefined,
   };
 }
 
-/** @param points at most the slot's capacity */
-export function fillPrompt(gpu: Gpu, slot: Prompt, c: Config, points: readonly PromptPoint[]): void {
+/**
+ * @param points at most the slot's capacity
+ * @param mask to start from: probabilities (crop, crop, crop)
+ */
+export function fillPrompt(
+  gpu: Gpu,
+  slot: Prompt,
+  c: Config,
+  points: readonly PromptPoint[],
+  mask?: Float32Array | undefined,
+): void {
   const [capacity] = slot.labels.shape as [number];
   const places = new Float32Array(3 * capacity).fill(outside);
   places.set(points.flatMap((point) => point.slice(0, 3) as unknown as Point));
@@ -39,8 +55,14 @@ export function fillPrompt(gpu: Gpu, slot: Prompt, c: Config, points: readonly P
   writeTensor(gpu, slot.points, places);
   writeTensor(gpu, slot.labels, labels);
   writeTensor(gpu, slot.tokenCount, Uint32Array.of(c.queries + points.length));
+  if (slot.mask) {
+    writeTensor(gpu, slot.mask.known, Float32Array.of(Number(mask !== undefined)));
+  }
+  if (slot.mask && mask) {
+    writeTensor(gpu, slot.mask.probability, mask);
+  }
 }
 
 export function destroyPromptSlot(gpu: Gpu, slot: Prompt): void {
-  Object.values(slot).forEach((tensor: Tensor) => destroyTensor(gpu, tensor));
+  tensorsIn(slot).forEach((tensor) => destroyTensor(gpu, tensor));
 }

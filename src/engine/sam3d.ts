@@ -1,5 +1,5 @@
 /** The model on a device: crop and clicks in, logits out. */
-import { checkPoints, checkTarget, checkVolume, type PromptPoint, type VolumeInput } from './inputs.ts';
+import { checkPrompt, checkTarget, checkVolume, type PromptPoint, type VolumeInput } from './inputs.ts';
 import { configOf, type Config } from '../model/config.ts';
 import { uploadWeights, type Weights } from '../model/weights.ts';
 import type { TensorFile } from '../formats/safetensors.ts';
@@ -30,6 +30,8 @@ export interface PredictOptions {
   readonly progress?: ((done: number, total: number) => void) | undefined;
   /** Ends the call, by the signal's reason, before the next submission to the GPU; the model goes on working. */
   readonly signal?: AbortSignal | undefined;
+  /** A mask to start from, of models that take one: the lesion's probability (crop, crop, crop), axes (D, H, W). Points may be [] then. */
+  readonly mask?: Float32Array | undefined;
 }
 
 /** A crop that has been through the encoder; it stays on the GPU until disposed of. */
@@ -186,9 +188,10 @@ export class Sam3D {
     volume: VolumeInput,
     points: readonly PromptPoint[] | null,
     names: readonly string[],
+    options: PredictOptions = {},
   ): Promise<Map<string, TapValue>> {
     const found = new Map<string, TapValue>();
-    await this.visitTaps(volume, points, names, (name, value) => void found.set(name, value));
+    await this.visitTaps(volume, points, names, (name, value) => void found.set(name, value), options);
     return found;
   }
 
@@ -198,10 +201,11 @@ export class Sam3D {
     points: readonly PromptPoint[] | null,
     names: readonly string[],
     visit: (name: string, value: TapValue) => void,
-    { progress, signal }: PredictOptions = {},
+    options: PredictOptions = {},
   ): Promise<void> {
+    const { progress, signal, mask } = options;
     checkVolume(volume, this.config.crop);
-    checkPoints(points, this.config);
+    checkPrompt(points, options.mask, this.config);
     const ofDecoder = (name: string) => name === 'prompted' || name === 'logits';
     const readers = (wanted: readonly string[]) =>
       new Map(
@@ -216,7 +220,10 @@ export class Sam3D {
         progress,
         signal,
       });
-      await this.#decode(await this.#plans.click(points), points, { taps: readers(names.filter(ofDecoder)), signal });
+      await this.#decode(await this.#plans.click(points), points, mask, {
+        taps: readers(names.filter(ofDecoder)),
+        signal,
+      });
     });
   }
 
@@ -232,10 +239,17 @@ export class Sam3D {
     options: PredictOptions = {},
   ): Promise<Gradients> {
     checkVolume(volume, this.config.crop);
-    checkPoints(points, this.config);
+    checkPrompt(points, options.mask, this.config);
     checkTarget(target, this.config.crop);
     return this.#inTurn(() =>
-      gradientsOf(this.#gpu, this.#target, this.config, this.#weights, { volume, points, target }, options),
+      gradientsOf(
+        this.#gpu,
+        this.#target,
+        this.config,
+        this.#weights,
+        { volume, points, target, mask: options.mask },
+        options,
+      ),
     );
   }
 
@@ -278,7 +292,7 @@ export class Sam3D {
 
   /** Records what `predict` runs, without running it: for profiling. @throws as `predict` */
   async record(points: readonly PromptPoint[] | null): Promise<readonly Plan[]> {
-    checkPoints(points, this.config);
+    checkPrompt(points, undefined, this.config);
     return this.#inTurn(async () => [await this.#plans.encode(), (await this.#plans.click(points)).plan]);
   }
 
@@ -290,16 +304,16 @@ export class Sam3D {
   async #predictInto<T>(
     volume: VolumeInput,
     points: readonly PromptPoint[] | null,
-    { progress, signal }: PredictOptions,
+    { progress, signal, mask }: PredictOptions,
     read: () => Promise<T>,
   ): Promise<T> {
     checkVolume(volume, this.config.crop);
-    checkPoints(points, this.config);
+    checkPrompt(points, mask, this.config);
     return this.#inTurn(async () => {
       const [encodePlan, clickPlan] = [await this.#plans.encode(), await this.#plans.click(points)];
       const total = encodePlan.operations + clickPlan.plan.operations;
       await this.#encode(encodePlan, volume, { signal, progress: progress && ((done) => progress(done, total)) });
-      await this.#decode(clickPlan, points, {
+      await this.#decode(clickPlan, points, mask, {
         signal,
         progress: progress && ((done) => progress(encodePlan.operations + done, total)),
       });
@@ -313,7 +327,8 @@ export class Sam3D {
     options: PredictOptions,
     read: () => Promise<T>,
   ): Promise<T> {
-    checkPoints(points, this.config);
+    const { progress, signal, mask } = options;
+    checkPrompt(points, options.mask, this.config);
     if (embedding.feature.bytes !== this.#slots.feature.bytes || embedding.shared.bytes !== this.#slots.shared.bytes) {
       throw new InputError(
         "embedding: made by a model of another configuration or precision; expected one of this model's own",
@@ -324,7 +339,7 @@ export class Sam3D {
         [embedding.feature, this.#slots.feature],
         [embedding.shared, this.#slots.shared],
       ]);
-      await this.#decode(await this.#plans.click(points), points, options);
+      await this.#decode(await this.#plans.click(points), points, mask, { progress, signal });
       return read();
     });
   }
@@ -338,9 +353,14 @@ export class Sam3D {
     await plan.replay(options);
   }
 
-  async #decode(click: ClickPlan, points: readonly PromptPoint[] | null, options?: ReplayOptions): Promise<void> {
+  async #decode(
+    click: ClickPlan,
+    points: readonly PromptPoint[] | null,
+    mask: Float32Array | undefined,
+    options: ReplayOptions,
+  ): Promise<void> {
     if (click.prompt && points) {
-      fillPrompt(this.#gpu, click.prompt, this.config, points);
+      fillPrompt(this.#gpu, click.prompt, this.config, points, mask);
     }
     await click.plan.replay(options);
   }

@@ -1,24 +1,24 @@
 /** Adapter-only fine-tuning on the GPU: a step is one crop forward, backward and through AdamW. */
 import { configOf, parameterShapes, type Config } from '../model/config.ts';
-import { unpacked, type Parameter } from '../model/parameters.ts';
-import { uploadWeights, type Weights } from '../model/weights.ts';
+import { unpacked } from '../model/parameters.ts';
+import type { Weights } from '../model/weights.ts';
 import type { TensorFile } from '../formats/safetensors.ts';
 import type { Precision } from '../kernels/kernel.ts';
 import type { AdamW } from '../ops/adamw.ts';
 import { stateSize, statePlaces } from '../ops/gradient-norm.ts';
-import { finishTunedPlans, type TunableGpu } from '../runtime/tuner.ts';
+import type { TunableGpu } from '../runtime/tuner.ts';
 import type { Plan, ReplayOptions } from '../runtime/plan.ts';
 import { targetOf, type RecordingTarget } from '../runtime/recorder.ts';
 import { bufferOf, readTensor, type Tensor, tensorsIn, writeTensor } from '../runtime/tensor.ts';
 import { InputError } from '../runtime/errors.ts';
-import { createExampleSlots, recordGradients, type ExampleSlots } from './gradients.ts';
-import { checkPoints, checkTarget, checkVolume, type PromptPoint, type Volume, type VolumeInput } from './inputs.ts';
-import { flattenParameters } from './flat-parameters.ts';
-import { capacityFor, createPromptSlot, fillPrompt } from './prompt-slot.ts';
+import { predictionBefore, type CorrectionSlots, type ExampleSlots } from './gradients.ts';
+import { checkPrompt, checkTarget, checkVolume, type PromptPoint, type Volume, type VolumeInput } from './inputs.ts';
+import { fillPrompt } from './prompt-slot.ts';
 import { fillVolume } from './volume-slot.ts';
-import { createOptimizer, destroyOptimizer, recordOptimizer, type Optimizer } from './optimizer.ts';
+import { destroyOptimizer, type Optimizer } from './optimizer.ts';
 import { chosenPrecision } from './precision.ts';
 import { Sam3D } from './sam3d.ts';
+import { createTrainerParts, type TrainerParts } from './trainer-parts.ts';
 import { createTurns } from './turns.ts';
 
 export interface TrainerOptions {
@@ -26,6 +26,11 @@ export interface TrainerOptions {
   readonly precision?: Precision;
   /** How many clicks an example may have. 0, by itself, is the automatic variant. */
   readonly clickCounts?: readonly number[];
+  /**
+   * Corrections within a step, each a prediction more: the loss is the mean over all of them. Takes a model with labels and masks, which
+   * may begin with a mask and no clicks. 0 by default.
+   */
+  readonly corrections?: number;
   /** AdamW's; 0 by default. */
   readonly weightDecay?: number;
 }
@@ -37,6 +42,16 @@ export interface ExampleInput {
   readonly points: readonly PromptPoint[];
   /** 1 in the lesion, 0 elsewhere */
   readonly target: Uint8Array;
+  /** Probabilities (crop, crop, crop) to start from, where the trainer makes corrections. */
+  readonly mask?: Float32Array | undefined;
+}
+
+/** What a person would add to a prediction: a point, or nothing where it is right. @param probability of the lesion (crop, crop, crop) */
+export type Correct = (probability: Float32Array) => PromptPoint | undefined;
+
+export interface StepOptions extends ReplayOptions {
+  /** Asked once for each of the trainer's corrections. */
+  readonly correct?: Correct | undefined;
 }
 
 /** An example in memory. */
@@ -45,9 +60,12 @@ export interface Example extends ExampleInput {
 }
 
 export interface StepResult {
+  /** The mean over the step's predictions. */
   readonly loss: number;
-  /** Soft Dice of the foreground. */
+  /** Soft Dice of the foreground, in the last prediction. */
   readonly dice: number;
+  /** Before the first correction, before the second, and so on. */
+  readonly diceByPrediction: readonly number[];
   /** Norms before clipping, of encoder, prompt encoder and decoder. */
   readonly gradientNorms: readonly [number, number, number];
   /** The gradient was not finite, and the weights were left alone. */
@@ -72,6 +90,7 @@ export class Trainer {
   readonly #weights: Weights;
   readonly #optimizer: Optimizer;
   readonly #slots: ExampleSlots;
+  readonly #corrections: readonly CorrectionSlots[];
   readonly #gradients: Plan;
   readonly #update: Plan;
   readonly #clickCounts: readonly number[];
@@ -96,6 +115,7 @@ export class Trainer {
     this.#optimizer = parts.optimizer;
     this.#clickCounts = clickCounts;
     this.#slots = parts.slots;
+    this.#corrections = parts.corrections;
     this.#gradients = parts.gradients;
     this.#update = parts.update;
   }
@@ -107,15 +127,23 @@ export class Trainer {
   static async create(
     gpu: TunableGpu,
     file: TensorFile,
-    { precision = 'f32', clickCounts = [1, 2, 3], weightDecay = 0 }: TrainerOptions = {},
+    { precision = 'f32', clickCounts = [1, 2, 3], corrections = 0, weightDecay = 0 }: TrainerOptions = {},
   ): Promise<Trainer> {
     // The automatic variant leaves the prompt encoder's gradients as the step before left them.
-    if (clickCounts.includes(0) && clickCounts.length > 1) {
+    if (corrections === 0 && clickCounts.includes(0) && clickCounts.length > 1) {
       throw new InputError(`clickCounts: ${clickCounts.join(', ')}; expected numbers from 1 on, or 0 by itself`);
     }
     const config = configOf(file);
+    if (corrections > 0 && !(config.labels && config.masks)) {
+      throw new InputError(
+        'corrections: this model has no prompt.label_embedding.weight or no prompt.mask_embedding.lin1.weight; expected one with both (completedWeights makes fresh ones)',
+      );
+    }
     const target = targetOf(gpu, chosenPrecision(gpu, precision));
-    const parts = await trainerParts(gpu, target, config, file, Math.max(...clickCounts));
+    const parts = await createTrainerParts(gpu, target, config, file, {
+      mostClicks: Math.max(...clickCounts),
+      corrections,
+    });
     return new Trainer(gpu, config, target, { weightDecay, clickCounts }, parts);
   }
 
@@ -125,12 +153,13 @@ export class Trainer {
    * @throws InputError, GpuError, DeviceLostError
    */
   async step(
-    { volume, points, target }: ExampleInput,
+    { volume, points, target, mask }: ExampleInput,
     learningRate: number,
-    options?: ReplayOptions,
+    { correct, ...options }: StepOptions = {},
   ): Promise<StepResult> {
+    const corrects = this.#corrections.length > 0;
     checkVolume(volume, this.config.crop);
-    checkPoints(points.length > 0 ? points : null, this.config);
+    checkPrompt(points.length > 0 || corrects ? points : null, mask, this.config);
     checkTarget(target, this.config.crop);
     if (!this.#clickCounts.includes(points.length)) {
       throw new InputError(
@@ -142,14 +171,29 @@ export class Trainer {
       await fillVolume(this.#gpu, slots.volume, volume);
       writeTensor(this.#gpu, slots.labels, Float32Array.from(target));
       if (slots.prompt) {
-        fillPrompt(this.#gpu, slots.prompt, this.config, points);
+        fillPrompt(this.#gpu, slots.prompt, this.config, points, mask);
       }
       writeTensor(this.#gpu, this.#optimizer.schedule, Float32Array.of(learningRate, this.#weightDecay, 0, 0));
-      await this.#gradients.start(options);
+      await this.#gradients.start({ ...options, taps: this.#correcting(points, correct) });
       await this.#update.start();
       return { done: this.#readback() };
     });
     return done;
+  }
+
+  /** As a replay gets to each prediction: its correction's points, and those before it, where the next one reads them. */
+  #correcting(points: readonly PromptPoint[], correct: Correct | undefined): ReplayOptions['taps'] {
+    let given = points;
+    return new Map(
+      this.#corrections.map(({ prompt }, index) => [
+        predictionBefore(index),
+        (probability: Float32Array) => {
+          const added = correct?.(probability);
+          given = added ? [...given, added] : given;
+          fillPrompt(this.#gpu, prompt, this.config, given);
+        },
+      ]),
+    );
   }
 
   /**
@@ -210,8 +254,8 @@ export class Trainer {
   dispose(): void {
     this.plans.forEach((plan) => plan.dispose());
     const { scale, ...slots } = this.#slots; // the scale is the optimiser's
-    new Set([...tensorsIn(slots), ...tensorsIn(this.#weights)].map(bufferOf)).forEach((buffer) =>
-      this.#gpu.destroyBuffer(buffer),
+    new Set([...tensorsIn(slots), ...tensorsIn(this.#corrections), ...tensorsIn(this.#weights)].map(bufferOf)).forEach(
+      (buffer) => this.#gpu.destroyBuffer(buffer),
     );
     destroyOptimizer(this.#gpu, this.#optimizer);
     this.#staging.forEach((buffer) => this.#gpu.destroyBuffer(buffer));
@@ -226,62 +270,38 @@ export class Trainer {
   /** Copies the loss and the optimiser's state behind the step, and reads them when the GPU gets there. */
   async #readback(): Promise<StepResult> {
     const { device } = this.#gpu;
-    const { totals } = this.#slots;
-    const bytes = totalsBytes + 4 * stateSize;
+    const totals = [this.#slots, ...this.#corrections].map((prediction) => prediction.totals);
+    const stateBytes = totals.length * totalsBytes;
     const staging =
       this.#staging.pop() ??
-      this.#gpu.createBuffer('loss readback', bytes, GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST);
+      this.#gpu.createBuffer(
+        'loss readback',
+        stateBytes + 4 * stateSize,
+        GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+      );
     await this.#gpu.checked('reading the loss', () => {
       const encoder = device.createCommandEncoder();
-      encoder.copyBufferToBuffer(bufferOf(totals), 0, staging, 0, totalsBytes);
-      encoder.copyBufferToBuffer(bufferOf(this.#optimizer.state), 0, staging, totalsBytes, 4 * stateSize);
+      totals.forEach((own, index) =>
+        encoder.copyBufferToBuffer(bufferOf(own), 0, staging, index * totalsBytes, totalsBytes),
+      );
+      encoder.copyBufferToBuffer(bufferOf(this.#optimizer.state), 0, staging, stateBytes, 4 * stateSize);
       device.queue.submit([encoder.finish()]);
       return staging.mapAsync(GPUMapMode.READ);
     });
     const values = new Float32Array(staging.getMappedRange().slice(0));
     staging.unmap();
     this.#staging.push(staging);
-    const state = values.subarray(totalsBytes / 4);
+    const state = values.subarray(stateBytes / 4);
+    const [losses, dices] = [0, 3].map((place) =>
+      totals.map((_, index) => values[(index * totalsBytes) / 4 + place]!),
+    ) as [number[], number[]];
     const norms = state.subarray(statePlaces.norms, statePlaces.norms + 3);
     return {
-      loss: values[0]!,
-      dice: values[3]!,
+      loss: losses.reduce((sum, loss) => sum + loss, 0) / losses.length,
+      dice: dices.at(-1)!,
+      diceByPrediction: dices,
       gradientNorms: [norms[0]!, norms[1]!, norms[2]!],
       skipped: state[statePlaces.skipped] !== 0,
     };
   }
-}
-
-interface TrainerParts {
-  readonly weights: Weights;
-  readonly optimizer: Optimizer;
-  readonly slots: ExampleSlots;
-  /** Forward, loss and backward. */
-  readonly gradients: Plan;
-  readonly update: Plan;
-}
-
-async function trainerParts(
-  gpu: TunableGpu,
-  target: RecordingTarget,
-  c: Config,
-  file: TensorFile,
-  mostClicks: number,
-): Promise<TrainerParts> {
-  const { weights, optimizer, slots } = await gpu.checked('uploading the weights', () => {
-    const read = (name: string) => file.read(name);
-    const flattened = flattenParameters(gpu, target, uploadWeights(gpu, file, c, target), read);
-    const made = createOptimizer(gpu, target, flattened.flats, read);
-    const prompt = mostClicks > 0 ? createPromptSlot(gpu, target, capacityFor(mostClicks)) : null;
-    const example = { ...createExampleSlots(gpu, target, c, { scale: made.state }), prompt };
-    return { weights: flattened.weights, optimizer: made, slots: example };
-  });
-  const gradients = new Map(
-    [...optimizer.tensors].map(([parameter, { gradient }]): [Parameter, Tensor<'f32'>] => [parameter, gradient]),
-  );
-  const [step, update] = await finishTunedPlans(gpu, [
-    recordGradients(target, c, weights, slots, gradients),
-    recordOptimizer(target, optimizer),
-  ]);
-  return { weights, optimizer, slots, gradients: step!, update: update! };
 }

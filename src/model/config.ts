@@ -36,6 +36,8 @@ export interface Config {
   readonly loraRank: number;
   /** Points say what is there, by an embedding of their labels; without it each is in the lesion. */
   readonly labels: boolean;
+  /** It can start from a mask, by an embedding of a token's voxels. */
+  readonly masks: boolean;
 }
 
 /** What a point says of its place, in the order of the label embedding: the lesion, what is none, or one of two opposite corners of a box round it. */
@@ -64,6 +66,7 @@ const vitB: Config = {
   adaptation: 'spatial',
   loraRank: 4,
   labels: false,
+  masks: false,
 };
 
 /** Configurations that a file's metadata may name. */
@@ -149,6 +152,10 @@ function promptShapes(c: Config, add: (name: string, ...shape: number[]) => void
   const { neck } = c;
   if (c.labels) {
     add('label_embedding.weight', pointLabels.length, neck);
+  }
+  if (c.masks) {
+    add('mask_embedding.lin1.weight', neck, (c.crop / c.grid) ** 3);
+    add('mask_embedding.lin2.weight', neck, neck);
   }
   for (let i = 0; i < c.promptDepth; i++) {
     const layer = (name: string, ...shape: number[]) => add(`transformer.layers.${i}.${name}`, ...shape);
@@ -240,9 +247,11 @@ function fromShapes(shapes: TensorFile['shapes']): Partial<Config> {
     { length: depth },
     (_, i) => ((side(`encoder.blocks.${i}.attn.rel_pos_h`, 0) ?? 0) + 1) / 2,
   );
+  const voxels = side('prompt.mask_embedding.lin1.weight', 1);
   const found = {
     embed,
     grid,
+    crop: grid && voxels ? grid * Math.round(Math.cbrt(voxels)) : undefined,
     depth,
     heads: embed && headWidth ? embed / headWidth : undefined,
     mlp: side('encoder.blocks.0.mlp.lin1.weight', 0),
@@ -258,6 +267,7 @@ function fromShapes(shapes: TensorFile['shapes']): Partial<Config> {
     adaptation: adaptationIn(shapes.keys()),
     loraRank: side('encoder.blocks.0.attn.qkv.lora_a.weight', 0),
     labels: shapes.has('prompt.label_embedding.weight'),
+    masks: shapes.has('prompt.mask_embedding.lin1.weight'),
   };
   return Object.fromEntries(Object.entries(found).filter(([, value]) => value));
 }
@@ -272,12 +282,14 @@ function check(condition: boolean, found: string, expected: string): void {
 export function checkConfig(c: Config): void {
   for (const [name, value] of Object.entries(c)) {
     check(
-      ['globalBlocks', 'adaptation', 'labels'].includes(name) || (Number.isInteger(value) && value > 0),
+      ['globalBlocks', 'adaptation', 'labels', 'masks'].includes(name) || (Number.isInteger(value) && value > 0),
       `${name} is ${JSON.stringify(value)}`,
       'a positive integer',
     );
   }
-  check(typeof c.labels === 'boolean', `labels is ${JSON.stringify(c.labels)}`, 'true or false');
+  for (const name of ['labels', 'masks'] as const) {
+    check(typeof c[name] === 'boolean', `${name} is ${JSON.stringify(c[name])}`, 'true or false');
+  }
   check(adaptations.includes(c.adaptation), `adaptation is ${JSON.stringify(c.adaptation)}`, adaptations.join(', '));
   check(c.grid % c.window === 0, `grid ${c.grid} with window ${c.window}`, 'a grid that the window divides');
   check(c.embed % c.heads === 0, `embed ${c.embed} with heads ${c.heads}`, 'a width that the heads divide');

@@ -32,7 +32,7 @@ function fresh(
   if (adaptation === 'frozen' && /^encoder\.(slice_embed\.|depth_embed$)/.test(name)) {
     return values(() => (name.endsWith('weight') ? 1 / shape.at(-1)! : 0)); // never trained: the mean of a token's slices, at any depth
   }
-  if (name.includes('.lora_b.') || name.includes('.label_embedding.')) {
+  if (/\.(lora_b|label_embedding|mask_embedding\.lin2)\./.test(name)) {
     return values(() => 0); // what is added begins as nothing
   }
   if (name.endsWith('attn.lr') || name === 'encoder.depth_embed') {

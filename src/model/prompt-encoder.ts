@@ -2,6 +2,7 @@
 import { concatenation } from '../ops/concatenation.ts';
 import { layerNorm } from '../ops/layer-norm.ts';
 import { linear } from '../ops/linear.ts';
+import { maskTokens, type MaskInput } from '../ops/mask-tokens.ts';
 import { pointSampling } from '../ops/point-sampling.ts';
 import { tokenAttention } from '../ops/token-attention.ts';
 import type { Channels } from '../ops/channels.ts';
@@ -64,19 +65,35 @@ export interface Prompt {
   readonly labels: Tensor<'u32'>;
   /** (1): the queries and the clicks, the tokens that are no padding. */
   readonly tokenCount: Tensor<'u32'>;
+  /** Of models that take masks. */
+  readonly mask: MaskInput | undefined;
+}
+
+/** The feature, and what a mask of the lesion says of each of its tokens. @param feature (tokens, neck width) */
+function withMask(r: Recorder, c: Config, w: Weights, feature: Stored, mask: MaskInput | undefined): Stored {
+  if (!w.maskEmbedding || !mask) {
+    return feature;
+  }
+  const { linear1, linear2 } = w.maskEmbedding;
+  const tokens = maskTokens(r, mask, c.grid, widthsOf(c, r.precision).voxels);
+  return linear(r, linear(r, tokens, linear1, { activation: 'relu' }), linear2, { residual: feature });
 }
 
 /**
- * The point embedding is the feature itself, sampled at the click; it meets the learned queries in self attention, and
+ * A mask is added to the feature first. The point embedding is the feature itself, sampled at the click; it meets the learned queries in self attention, and
  * the queries then write to every image token by cross attention.
  * @param feature (grid, grid, grid, neck width)
  * @returns the shape of the feature
  */
 export function encodePrompt(r: Recorder, c: Config, w: Weights, feature: Stored, prompt: Prompt): Stored {
   const embedding = w.labelEmbedding;
+  const image = r.within('mask', () =>
+    withMask(r, c, w, reshaped(feature, [c.grid ** 3, feature.shape.at(-1)!]), prompt.mask),
+  );
+  const sampled = reshaped(image, feature.shape);
   let state = {
-    image: reshaped(feature, [c.grid ** 3, feature.shape.at(-1)!]),
-    points: pointSampling(r, feature, prompt.points, c.crop, embedding && { labels: prompt.labels, embedding }),
+    image,
+    points: pointSampling(r, sampled, prompt.points, c.crop, embedding && { labels: prompt.labels, embedding }),
   };
   w.promptLayers.forEach((layerWeights, index) => {
     state = r.within(`layers.${index}`, () => layer(r, c, layerWeights, state.image, state.points, prompt.tokenCount));

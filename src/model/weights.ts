@@ -105,6 +105,8 @@ export interface Weights {
   readonly promptLayers: readonly PromptLayerWeights[];
   /** (labels, neck width), of models that know labels. */
   readonly labelEmbedding: Stored | undefined;
+  /** A mask's voxels of a token to what they add to the deepest feature, of models that take masks. No biases: where there is no mask, nothing is added. */
+  readonly maskEmbedding: { readonly linear1: LinearWeights; readonly linear2: LinearWeights } | undefined;
   readonly heads: readonly HeadWeights[];
   readonly mixingSlices: readonly Slice[];
   /** (27, head width): `cls.0` of the volume channel. */
@@ -309,6 +311,12 @@ export function uploadWeights(
     blocks: Array.from({ length: c.depth }, (_, i) => blockWeights(u, file, c, w, i)),
     necks: [0, 1, 2, 3].map((i) => neckWeights(u, w, i)),
     labelEmbedding: c.labels ? u.rows('prompt.label_embedding.weight', [pointLabels.length], w.neck) : undefined,
+    maskEmbedding: c.masks
+      ? {
+          linear1: { weight: u.weight('prompt.mask_embedding.lin1.weight', w.neck, w.voxels) },
+          linear2: { weight: u.weight('prompt.mask_embedding.lin2.weight', w.neck, w.neck) },
+        }
+      : undefined,
     promptLayers: Array.from({ length: c.promptDepth }, (_, i) => promptLayerWeights(u, c, w, i)),
     heads: [0, 1, 2, 3].map((level) => ({
       conv1: u.conv(`decoder.mlahead.head${level + 2}.0.weight`, w.head, w.neck),

@@ -17,6 +17,8 @@ export interface Widths {
   readonly selfAttention: Channels;
   readonly imageToToken: Channels;
   readonly promptMlp: Channels;
+  /** A token's voxels. */
+  readonly voxels: Channels;
   readonly head: Channels;
   readonly classes: Channels;
 }
@@ -43,6 +45,7 @@ export function widthsOf(c: Config, precision: Precision): Widths {
     selfAttention: channelsOf(c.neck, c.promptHeads),
     imageToToken: channelsOf(Math.floor(c.neck / 2), c.promptHeads),
     promptMlp: channelsOf(c.promptMlp),
+    voxels: channelsOf((c.crop / c.grid) ** 3),
     head: channelsOf(c.head),
     classes: channelsOf(c.classes),
   };

@@ -2,6 +2,7 @@
 import { activation as kernel, activationBackward as backwardKernel } from '../kernels/generated.ts';
 import { type Recorder, type Share, vectorWorkgroups } from '../runtime/recorder.ts';
 import { sizeOf, type Tensor } from '../runtime/tensor.ts';
+import { passGradient } from './addition.ts';
 
 type Stored = Tensor<'stored'>;
 
@@ -51,7 +52,7 @@ export function activate(
       activationBackward(r, activation, x, dy, share);
     }
     if (residual) {
-      r.tape!.pass(residual, dy);
+      passGradient(r, residual, dy);
     }
   });
   return y;

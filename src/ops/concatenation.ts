@@ -1,6 +1,7 @@
 /** Rows of two tensors as one tensor: `torch.cat(dim=0)`. */
 import type { Recorder } from '../runtime/recorder.ts';
 import { rows, type Tensor } from '../runtime/tensor.ts';
+import { passGradient } from './addition.ts';
 import { columnSums } from './column-sums.ts';
 
 type Stored = Tensor<'stored'>;
@@ -22,7 +23,7 @@ export function concatenation(r: Recorder, parts: readonly Stored[]): Stored {
       if (share) {
         columnSums(r, rows(dy, from, count), share); // of one row as long as the part: a conversion to f32
       } else {
-        r.tape!.pass(part, rows(dy, from, count));
+        passGradient(r, part, rows(dy, from, count));
       }
     }),
   );

@@ -31,6 +31,7 @@ export function diceCrossEntropy(r: Recorder, logits: Floats, labels: Floats, to
  * The gradient of `scale` times the loss.
  * @param totals from `diceCrossEntropy`
  * @param scale (1)
+ * @param share of the loss, where it is the mean over several predictions
  * @returns the shape of the logits
  */
 export function diceCrossEntropyGradient(
@@ -39,6 +40,7 @@ export function diceCrossEntropyGradient(
   labels: Floats,
   totals: Floats,
   scale: Floats,
+  share = 1,
 ): Floats {
   const classes = logits.shape[0]!;
   const voxels = sizeOf(labels.shape);
@@ -46,7 +48,7 @@ export function diceCrossEntropyGradient(
   r.dispatch(
     diceCrossEntropyBackward,
     { logits, labels, totals, scale, dlogits },
-    { classes, voxels },
+    { classes, voxels, share },
     spread(Math.ceil(voxels / 64)),
     12 * classes * voxels,
   );

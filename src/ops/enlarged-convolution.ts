@@ -11,6 +11,7 @@ import {
 import { type Recorder, type Share, spread, vectorWorkgroups } from '../runtime/recorder.ts';
 import { sizeOf, type Tensor } from '../runtime/tensor.ts';
 import { VolsamError } from '../runtime/errors.ts';
+import { passGradient } from './addition.ts';
 import { packWeight, type Channels } from './channels.ts';
 import { sumChunks } from './chunk-sums.ts';
 import { slicesOf, type Slice } from './slices.ts';
@@ -96,7 +97,7 @@ function recordBackward(
       volumeWeightGradient(r, volume.volume, dy, volumeShare);
     }
     if (base && slice.first === 0) {
-      tape.pass(base, dy);
+      passGradient(r, base, dy);
     }
   });
 }

@@ -4,6 +4,7 @@ import type { Kernel } from '../kernels/kernel.ts';
 import { spread, vectorWorkgroups, type Recorder } from '../runtime/recorder.ts';
 import { sizeOf, type Tensor } from '../runtime/tensor.ts';
 import { VolsamError } from '../runtime/errors.ts';
+import { passGradient } from './addition.ts';
 import { sumChunks } from './chunk-sums.ts';
 
 type Stored = Tensor<'stored'>;
@@ -109,7 +110,7 @@ export function layerNorm(
   r.tape?.record(y, [x, weight, bias, residual], (dy) => {
     backward(r, x, weights, epsilon, dy);
     if (residual) {
-      r.tape!.pass(residual, dy);
+      passGradient(r, residual, dy);
     }
   });
   return y;

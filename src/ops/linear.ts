@@ -3,6 +3,7 @@ import { linearForms } from '../kernels/generated.ts';
 import { tileWorkgroups, type Recorder } from '../runtime/recorder.ts';
 import { sizeOf, type Tensor } from '../runtime/tensor.ts';
 import { VolsamError } from '../runtime/errors.ts';
+import { passGradient } from './addition.ts';
 import { activate, activationBackward, activationCodes, type Activation } from './activation.ts';
 import { columnSums } from './column-sums.ts';
 import { transposed } from './transposition.ts';
@@ -67,7 +68,7 @@ function recordBackward(
       linear(r, sums, { weight: transposed(r, weight) }, inputShare);
     }
     if (residual) {
-      tape.pass(residual, dy);
+      passGradient(r, residual, dy);
     }
   });
 }

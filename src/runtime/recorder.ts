@@ -45,12 +45,16 @@ export interface Tape {
   gradient<E extends Element>(tensor: Tensor<E>): Share<E> | undefined;
   /** Where a weight's gradient goes; undefined where it is frozen. */
   parameter(weight: Tensor | undefined): Share<'f32'> | undefined;
-  /** The input's gradient is the output's: takes its memory over. An op calls this last, when it has read the gradient. */
-  pass(input: Tensor, gradient: Tensor): void;
+  /** The input's gradient is the output's: takes its memory over. @returns false where the input has a share already, to which it is to be added */
+  pass(input: Tensor, gradient: Tensor): boolean;
   /** As `checkpointed` in tape.ts. */
   checkpoint<E extends Element>(body: (into?: Tensor<E>) => Tensor<E>, into?: Tensor<E>): Tensor<E>;
+  /** One of several ways on from what is on the tape: `body` records it and its `backward`; what it reads keeps the sum of the ways' gradients, for `rest`. */
+  branch(body: () => void): void;
   /** Records the backward of everything on the tape. @param gradient of `output` */
   backward<E extends Element>(output: Tensor<E>, gradient: Tensor<E>): void;
+  /** Records the backward of what branches went on from. */
+  rest(): void;
 }
 
 export interface Recorder extends RecordingTarget {

@@ -6,7 +6,6 @@
  * kernels write the first share of a gradient and add the others, in the order of the recording: no atomics.
  */
 import type { Element } from '../kernels/kernel.ts';
-import { VolsamError } from './errors.ts';
 import { createRecorder, type Recorder, type RecordingTarget, type Tape } from './recorder.ts';
 import { bindingAlignmentBytes, type Tensor } from './tensor.ts';
 
@@ -142,7 +141,7 @@ function createTape(r: Recorder, parameters: ReadonlyMap<Storage, Tensor<'f32'>>
     },
     pass(input, gradient) {
       if (!tracked.has(input.storage)) {
-        return;
+        return true;
       }
       const { storage } = gradient;
       const offsetBytes = gradient.offsetBytes - input.offsetBytes;
@@ -157,12 +156,13 @@ function createTape(r: Recorder, parameters: ReadonlyMap<Storage, Tensor<'f32'>>
       }
       const own = gradientOf(input);
       if (!isUntouched(input, gapsOf(own.written, input))) {
-        throw new VolsamError(`a gradient of shape ${input.shape} is passed on to a tensor that has one already`);
+        return false;
       }
       if (own.storage !== storage || own.offsetBytes !== offsetBytes) {
         r.copy(gradient, view(input, own));
       }
       own.written.push({ from: input.offsetBytes, to: input.offsetBytes + input.bytes });
+      return true;
     },
     checkpoint(body, into) {
       recording = false;
@@ -180,8 +180,18 @@ function createTape(r: Recorder, parameters: ReadonlyMap<Storage, Tensor<'f32'>>
       entries.push({ output, layer: r.layer(), backward });
       return output;
     },
+    branch(body) {
+      const trunk = entries;
+      entries = [];
+      body();
+      entries = trunk;
+    },
     backward(output, gradient) {
       seed(output, gradient);
+      run(entries);
+      entries = [];
+    },
+    rest() {
       run(entries);
       entries = [];
     },
@@ -191,14 +201,16 @@ function createTape(r: Recorder, parameters: ReadonlyMap<Storage, Tensor<'f32'>>
 /**
  * A recorder whose ops leave their backward on a tape.
  * @param parameters gradients of the trainable weights, by the weights' storage; every other weight is frozen
+ * @param taps those that are kept: every other intermediate would be alive to the end of the forward pass for nobody
  */
 export function createTapedRecorder(
   target: RecordingTarget,
   parameters: ReadonlyMap<Storage, Tensor<'f32'>>,
+  taps: ReadonlySet<string> = new Set(),
 ): Recorder & { tape: Tape } {
   const plain = createRecorder(target);
-  // Taps would keep every intermediate alive to the end of the forward pass.
-  const taped = { ...plain, tap: () => undefined } as unknown as Recorder & { tape: Tape };
+  const tap: Recorder['tap'] = (name, tensor) => (taps.has(name) ? plain.tap(name, tensor) : undefined);
+  const taped = { ...plain, tap } as unknown as Recorder & { tape: Tape };
   return Object.assign(taped, { tape: createTape(taped, parameters) });
 }
 

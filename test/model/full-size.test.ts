@@ -32,6 +32,7 @@ for (const name of ['vit_b', 'vit_l', 'vit_h'] as const) {
         points: r.tensor('f32', [32, 3]),
         labels: r.tensor('u32', [32]),
         tokenCount: r.tensor('u32', [1]),
+        mask: undefined,
       });
       decodeClick(r, config, weights, prompted, shared, r.tensor('f32', [c.classes, c.crop, c.crop, c.crop]));
       const arenaBytes = placeTensors(lifetimesOf(r.commands), 256 * 2 ** 20).reduce((sum, bytes) => sum + bytes, 0);

@@ -1,0 +1,90 @@
+"""Write corrections.safetensors: the tiny network with points that have labels, a mask to start from, and corrections, in float64.
+
+  /usr/bin/python3 test/goldens/corrections.py --reference FOLDER OUT
+
+FOLDER holds the reference, sam3d_reference.py and make_goldens.py, which knows points in the lesion alone. Here a point's label adds a row
+of an embedding to what is sampled at the point; a mask's voxels of a token, from -1 to 1, go through two linear layers and are added to the
+deepest feature; everything else is the reference's. Three prompts: `labels` has no mask, `mask` has one and no points, `corrections` is the mean
+loss over three predictions of one encoding, each but the first with the one before it as its mask.
+"""
+import argparse
+import sys
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+EMBEDDING, MASK1, MASK2 = ('prompt.label_embedding.weight', 'prompt.mask_embedding.lin1.weight', 'prompt.mask_embedding.lin2.weight')
+POINTS = [[10, 12, 20], [25, 3, 7], [4, 6, 8], [20, 22, 28], [12, 14, 18]]
+LABELS = [0, 1, 2, 3, 1]  # foreground, background, box near, box far, background
+
+
+def synthetic(reference, name, shape):
+    offset, scale = reference.amplitude(name, shape)
+    drawn = reference.uniform(f'w0/{name}', int(np.prod(shape)))
+    values = np.float32(offset) + np.float32(scale) * (np.float32(2) * drawn - np.float32(1))
+    return torch.from_numpy(values.astype(np.float32).reshape(shape)).double()
+
+
+def add_mask(c, w, feature, mask):
+    """feature (1, neck, H, W, D), mask (D, H, W) from 0 to 1"""
+    if mask is None:
+        return feature
+    g, s = c.grid, c.crop // c.grid
+    voxels = (2 * mask - 1).reshape(g, s, g, s, g, s).permute(2, 4, 0, 1, 3, 5).reshape(g, g, g, s ** 3)
+    return feature + F.linear(F.relu(F.linear(voxels, w[MASK1])), w[MASK2]).permute(3, 0, 1, 2)[None]
+
+
+if __name__ == '__main__':
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--reference', required=True)
+    parser.add_argument('out')
+    arguments = parser.parse_args()
+    sys.path.insert(0, arguments.reference)
+    import make_goldens
+    import sam3d_reference as reference
+
+    c = reference.TINY
+    fixed = reference.synthetic_weights(c, dtype=torch.float64)
+    for name, shape in ((EMBEDDING, (4, c.neck)), (MASK1, (c.neck, (c.crop // c.grid) ** 3)), (MASK2, (c.neck, c.neck))):
+        fixed[name] = synthetic(reference, name, shape)
+    volume, target = reference.synthetic_volume(c.crop).double(), make_goldens.target_of(c.crop)
+    start = torch.from_numpy(reference.uniform('mask', c.crop ** 3).reshape(c.crop, c.crop, c.crop)).double()
+    out = {}
+
+    # The prompt encoder samples with grid_sample, and nothing else does.
+    plain_sample = F.grid_sample
+
+    def decoded(w, features, points, labels, mask):
+        rows = w[EMBEDDING][torch.tensor(labels, dtype=torch.long)]
+        reference.F.grid_sample = lambda *given, **options: plain_sample(*given, **options) + rows.T[None, :, None, None]
+        prompted = reference.prompt(c, w, add_mask(c, w, features[3], mask), torch.tensor(points).reshape(-1, 3))
+        reference.F.grid_sample = plain_sample
+        return prompted, reference.decode(c, w, features[:3] + [prompted], volume)
+
+    def write(kind, w, loss):
+        loss.backward()
+        out[f'{kind}/loss'] = make_goldens.num(loss.reshape(1))
+        for name, value in w.items():
+            if name.startswith('prompt.') and value.grad is not None:
+                out[f'{kind}/grad/{name}'] = make_goldens.num(value.grad)
+
+    def trained():
+        return {name: value.clone().requires_grad_(reference.trainable(name)) for name, value in fixed.items()}
+
+    for kind, points, labels, mask in (('labels', POINTS, LABELS, None), ('mask', [], [], start)):
+        w = trained()
+        prompted, logits = decoded(w, reference.encode(c, w, volume, None), points, labels, mask)
+        out[f'{kind}/tap/prompted'], out[f'{kind}/tap/logits'] = make_goldens.num(prompted), make_goldens.num(logits)
+        write(kind, w, reference.dice_ce(logits, target))
+
+    w = trained()
+    features, mask, losses = reference.encode(c, w, volume, None), start, []
+    for count in (0, 1, 2):
+        _, logits = decoded(w, features, POINTS[:count], LABELS[:count], mask)
+        losses.append(reference.dice_ce(logits, target))
+        mask = logits.detach().softmax(1)[0, 1]
+    write('corrections', w, sum(losses) / 3)
+    # Of the encoder, one tensor that every gradient passes through.
+    for name in ('encoder.depth_embed', 'encoder.neck_3d.3.2.weight', 'decoder.cls.0.weight'):
+        out[f'corrections/grad/{name}'] = make_goldens.num(w[name].grad)
+    make_goldens.save_safetensors(arguments.out, out, {'config': 'tiny, labels, masks', 'weights': 'w0', 'volume': 'v0', 'type': 'float64'})
