@@ -1,6 +1,7 @@
 // Writes CT-like phantoms with their labels and a dataset.json: an organ, an enhancing lesion in it with an irregular
-// border, bright vessels and smooth noise, each case with a spacing and an orientation of its own.
-//   npm run phantoms -- --out phantoms [--training 48 --validation 6 --test 20 --seed 0]
+// border, bright vessels and smooth noise, each case with a spacing and an orientation of its own. Hard ones are, in turn: a cyst that
+// touches the lesion and looks like it, a vessel along the lesion, blurred borders, and contrast as in MR.
+//   npm run phantoms -- --out phantoms [--training 48 --validation 6 --test 20 --seed 0 --kinds easy|hard|mixed]
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -16,6 +17,7 @@ const { values: given } = parseArgs({
     validation: { type: 'string', default: '6' },
     test: { type: 'string', default: '20' },
     seed: { type: 'string', default: '0' },
+    kinds: { type: 'string', default: 'easy' },
   },
 });
 
@@ -25,6 +27,10 @@ type Vector = readonly [number, number, number];
 const box = 96;
 const organLabel = 1;
 const lesionLabel = 2; // the kits preset's
+const cystLabel = 3;
+
+const hardKinds = ['cyst', 'vessel', 'blurred', 'mr'] as const;
+type Kind = 'easy' | (typeof hardKinds)[number];
 
 const dot = (a: Vector, b: Vector) => a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
 const vector = (draw: () => number): Vector => [draw(), draw(), draw()];
@@ -76,7 +82,54 @@ interface Scene {
   at(place: Vector): { intensity: number; label: number };
 }
 
-function drawScene(random: Random): Scene {
+/** What makes a scene hard, drawn after the rest of it. */
+interface Trouble {
+  /** What looks like the lesion and is none. */
+  readonly imitation?: { readonly label: number; readonly intensity: number; contains(at: Vector): boolean };
+  /** How wide the lesion's border is, as a share of its radius. */
+  readonly blur?: number;
+  /** Of each place, what its intensity is multiplied by. */
+  readonly bias?: (at: Vector) => number;
+  /** Of the lesion, as it is less than the organ's. */
+  readonly darkerBy?: number;
+}
+
+function drawTrouble(random: Random, kind: Kind, centre: Vector, radius: number, intensity: number): Trouble {
+  const off = direction(random);
+  const beside = (distance: number) => centre.map((at, axis) => at + off[axis]! * distance) as unknown as Vector;
+  switch (kind) {
+    case 'cyst': {
+      const ownRadius = radius * random.between(0.6, 1);
+      const ball = irregularBall(random, beside(0.9 * (radius + ownRadius)), [ownRadius, ownRadius, ownRadius], 0.1);
+      return {
+        imitation: {
+          label: cystLabel,
+          intensity: intensity + random.between(-12, 12),
+          contains: (at) => ball(at) < 1,
+        },
+      };
+    }
+    case 'vessel': {
+      const [along, thickness] = [direction(random), random.between(3, 4.5)];
+      const through = beside(radius + 0.5 * thickness);
+      const contains = (at: Vector) => {
+        const away: Vector = [at[0] - through[0], at[1] - through[1], at[2] - through[2]];
+        return dot(away, away) - dot(away, along) ** 2 < thickness ** 2;
+      };
+      return { imitation: { label: organLabel, intensity: intensity + random.between(0, 20), contains } };
+    }
+    case 'blurred':
+      return { blur: random.between(0.3, 0.5) };
+    case 'mr': {
+      const strength = random.between(0.1, 0.25);
+      return { darkerBy: random.between(30, 50), bias: (at) => 1 + (strength * dot(at, off)) / (box / 2) };
+    }
+    case 'easy':
+      return {};
+  }
+}
+
+function drawScene(random: Random, kind: Kind): Scene {
   const organCentre = vector(() => random.between(-8, 8));
   const organRadius = vector(() => random.between(27, 36));
   const organ = irregularBall(random, organCentre, organRadius, 0.04);
@@ -96,16 +149,27 @@ function drawScene(random: Random): Scene {
   const organIntensity = random.between(70, 110);
   const lesionIntensity = organIntensity + random.between(30, 50);
   const [background, vesselIntensity] = [random.between(-90, -20), random.between(170, 240)];
+  const { imitation, blur, bias, darkerBy } = drawTrouble(random, kind, lesionCentre, lesionRadius, lesionIntensity);
+  const around = (place: Vector) => {
+    if (imitation?.contains(place)) {
+      return imitation;
+    }
+    const inOrgan = organ(place) < 1;
+    if (vessels.some((inside) => inside(place))) {
+      return { intensity: vesselIntensity, label: inOrgan ? organLabel : 0 };
+    }
+    return inOrgan ? { intensity: organIntensity, label: organLabel } : { intensity: background, label: 0 };
+  };
+  const own = darkerBy === undefined ? lesionIntensity : organIntensity - darkerBy;
   return {
     at(place) {
-      if (lesion(place) < 1) {
-        return { intensity: lesionIntensity, label: lesionLabel };
-      }
-      const inOrgan = organ(place) < 1;
-      if (vessels.some((inside) => inside(place))) {
-        return { intensity: vesselIntensity, label: inOrgan ? organLabel : 0 };
-      }
-      return inOrgan ? { intensity: organIntensity, label: organLabel } : { intensity: background, label: 0 };
+      const distance = lesion(place);
+      const outside = around(place);
+      const share = blur === undefined ? Number(distance < 1) : 1 / (1 + Math.exp((8 * (distance - 1)) / blur));
+      return {
+        intensity: (bias?.(place) ?? 1) * (share * own + (1 - share) * outside.intensity),
+        label: distance < 1 ? lesionLabel : outside.label,
+      };
     },
   };
 }
@@ -140,13 +204,13 @@ function drawNoise(random: Random, dims: Vector, deviation: number): Float32Arra
   );
 }
 
-function drawCase(name: string): { image: Uint8Array; label: Uint8Array } {
+function drawCase(name: string, kind: Kind): { image: Uint8Array; label: Uint8Array } {
   const random = randomOf(name);
   const inPlane = random.between(0.7, 1.1);
   const spacing: Vector = [inPlane, inPlane, random.between(1, 2.5)];
   const dims = spacing.map((side) => Math.round(box / side)) as unknown as [number, number, number];
   const affine = drawAffine(random, dims, spacing);
-  const scene = drawScene(random);
+  const scene = drawScene(random, kind);
   const noise = drawNoise(random, dims, random.between(8, 16));
   const [intensities, labels] = [new Int16Array(noise.length), new Uint8Array(noise.length)];
   let at = 0;
@@ -171,15 +235,28 @@ if (!given.out) {
 }
 const dataset: Record<string, unknown> = {
   name: 'phantoms',
-  labels: { 0: 'background', [organLabel]: 'organ', [lesionLabel]: 'lesion' },
+  labels: { 0: 'background', [organLabel]: 'organ', [lesionLabel]: 'lesion', [cystLabel]: 'cyst' },
 };
+if (!['easy', 'hard', 'mixed'].includes(given.kinds)) {
+  throw new Error(`--kinds ${given.kinds}: expected easy, hard or mixed`);
+}
+
+/** Mixed, every second one is hard. */
+function kindOf(n: number): Kind {
+  if (given.kinds === 'easy' || (given.kinds === 'mixed' && n % 2 === 0)) {
+    return 'easy';
+  }
+  return hardKinds[(given.kinds === 'mixed' ? (n - 1) / 2 : n) % hardKinds.length]!;
+}
+
 await mkdir(join(given.out, 'images'), { recursive: true });
 await mkdir(join(given.out, 'labels'), { recursive: true });
 for (const split of ['training', 'validation', 'test'] as const) {
   const entries = [];
   for (let n = 0; n < Number(given[split]); n++) {
     const file = `${split}_${String(n).padStart(3, '0')}.nii.gz`;
-    const { image, label } = drawCase(`phantom/${given.seed}/${split}/${n}`);
+    const kind = kindOf(n);
+    const { image, label } = drawCase(`phantom/${given.seed}/${split}/${n}${kind === 'easy' ? '' : `/${kind}`}`, kind);
     await writeFile(join(given.out, 'images', file), image);
     await writeFile(join(given.out, 'labels', file), label);
     entries.push({ image: `images/${file}`, label: `labels/${file}` });

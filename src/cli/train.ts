@@ -19,7 +19,7 @@ import { readWeights } from '../node/files/weights-file.ts';
 import { runTraining, type TrainingEvents, type TrainingOptions } from '../node/runs/training-run.ts';
 import { InputError } from '../runtime/errors.ts';
 import type { Gpu } from '../runtime/gpu.ts';
-import { defaultRecipe, paperRecipe, type ClickRecipe } from '../teaching/augmentation.ts';
+import { defaultRecipe, interactiveRecipe, paperRecipe, type ClickRecipe } from '../teaching/augmentation.ts';
 import { addFolds, addTuning, type DivisionOptions } from './options.ts';
 import { formatDuration, progressBar, type ProgressBar } from './progress.ts';
 
@@ -37,7 +37,8 @@ interface TrainArguments extends DivisionOptions {
   readonly learningRate: number;
   readonly weightDecay: number;
   readonly clicks?: number;
-  readonly promptRecipe?: 'paper';
+  readonly promptRecipe?: 'paper' | 'interactive';
+  readonly rounds?: number;
   readonly precision: Precision;
   readonly validateEvery: number;
   readonly resume?: boolean;
@@ -45,12 +46,18 @@ interface TrainArguments extends DivisionOptions {
   readonly tune: boolean;
 }
 
-function recipeOf({ clicks, promptRecipe }: TrainArguments): ClickRecipe {
+function recipeOf({ clicks, promptRecipe, rounds }: TrainArguments): ClickRecipe {
+  if (promptRecipe !== undefined && clicks !== undefined) {
+    throw new InputError('train: --clicks and --prompt-recipe both say how many clicks; expected one of them');
+  }
+  if (rounds !== undefined && promptRecipe !== 'interactive') {
+    throw new InputError('train: --rounds counts corrections; expected it with --prompt-recipe interactive');
+  }
   if (promptRecipe === 'paper') {
-    if (clicks !== undefined) {
-      throw new InputError('train: --clicks and --prompt-recipe both say how many clicks; expected one of them');
-    }
     return paperRecipe;
+  }
+  if (promptRecipe === 'interactive') {
+    return interactiveRecipe(rounds ?? 4);
   }
   return clicks === undefined ? defaultRecipe : { foreground: [clicks], arbitrary: 0 };
 }
@@ -115,7 +122,8 @@ async function optionsOf(given: TrainArguments): Promise<Omit<TrainingOptions, '
     `cases: ${dataset.training.length} to train on, ${dataset.validation.length} to validate on (${dataset.division})`,
   );
   const [presetGiven, cache] = [await presetNamed(preset), given.cache ?? join(out, 'cache')];
-  const completed = completedWeights(file, { ...sizes, adaptation, loraRank }, seed);
+  const learns = { adaptation, loraRank, ...(recipe.corrections && { labels: true, masks: true }) };
+  const completed = completedWeights(file, { ...sizes, ...learns }, seed);
   const warn = (sentence: string) => console.error(sentence);
   const prepared = await withProgress((progress) => prepareCases(dataset, presetGiven, cache, { progress, warn }));
   const { training, validation } = prepared;
@@ -237,8 +245,8 @@ function parseAdaptation(text: string): Adaptation {
 }
 
 function parseRecipe(text: string): string {
-  if (text !== 'paper') {
-    throw new InvalidArgumentError('expected paper');
+  if (text !== 'paper' && text !== 'interactive') {
+    throw new InvalidArgumentError('expected paper or interactive');
   }
   return text;
 }
@@ -270,7 +278,12 @@ export function addTrain(program: Command): void {
       'clicks in the lesion of each crop (default: one to three); 0 trains the automatic variant',
       numberFrom(0, true),
     )
-    .option('--prompt-recipe <name>', 'paper: 10 clicks in the lesion and 20 anywhere', parseRecipe)
+    .option(
+      '--prompt-recipe <name>',
+      'paper: 10 clicks in the lesion and 20 anywhere; interactive: a click, box or mask, and corrections',
+      parseRecipe,
+    )
+    .option('--rounds <n>', 'of the recipe interactive: corrections in a step (default: 4)', numberFrom(1, true))
     .option('--precision <type>', 'f32, or f16 for mixed precision', parsePrecision, 'f32')
     .option('--seed <text>', 'fixes initial weights, crops, clicks and order', '0')
     .option('--validate-every <n>', 'epochs from one validation to the next', numberFrom(1, true), 1)

@@ -69,13 +69,13 @@ export interface Prompt {
   readonly mask: MaskInput | undefined;
 }
 
-/** The feature, and what a mask of the lesion says of each of its tokens. @param feature (tokens, neck width) */
-function withMask(r: Recorder, c: Config, w: Weights, feature: Stored, mask: MaskInput | undefined): Stored {
+/** The feature, and what a mask and clicks say of each of its tokens. @param feature (tokens, neck width) */
+function withMask(r: Recorder, c: Config, w: Weights, feature: Stored, { mask, ...clicks }: Prompt): Stored {
   if (!w.maskEmbedding || !mask) {
     return feature;
   }
   const { linear1, linear2 } = w.maskEmbedding;
-  const tokens = maskTokens(r, mask, c.grid, widthsOf(c, r.precision).voxels);
+  const tokens = maskTokens(r, mask, clicks, c.grid, widthsOf(c, r.precision).voxels);
   return linear(r, linear(r, tokens, linear1, { activation: 'relu' }), linear2, { residual: feature });
 }
 
@@ -88,7 +88,7 @@ function withMask(r: Recorder, c: Config, w: Weights, feature: Stored, mask: Mas
 export function encodePrompt(r: Recorder, c: Config, w: Weights, feature: Stored, prompt: Prompt): Stored {
   const embedding = w.labelEmbedding;
   const image = r.within('mask', () =>
-    withMask(r, c, w, reshaped(feature, [c.grid ** 3, feature.shape.at(-1)!]), prompt.mask),
+    withMask(r, c, w, reshaped(feature, [c.grid ** 3, feature.shape.at(-1)!]), prompt),
   );
   const sampled = reshaped(image, feature.shape);
   let state = {

@@ -5,6 +5,7 @@
  */
 
 import { crossProduct } from '../formats/affine.ts';
+import { distancesTo } from '../lesions/distance-transform.ts';
 
 export interface SurfaceScores {
   /** Share of both surfaces that lies within the tolerance of the other one; 1 where both are empty, 0 where one is. */
@@ -154,64 +155,19 @@ function codesOf(mask: Uint8Array, dims: Triple, low: readonly number[], corners
   return codes;
 }
 
-/** Squared distances along a line to the lowest of parabolas (Felzenszwalb and Huttenlocher, 2012). */
-function transformLine(values: Float64Array, step: number): Float64Array {
-  const [tops, starts] = [new Int32Array(values.length), new Float64Array(values.length + 1)];
-  let count = 0;
-  for (let q = 0; q < values.length; q++) {
-    if (values[q] === Infinity) {
-      continue;
-    }
-    const meets = (p: number) => ((values[q]! - values[p]!) / step ** 2 + q * q - p * p) / (2 * (q - p));
-    while (count > 0 && meets(tops[count - 1]!) <= starts[count - 1]!) {
-      count--;
-    }
-    starts[count] = count === 0 ? -Infinity : meets(tops[count - 1]!);
-    tops[count++] = q;
-  }
-  if (count === 0) {
-    return values;
-  }
-  starts[count] = Infinity;
-  let k = 0;
-  return values.map((_, q) => {
-    while (starts[k + 1]! < q) {
-      k++;
-    }
-    return ((q - tops[k]!) * step) ** 2 + values[tops[k]!]!;
-  });
-}
-
-/** Distance in mm from every corner to the nearest surface element. */
-function distancesTo(codes: Uint8Array, corners: Triple, spacing: Triple): Float64Array {
-  const squared = Float64Array.from(codes, (code) => (code === 0 || code === 255 ? Infinity : 0));
-  const strides = [1, corners[0], corners[0] * corners[1]];
-  for (let axis = 0; axis < 3; axis++) {
-    const [count, stride] = [corners[axis]!, strides[axis]!];
-    for (let start = 0; start < squared.length; start++) {
-      if (Math.floor(start / stride) % count === 0) {
-        const line = transformLine(
-          Float64Array.from({ length: count }, (_, i) => squared[start + i * stride]!),
-          spacing[axis]!,
-        );
-        line.forEach((value, i) => {
-          squared[start + i * stride] = value;
-        });
-      }
-    }
-  }
-  return squared.map(Math.sqrt);
-}
-
 interface Element {
   readonly distance: number;
   readonly area: number;
 }
 
+/** Whether a surface element lies at a corner. */
+const surfaceOf = (codes: Uint8Array) => (corner: number) => codes[corner] !== 0 && codes[corner] !== 255;
+
 function elementsOf(codes: Uint8Array, distances: Float64Array, areas: Float64Array): Element[] {
   const elements: Element[] = [];
+  const isSurface = surfaceOf(codes);
   codes.forEach((code, at) => {
-    if (code !== 0 && code !== 255) {
+    if (isSurface(at)) {
       elements.push({ distance: distances[at]!, area: areas[code]! });
     }
   });
@@ -254,8 +210,8 @@ export function surfaceScores(
   const areas = surfaceAreas(spacing);
   const [own, other] = [predicted, truth].map((mask) => codesOf(mask, dims, low, corners)) as [Uint8Array, Uint8Array];
   const [there, back] = [
-    elementsOf(own, distancesTo(other, corners, spacing), areas),
-    elementsOf(other, distancesTo(own, corners, spacing), areas),
+    elementsOf(own, distancesTo(surfaceOf(other), corners, spacing), areas),
+    elementsOf(other, distancesTo(surfaceOf(own), corners, spacing), areas),
   ];
   const near = (elements: readonly Element[]) => areaOf(elements.filter(({ distance }) => distance <= toleranceMm));
   return {

@@ -2,6 +2,7 @@
 import type { ResampledCase } from '../volume/resampling.ts';
 import { lesionVoxels } from '../lesions/lesion-mask.ts';
 import type { Random } from '../model/random.ts';
+import { drawFirstPrompt } from './interactive.ts';
 import type { Point } from '../engine/inputs.ts';
 import type { Example } from '../engine/trainer.ts';
 
@@ -11,6 +12,8 @@ export interface ClickRecipe {
   readonly foreground: readonly number[];
   /** Clicks anywhere in the crop, after those. */
   readonly arbitrary: number;
+  /** Corrections that follow within the step: see interactive.ts, by which an example may begin with a box or a mask, too. */
+  readonly corrections?: number;
 }
 
 /** One to three clicks in the lesion: what a person does at test time. */
@@ -19,8 +22,14 @@ export const defaultRecipe: ClickRecipe = { foreground: [1, 2, 3], arbitrary: 0 
 /** The published training code's: 10 clicks in the lesion and 20 anywhere, together. */
 export const paperRecipe: ClickRecipe = { foreground: [10], arbitrary: 20 };
 
-export function clickCountsOf({ foreground, arbitrary }: ClickRecipe): number[] {
-  return foreground.map((count) => count + arbitrary);
+/** A click, now and then two or three, a box or a mask; and corrections of what comes of it. */
+export function interactiveRecipe(corrections: number): ClickRecipe {
+  return { foreground: [1, 1, 2, 3], arbitrary: 0, corrections };
+}
+
+/** What a trainer has to be made for. A box has three points, and a mask none. */
+export function clickCountsOf({ foreground, arbitrary, corrections = 0 }: ClickRecipe): number[] {
+  return [...foreground.map((count) => count + arbitrary), ...(corrections > 0 ? [0, 3] : [])];
 }
 
 /** Whether examples have no clicks: the network is trained to find lesions by itself. */
@@ -180,5 +189,10 @@ export function drawExample(
   const { data, target } = isAnywhere
     ? drawCropAnywhere(whole, side, random)
     : drawLesionCrop(whole, voxels, side, random);
-  return { volume: { data, shape: [side, side, side] }, points: drawClicks(target, side, recipe, random), target };
+  const example = {
+    volume: { data, shape: [side, side, side] } as const,
+    points: drawClicks(target, side, recipe, random),
+    target,
+  };
+  return recipe.corrections ? drawFirstPrompt(example, random) : example;
 }

@@ -3,8 +3,8 @@
   /usr/bin/python3 test/goldens/corrections.py --reference FOLDER OUT
 
 FOLDER holds the reference, sam3d_reference.py and make_goldens.py, which knows points in the lesion alone. Here a point's label adds a row
-of an embedding to what is sampled at the point; a mask's voxels of a token, from -1 to 1, go through two linear layers and are added to the
-deepest feature; everything else is the reference's. Three prompts: `labels` has no mask, `mask` has one and no points, `corrections` is the mean
+of an embedding to what is sampled at the point; a mask's voxels of a token, from -1 to 1, and 2 or -2 round
+points in the lesion or not, go through two linear layers and are added to the deepest feature; everything else is the reference's. Three prompts: `labels` has no mask, `mask` has one and no points, `corrections` is the mean
 loss over three predictions of one encoding, each but the first with the one before it as its mask.
 """
 import argparse
@@ -25,12 +25,16 @@ def synthetic(reference, name, shape):
     return torch.from_numpy(values.astype(np.float32).reshape(shape)).double()
 
 
-def add_mask(c, w, feature, mask):
+def add_mask(c, w, feature, points, labels, mask):
     """feature (1, neck, H, W, D), mask (D, H, W) from 0 to 1"""
-    if mask is None:
-        return feature
     g, s = c.grid, c.crop // c.grid
-    voxels = (2 * mask - 1).reshape(g, s, g, s, g, s).permute(2, 4, 0, 1, 3, 5).reshape(g, g, g, s ** 3)
+    said = torch.zeros(3 * [c.crop], dtype=torch.float64) if mask is None else 2 * mask - 1
+    places = torch.stack(torch.meshgrid(*3 * [torch.arange(c.crop)], indexing='ij'), -1)
+    for point, label in zip(points, labels):
+        if label < 2:
+            near = ((places - torch.tensor(point)) ** 2).sum(-1) <= (0.75 * s) ** 2
+            said = torch.where(near, torch.tensor((2.0, -2.0)[label], dtype=torch.float64), said)
+    voxels = said.reshape(g, s, g, s, g, s).permute(2, 4, 0, 1, 3, 5).reshape(g, g, g, s ** 3)
     return feature + F.linear(F.relu(F.linear(voxels, w[MASK1])), w[MASK2]).permute(3, 0, 1, 2)[None]
 
 
@@ -57,7 +61,7 @@ if __name__ == '__main__':
     def decoded(w, features, points, labels, mask):
         rows = w[EMBEDDING][torch.tensor(labels, dtype=torch.long)]
         reference.F.grid_sample = lambda *given, **options: plain_sample(*given, **options) + rows.T[None, :, None, None]
-        prompted = reference.prompt(c, w, add_mask(c, w, features[3], mask), torch.tensor(points).reshape(-1, 3))
+        prompted = reference.prompt(c, w, add_mask(c, w, features[3], points, labels, mask), torch.tensor(points).reshape(-1, 3))
         reference.F.grid_sample = plain_sample
         return prompted, reference.decode(c, w, features[:3] + [prompted], volume)
 

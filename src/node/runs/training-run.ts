@@ -11,7 +11,8 @@ import type { Precision } from '../../kernels/kernel.ts';
 import { Trainer, type StepResult } from '../../engine/trainer.ts';
 import { readCheckpoint, writeCheckpoint, type Progress } from './checkpoint.ts';
 import type { Dataset, DatasetCase } from '../data/dataset.ts';
-import { shuffled } from '../../model/random.ts';
+import { randomOf, shuffled } from '../../model/random.ts';
+import { correcting } from '../../teaching/interactive.ts';
 import { openExampleStream, type ExampleStream } from '../workers/example-stream.ts';
 import { appendLog, logUntil, readLog, writeLog, type LogRecord, type StepRecord } from './training-log.ts';
 import { writeTrainingReport } from '../reports/training-report.ts';
@@ -145,7 +146,8 @@ async function runEpoch(
     const example = await ahead.shift();
     ahead.push(draw(step + 2));
     const at = { epoch, step, name: cases[step]!.name, learningRate };
-    const result = trainer.step(example!, learningRate);
+    const correct = correcting(example!, randomOf(`${options.seed}/corrections/${epoch}/${step}`));
+    const result = trainer.step(example!, learningRate, { correct });
     result.catch(() => undefined); // the step before it may fail first
     await running;
     running = result.then((found) => {
@@ -160,7 +162,7 @@ async function runEpoch(
 }
 
 async function noted(
-  { loss, dice, gradientNorms, skipped }: StepResult,
+  { loss, dice, diceByPrediction, gradientNorms, skipped }: StepResult,
   at: { epoch: number; step: number; name: string; learningRate: number; seconds: number },
   note: (record: StepRecord) => Promise<void>,
 ): Promise<void> {
@@ -170,7 +172,19 @@ async function noted(
       `the loss is ${loss} in step ${step} of epoch ${epoch}, case ${name}: the run stops here; the last checkpoint is whole. Look at the case's intensities and labels, or lower the learning rate`,
     );
   }
-  await note({ kind: 'step', epoch, step, case: name, loss, dice, learningRate, gradientNorms, skipped, seconds });
+  await note({
+    kind: 'step',
+    epoch,
+    step,
+    case: name,
+    loss,
+    dice,
+    ...(diceByPrediction.length > 1 && { diceByPrediction }),
+    learningRate,
+    gradientNorms,
+    skipped,
+    seconds,
+  });
 }
 
 /** Trains. @throws InputError, VolsamError where the loss is not finite, GpuError, DeviceLostError */
@@ -181,6 +195,7 @@ export async function runTraining(gpu: Gpu, options: TrainingOptions, events: Tr
   const trainer = await Trainer.create(gpu, options.weights, {
     precision,
     clickCounts: clickCountsOf(options.recipe),
+    corrections: options.recipe.corrections ?? 0,
     weightDecay: options.weightDecay,
   });
   const model = trainer.model();

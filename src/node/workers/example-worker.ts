@@ -47,7 +47,9 @@ parentPort!.on('message', ({ one, key }: ExampleRequest) => {
   void load(one).then(
     ({ whole, voxels }) => {
       const example = drawExample(whole, voxels, source.side, source.recipe, randomOf(`${source.seed}/${key}`));
-      const transfer = [example.volume.data, example.target].map(({ buffer }) => buffer as ArrayBuffer);
+      const transfer = [example.volume.data, example.target, ...(example.mask ? [example.mask] : [])].map(
+        ({ buffer }) => buffer as ArrayBuffer,
+      );
       parentPort!.postMessage({ key, example }, transfer);
     },
     (error: Error) => parentPort!.postMessage({ key, failure: error.message }),
