@@ -105,10 +105,7 @@ export async function segment(given: SegmentOptions): Promise<Summary> {
   });
   await writeCase(given, volume, found);
   if (given.overlay) {
-    await writeWhole(
-      given.overlay,
-      formatPng(drawOverlay(volume.image, marksOf(found.mask, clicks[0]![0]!), preset.clip)),
-    );
+    await writeWhole(given.overlay, formatPng(drawOverlay(volume.image, marksOf(found.mask, clicks[0]!), preset.clip)));
   }
   await writeRecord(
     record,

@@ -15,16 +15,9 @@ import type { ReplayOptions } from '../runtime/plan.ts';
 import type { Recorder, RecordingTarget } from '../runtime/recorder.ts';
 import { createTapedRecorder } from '../runtime/tape.ts';
 import { finishTunedPlan, type TunableGpu } from '../runtime/tuner.ts';
-import {
-  createTensor,
-  destroyTensor,
-  readTensor,
-  reshaped,
-  rows,
-  writeTensor,
-  type Tensor,
-} from '../runtime/tensor.ts';
+import { createTensor, destroyTensor, readTensor, writeTensor, type Tensor } from '../runtime/tensor.ts';
 import type { PromptPoint, VolumeInput } from './inputs.ts';
+import { lesionTensor } from './lesion-class.ts';
 import { capacityFor, createPromptSlot, destroyPromptSlot, fillPrompt } from './prompt-slot.ts';
 import { fillVolume } from './volume-slot.ts';
 
@@ -125,14 +118,7 @@ export function recordCorrectedGradients(
       const logits = r.tensor('f32', [c.classes, c.crop, c.crop, c.crop]);
       decodeClick(r, c, w, prompted, shared, logits);
       if (index < corrections.length) {
-        before = reshaped(
-          rows(
-            r.within('softmax', () => softmax(r, logits)),
-            1,
-            1,
-          ),
-          [c.crop, c.crop, c.crop],
-        );
+        before = lesionTensor(r.within('softmax', () => softmax(r, logits)));
         r.tap(predictionBefore(index), before);
       }
       r.within('loss', () => {

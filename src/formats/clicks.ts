@@ -1,21 +1,14 @@
 /** Clicks by lesion from a file: volsam's own JSON, or 3D Slicer's markups (.mrk.json). */
 import { InputError } from '../runtime/errors.ts';
+import { clickForms, isClicks, isPlace, type Click, type Place } from './click.ts';
 
 export interface ClicksFile {
   /** Voxel indices of the image's file, or millimetres in RAS. */
   readonly space: 'voxel' | 'ras';
   /** A list of clicks for each lesion; `lesions` in the file. */
-  readonly byLesion: readonly (readonly (readonly number[])[])[];
+  readonly byLesion: readonly (readonly Click[])[];
   /** How the file was understood, where that was no matter of course. */
   readonly notes?: readonly string[];
-}
-
-function isClick(value: unknown): value is number[] {
-  return Array.isArray(value) && value.length === 3 && value.every(Number.isFinite);
-}
-
-function isClicks(value: unknown): value is number[][] {
-  return Array.isArray(value) && value.length > 0 && value.every(isClick);
 }
 
 interface ControlPoint {
@@ -40,28 +33,48 @@ function isDefaultLabel(label: string | undefined, listName: string): boolean {
   return !label || (prefix !== undefined && ['F', listName].includes(prefix));
 }
 
+/** What a point's label says: the lesion, by a name that somebody gave it, and whether the point is beside it. */
+function readLabel(label: string | undefined, listName: string): { lesion: string; beside: boolean } {
+  const beside = /^(.*?)[\s_-]*(background|not|negative)([-_]\d+)?$/i.exec(label ?? '');
+  if (beside) {
+    return { lesion: beside[1]!, beside: true };
+  }
+  return { lesion: isDefaultLabel(label, listName) ? '' : label!, beside: false };
+}
+
 /** Points of one list are clicks of one lesion, except for those that somebody gave a label of their own. */
-function lesionsIn({ coordinateSystem = 'LPS', controlPoints = [] }: Markup, list: number, file: string): number[][][] {
+function lesionsIn({ coordinateSystem = 'LPS', controlPoints = [] }: Markup, list: number, file: string): Click[][] {
   if (coordinateSystem !== 'LPS' && coordinateSystem !== 'RAS') {
     throw new InputError(`${file}: coordinateSystem is ${JSON.stringify(coordinateSystem)}; expected LPS or RAS`);
   }
   const side = coordinateSystem === 'LPS' ? -1 : 1;
   const listName = /([^\\/]*?)(\.mrk)?\.json$/i.exec(file)?.[1] ?? '';
-  const byLabel = new Map<string, number[][]>();
-  controlPoints.forEach((point, index) => {
-    if (!isPlaced(point)) {
-      return;
-    }
+  const points = controlPoints.flatMap((point, index) => {
     const { label, position } = point;
-    if (!isClick(position)) {
+    if (!isPlaced(point)) {
+      return [];
+    }
+    if (!isPlace(position)) {
       throw new InputError(
         `${file}: control point ${index + 1} of list ${list + 1} has position ${JSON.stringify(position)}; expected three numbers`,
       );
     }
-    const key = isDefaultLabel(label, listName) ? '' : label!;
-    byLabel.set(key, [...(byLabel.get(key) ?? []), [side * position[0]!, side * position[1]!, position[2]!]]);
+    const place: Place = [side * position[0]!, side * position[1]!, position[2]!];
+    return [{ ...readLabel(label, listName), place }];
   });
-  return [...byLabel.values()];
+  const names = new Set(points.filter(({ beside }) => !beside).map(({ lesion }) => lesion));
+  const [only] = names.size === 1 ? names : [];
+  const byLesion = new Map<string, Click[]>([...names].map((name) => [name, []]));
+  for (const { lesion, beside, place } of points) {
+    const own = byLesion.get(lesion) ?? (lesion === '' && only !== undefined ? byLesion.get(only) : undefined);
+    if (!own) {
+      throw new InputError(
+        `${file}: list ${list + 1} has a point beside ${lesion === '' ? 'a lesion' : `lesion ${lesion}`}, and ${names.size === 0 ? 'no point in one' : `points in ${[...names].map((name) => name || 'one without a name').join(', ')}`}; expected the lesion's name in the label, such as "${[...names][0] ?? 'L1'} background"`,
+      );
+    }
+    own.push(beside ? { label: 'background', places: [place] } : place);
+  }
+  return [...byLesion.values()];
 }
 
 function fromMarkups(markups: readonly Markup[], file: string): ClicksFile {
@@ -91,8 +104,8 @@ export function splitClicks({ space, byLesion }: ClicksFile): ClicksFile {
 
 /**
  * @param file its name, for messages
- * @throws InputError where it is neither `{"space": "voxel" or "ras", "lesions": [[[i, j, k], …], …]}`, nor a list of
- * clicks of one lesion, nor Slicer's markups
+ * @throws InputError where it is neither `{"space": "voxel" or "ras", "lesions": [[click, …], …]}`, nor a list of clicks of one lesion, nor
+ * Slicer's markups; clicks as `Click` has them
  */
 export function parseClicks(text: string, file: string): ClicksFile {
   let json: unknown;
@@ -123,7 +136,7 @@ export function parseClicks(text: string, file: string): ClicksFile {
     (space !== 'voxel' && space !== 'ras')
   ) {
     throw new InputError(
-      `${file}: no clicks; expected {"space": "voxel" or "ras", "lesions": [[[i, j, k], …], …]}, a list of [i, j, k], or 3D Slicer's .mrk.json`,
+      `${file}: no clicks; expected {"space": "voxel" or "ras", "lesions": [[[i, j, k], …], …]}, a list of [i, j, k], or 3D Slicer's .mrk.json. In the place of [i, j, k]: ${clickForms}`,
     );
   }
   return { space, byLesion: lesions };

@@ -5,7 +5,7 @@ import { eachRow, type Triple } from '../volume/box.ts';
 import { commonCrop, cropAt, cropRound, pointsIn, type Crop } from '../volume/crop.ts';
 import { gaussianWindow } from './gaussian-window.ts';
 import type { Point } from '../engine/inputs.ts';
-import type { Clicks } from '../volume/clicks.ts';
+import type { Click, Clicks } from '../volume/clicks.ts';
 import type { Preset } from '../volume/preset.ts';
 
 /** A crop, and the lesion's probability in it, axes (D, H, W). */
@@ -24,7 +24,7 @@ export function cropsRound(image: NiftiImage, clicks: Clicks, preset: Preset, si
   if (common) {
     return [common];
   }
-  const found: { crop: Crop; clicks: (readonly number[])[] }[] = [];
+  const found: { crop: Crop; clicks: Click[] }[] = [];
   for (const click of clicks) {
     const group = found.find(({ crop }) => pointsIn(crop, [click]));
     if (group) {
@@ -33,7 +33,7 @@ export function cropsRound(image: NiftiImage, clicks: Clicks, preset: Preset, si
       found.push({ crop: cropRound(image, [click], preset, side), clicks: [click] });
     }
   }
-  return found.map(({ crop, clicks: own }) => ({ ...crop, points: pointsIn(crop, own)! }));
+  return found.map(({ crop, clicks: own }) => ({ ...crop, clicks: own, points: pointsIn(crop, own)! }));
 }
 
 /** Where a crop's lesion lies, in voxels of the resampled volume. */
@@ -123,10 +123,12 @@ function cropAbout({ side, axes }: Crop, middle: Triple, clicks: Clicks, seen: r
     side,
     middle.map((at) => Math.round(at) - Math.floor(side / 2)),
   );
-  const inReach = clicks.flatMap((click) => pointsIn(moved, [click]) ?? []);
-  const nearest = inReach.length > 0 ? undefined : nearestVoxel(seen, middle, moved);
-  const points = nearest ? [nearest] : inReach;
-  return points.length > 0 ? { ...moved, points } : undefined;
+  const inReach = clicks.filter((click) => pointsIn(moved, [click]));
+  if (inReach.length > 0) {
+    return { ...moved, clicks: inReach, points: pointsIn(moved, inReach)! };
+  }
+  const nearest = nearestVoxel(seen, middle, moved);
+  return nearest && { ...moved, points: [nearest] };
 }
 
 /** A crop that is nearer than this share of its side to one that was seen shows nothing new. */

@@ -1,4 +1,5 @@
 /** A picture of masks: the three planes through a place in patient orientation, with the masks' outlines. */
+import { placesOf, type Click } from '../formats/click.ts';
 import { stridesOf, type NiftiImage } from '../formats/nifti.ts';
 import { patientAxes, type AxisOrder } from '../volume/orientation.ts';
 
@@ -33,18 +34,19 @@ export function marksOfBoth(
   mask: Uint8Array,
   truth: Uint8Array,
   place: readonly number[],
-  clicks: Marks['clicks'],
+  clicks: readonly Click[],
 ): Marks {
   const outlines = [
     { mask: truth, colour: truthColour },
     { mask, colour: maskColour },
   ];
-  return { outlines, place, clicks };
+  return { outlines, place, clicks: clicks.flatMap(placesOf) };
 }
 
-/** A mask, in the planes through a click. */
-export function marksOf(mask: Uint8Array, click: readonly number[]): Marks {
-  return { outlines: [{ mask, colour: maskColour }], place: click, clicks: [click] };
+/** A mask, in the planes through its first click. */
+export function marksOf(mask: Uint8Array, clicks: readonly Click[]): Marks {
+  const places = clicks.flatMap(placesOf);
+  return { outlines: [{ mask, colour: maskColour }], place: places[0]!, clicks: places };
 }
 
 interface Panel {

@@ -7,6 +7,8 @@ import { eachRow } from '../volume/box.ts';
 import { cropKey, type Crop } from '../volume/crop.ts';
 import type { Volume } from '../engine/inputs.ts';
 import { blended, cropsRound, nextCrop, touchesBorder, type SeenCrop } from './lesion-crops.ts';
+import { decodeRounds } from './rounds.ts';
+import { cropAroundMask, maskInCrop, startMask, type StartMask } from './start-mask.ts';
 import { clearOutside } from '../volume/outside.ts';
 import { voxelMillilitres } from '../volume/orientation.ts';
 import type { Clicks, ClicksByLesion } from '../volume/clicks.ts';
@@ -16,6 +18,8 @@ import type { PredictOptions, Sam3D } from '../engine/sam3d.ts';
 export interface SegmentImageOptions extends PredictOptions {
   /** Moves the crop along a lesion that touches its border, until it touches none. */
   readonly follow?: boolean;
+  /** Masks to start from, on the image's grid: lesion n's where the label is n. It then needs no click. Of models that take masks. */
+  readonly start?: Uint8Array | undefined;
   /** Crops that were resampled beforehand, by `cropKey`; others are resampled when their turn comes. */
   readonly prepared?: ReadonlyMap<string, Volume>;
 }
@@ -50,15 +54,36 @@ const mostLesions = 255;
 /** What a lesion's crops are at most: three along each axis. */
 const mostCrops = 27;
 
+/** The lesion's probability in a crop, by its clicks in turn where the model takes masks. */
+async function answerIn(
+  sam: Sam3D,
+  volume: Volume,
+  crop: Crop,
+  start: Float32Array | undefined,
+  options: Pick<PredictOptions, 'progress' | 'signal'>,
+): Promise<Float32Array> {
+  const { side, clicks, points } = crop;
+  if (!sam.config.masks || (clicks.length === 0 && !start)) {
+    const { probabilities } = await sam.predictProbabilities(volume, points, { ...options, mask: start });
+    return lesionProbability(probabilities, [side, side, side]).slice();
+  }
+  using embedding = await sam.embed(volume, options);
+  return decodeRounds(sam, embedding, crop, { clicks, start, signal: options.signal });
+}
+
 async function seeLesion(
   sam: Sam3D,
   image: NiftiImage,
   clicks: Clicks,
   preset: Preset,
+  start: StartMask | undefined,
   { follow = false, prepared, progress, signal }: SegmentImageOptions,
 ): Promise<SeenCrop[]> {
   const { crop: side } = sam.config;
-  const waiting: Crop[] = cropsRound(image, clicks, preset, side);
+  const waiting =
+    start && clicks.length === 0
+      ? [cropAroundMask(image, start, preset, side)]
+      : cropsRound(image, clicks, preset, side);
   const seen: SeenCrop[] = [];
   for (
     let crop = waiting.shift();
@@ -67,12 +92,9 @@ async function seeLesion(
   ) {
     const share = (done: number, total: number) =>
       progress?.(seen.length * total + done, (seen.length + 1 + waiting.length) * total);
-    const { probabilities } = await sam.predictProbabilities(
-      prepared?.get(cropKey(crop)) ?? readCrop(image, crop, preset),
-      crop.points,
-      { signal, progress: share },
-    );
-    seen.push({ crop, probability: lesionProbability(probabilities, [side, side, side]).slice() });
+    const volume = prepared?.get(cropKey(crop)) ?? readCrop(image, crop, preset);
+    const mask = start && seen.length === 0 ? maskInCrop(start, crop, preset) : undefined;
+    seen.push({ crop, probability: await answerIn(sam, volume, crop, mask, { signal, progress: share }) });
   }
   return seen;
 }
@@ -118,7 +140,16 @@ export async function segmentLesions(
     const progress =
       options.progress &&
       ((done: number, total: number) => options.progress!(index * total + done, clicks.length * total));
-    const seen = await seeLesion(sam, image, own, preset, { ...options, progress });
+    const start =
+      options.start &&
+      startMask(
+        image,
+        options.start.map((label) => Number(label === index + 1)),
+      );
+    if (own.length === 0 && !start) {
+      throw new InputError(`lesion ${index + 1}: no click is in it, and no mask to start from has its label`);
+    }
+    const seen = await seeLesion(sam, image, own, preset, start, { ...options, progress });
     const lesion = blended(seen);
     clearOutside(lesion, image);
     addLesion(found, image, lesion, index + 1);

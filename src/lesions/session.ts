@@ -5,17 +5,20 @@
 import { clearOutside } from '../volume/outside.ts';
 import { readCrop, writeCropBox } from '../volume/resampling.ts';
 import type { NiftiImage } from '../formats/nifti.ts';
-import { lesionProbability } from '../engine/lesion-class.ts';
 import type { Precision } from '../kernels/kernel.ts';
 import { configOf } from '../model/config.ts';
 import { InputError } from '../runtime/errors.ts';
 import type { Gpu } from '../runtime/gpu.ts';
 import { profilePlans, type Profile } from '../runtime/profiler.ts';
 import type { WarmUpOptions } from '../runtime/warm-up.ts';
-import { cropKey, cropRound, pointsIn, type Crop } from '../volume/crop.ts';
+import { checkClicks, cropKey, cropRound, pointsIn, type Crop } from '../volume/crop.ts';
+import { labelledPoints } from '../volume/labelled-points.ts';
 import { keepModel, type KeptModelOptions } from '../engine/kept-model.ts';
 import { lesionIn, united, type LesionMask } from './lesion-mask.ts';
-import type { Click } from '../volume/clicks.ts';
+import { decodeRounds, type SeenRounds } from './rounds.ts';
+import { cropAroundMask, maskInCrop, startMask, type StartMask } from './start-mask.ts';
+import { describeClick } from '../formats/click.ts';
+import { checkUnderstood, type Click } from '../volume/clicks.ts';
 import type { Preset } from '../volume/preset.ts';
 import type { Embedding, Sam3D } from '../engine/sam3d.ts';
 
@@ -27,6 +30,8 @@ export interface SegmentOptions {
   /** Gets the stage, and how much of it is done, from 0 to 1. */
   readonly progress?: (stage: Stage, share: number) => void;
   readonly signal?: AbortSignal | undefined;
+  /** A mask to start from, 1 in the lesion, on the image's grid: of models that take one, which then need no click. The same array is the same mask. */
+  readonly start?: Uint8Array | undefined;
 }
 
 export interface SegmentedLesion {
@@ -61,8 +66,8 @@ export interface Session {
 interface Loaded {
   readonly image: NiftiImage;
   readonly preset: Preset;
-  /** What clicks of one crop gave. */
-  readonly masks: Map<string, LesionMask>;
+  /** What clicks of one crop gave, by the mask that they started from. */
+  readonly masks: Map<Uint8Array | undefined, Map<string, LesionMask>>;
 }
 
 /** The crop that was clicked in last, on its device. */
@@ -70,17 +75,43 @@ interface Encoded {
   readonly gpu: Gpu;
   readonly key: string;
   readonly embedding: Embedding;
+  /** Answers in it, by the mask that they started from. */
+  readonly seen: Map<Uint8Array | undefined, SeenRounds>;
 }
 
-/** Clicks by crop, in the order in which they were made. */
-function byCrop({ image, preset }: Loaded, clicks: readonly Click[], side: number): { crop: Crop; clicks: Click[] }[] {
-  const found: { crop: Crop; clicks: Click[] }[] = [];
+/** What one crop has to show. */
+interface CropWork {
+  readonly crop: Crop;
+  readonly clicks: Click[];
+  readonly start?: StartMask;
+}
+
+/** Whether a click says by itself where a lesion is. */
+const isInLesion = (click: Click) => labelledPoints([click]).some(({ label }) => label !== 'background');
+
+/**
+ * Clicks by crop, in the order in which they were made; a mask to start from lies in the first crop.
+ * @throws InputError where a click beside the lesion lies in no crop of a click in it
+ */
+function byCrop(
+  { image, preset }: Loaded,
+  clicks: readonly Click[],
+  start: StartMask | undefined,
+  side: number,
+): CropWork[] {
+  const found: CropWork[] = start ? [{ crop: cropAroundMask(image, start, preset, side), clicks: [], start }] : [];
   for (const click of clicks) {
-    const last = found.at(-1);
-    if (last && pointsIn(last.crop, [click])) {
+    const holding = found.filter(({ crop }) => pointsIn(crop, [click]));
+    const last = isInLesion(click) ? holding.find((one) => one === found.at(-1)) : holding.at(-1);
+    if (last) {
       last.clicks.push(click);
-    } else {
+    } else if (isInLesion(click)) {
       found.push({ crop: cropRound(image, [click], preset, side), clicks: [click] });
+    } else {
+      checkClicks(image, [click]);
+      throw new InputError(
+        `click ${describeClick(click)} lies beside no lesion that was clicked: it is outside of every crop; expected a click in the lesion before it`,
+      );
     }
   }
   return found;
@@ -88,7 +119,8 @@ function byCrop({ image, preset }: Loaded, clicks: readonly Click[], side: numbe
 
 /** @throws InputError where the weights are not a whole model's */
 export function createSession(options: SessionOptions): Session {
-  const { crop: side } = configOf(options.weights);
+  const config = configOf(options.weights);
+  const { crop: side } = config;
   const model = keepModel(options);
   let loaded: Loaded | undefined;
   let encoded: Encoded | undefined;
@@ -99,16 +131,16 @@ export function createSession(options: SessionOptions): Session {
     encoded = undefined;
   }
 
-  async function embeddingOf(
+  async function encode(
     sam: Sam3D,
     gpu: Gpu,
     { image, preset }: Loaded,
     crop: Crop,
     { progress, signal }: SegmentOptions,
-  ): Promise<{ embedding: Embedding; isNew: boolean }> {
+  ): Promise<{ encoded: Encoded; isNew: boolean }> {
     const key = cropKey(crop);
     if (encoded?.gpu === gpu && encoded.key === key) {
-      return { embedding: encoded.embedding, isNew: false };
+      return { encoded, isNew: false };
     }
     progress?.('resampling', 0);
     const volume = readCrop(image, crop, preset);
@@ -117,25 +149,29 @@ export function createSession(options: SessionOptions): Session {
       signal,
       progress: (done, total) => progress?.('encoding', done / total),
     });
-    encoded = { gpu, key, embedding };
-    return { embedding, isNew: true };
+    encoded = { gpu, key, embedding, seen: new Map() };
+    return { encoded, isNew: true };
   }
 
   /** The lesion that clicks in one crop show. */
   async function maskOf(
     sam: Sam3D,
-    { image }: Loaded,
-    crop: Crop,
-    clicks: readonly Click[],
-    embedding: Embedding,
+    { image, preset }: Loaded,
+    { crop, clicks, start }: CropWork,
+    { embedding, seen }: Encoded,
     { progress, signal }: SegmentOptions,
   ): Promise<LesionMask> {
-    const { probabilities } = await sam.decodeProbabilities(embedding, pointsIn(crop, clicks)!, {
+    const answers: SeenRounds = seen.get(start?.voxels) ?? new Map();
+    seen.set(start?.voxels, answers);
+    const probability = await decodeRounds(sam, embedding, crop, {
+      clicks,
+      start: start && maskInCrop(start, crop, preset),
+      seen: answers,
       signal,
       progress: (done, total) => progress?.('decoding', done / total),
     });
     progress?.('writing back', 0);
-    const box = writeCropBox(lesionProbability(probabilities, [side, side, side]), crop);
+    const box = writeCropBox(probability, crop);
     clearOutside(box, image);
     const { origin, dims, values } = box;
     const least = lesionIn(
@@ -153,18 +189,20 @@ export function createSession(options: SessionOptions): Session {
     sam: Sam3D,
     gpu: Gpu,
     work: Loaded,
-    crops: readonly { crop: Crop; clicks: Click[] }[],
+    crops: readonly CropWork[],
     given: SegmentOptions,
   ): Promise<{ mask: LesionMask; encodings: number }> {
     let [mask, encodings]: [LesionMask | undefined, number] = [undefined, 0];
-    for (const { crop, clicks } of crops) {
-      const key = JSON.stringify(clicks);
-      let part = work.masks.get(key);
+    for (const one of crops) {
+      const kept: Map<string, LesionMask> = work.masks.get(one.start?.voxels) ?? new Map();
+      work.masks.set(one.start?.voxels, kept);
+      const key = JSON.stringify(one.clicks);
+      let part = kept.get(key);
       if (!part) {
-        const { embedding, isNew } = await embeddingOf(sam, gpu, work, crop, given);
-        part = await maskOf(sam, work, crop, clicks, embedding, given);
+        const { encoded: seen, isNew } = await encode(sam, gpu, work, one.crop, given);
+        part = await maskOf(sam, work, one, seen, given);
         encodings += Number(isNew);
-        work.masks.set(key, part);
+        kept.set(key, part);
       }
       mask = mask ? united(mask, part) : part;
     }
@@ -183,11 +221,12 @@ export function createSession(options: SessionOptions): Session {
     },
     async segment(clicks, given = {}) {
       const work = loaded;
-      if (!work || clicks.length === 0) {
+      if (!work || (clicks.length === 0 && !given.start)) {
         throw new InputError(work ? 'clicks: none given; expected at least one' : 'no image is loaded');
       }
+      checkUnderstood(config, [clicks]);
       const started = performance.now();
-      const crops = byCrop(work, clicks, side);
+      const crops = byCrop(work, clicks, given.start && startMask(work.image, given.start), side);
       given.progress?.('opening', 0);
       return model.use(async (sam, gpu) => {
         gpu.memory.resetPeak();

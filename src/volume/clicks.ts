@@ -1,10 +1,13 @@
 /** What a person gives: clicks in one lesion, or in several, lesion by lesion. */
+import { mapPlaces, type Click } from '../formats/click.ts';
 import type { ClicksFile } from '../formats/clicks.ts';
 import type { NiftiImage } from '../formats/nifti.ts';
+import type { Config } from '../model/config.ts';
+import { InputError } from '../runtime/errors.ts';
+import { labelledPoints } from './labelled-points.ts';
 import { voxelToWorld, worldToVoxel } from './orientation.ts';
 
-/** Voxel indices (i, j, k) of the file as stored; or, where that is said, millimetres in RAS. */
-export type Click = readonly number[];
+export type { Click } from '../formats/click.ts';
 
 /** All in one lesion. */
 export type Clicks = readonly Click[];
@@ -14,9 +17,24 @@ export type ClicksByLesion = readonly Clicks[];
 
 /** @throws InputError where clicks are in millimetres and the image's affine cannot be inverted */
 export function inVoxels({ affine }: NiftiImage, { space, byLesion }: ClicksFile): ClicksByLesion {
-  return space === 'voxel' ? byLesion : byLesion.map((clicks) => clicks.map((click) => worldToVoxel(affine, click)));
+  return space === 'voxel'
+    ? byLesion
+    : byLesion.map((clicks) => clicks.map((click) => mapPlaces(click, (place) => worldToVoxel(affine, place))));
 }
 
 export function inMillimetres({ affine }: NiftiImage, clicks: ClicksByLesion): ClicksByLesion {
-  return clicks.map((own) => own.map((click) => voxelToWorld(affine, click)));
+  return clicks.map((own) => own.map((click) => mapPlaces(click, (place) => voxelToWorld(affine, place))));
+}
+
+/**
+ * Before a GPU is opened: whether a model understands the clicks.
+ * @throws InputError where one is a box or lies beside the lesion, and the model has learned of points in the lesion alone
+ */
+export function checkUnderstood({ labels }: Pick<Config, 'labels'>, clicks: ClicksByLesion): void {
+  const other = clicks.flatMap((own) => labelledPoints(own)).find(({ label }) => label !== 'foreground');
+  if (other && !labels) {
+    throw new InputError(
+      `${other.label === 'background' ? 'a click beside the lesion' : 'a box'}: this model's file has no prompt.label_embedding.weight, and it knows clicks in the lesion alone; volsam train --prompt-recipe interactive teaches it the others`,
+    );
+  }
 }

@@ -1,10 +1,12 @@
 /** Where the network's crop lies in a file: a cube round some clicks, at the preset's spacing, along the network's axes. */
-import type { Point } from '../engine/inputs.ts';
+import { placesOf } from '../formats/click.ts';
+import type { PromptPoint } from '../engine/inputs.ts';
 import { stridesOf, type NiftiImage } from '../formats/nifti.ts';
 import { InputError } from '../runtime/errors.ts';
 import { networkAxes, type AxisOrder } from './orientation.ts';
 import type { Preset } from './preset.ts';
 import type { Clicks } from './clicks.ts';
+import { labelledPoints } from './labelled-points.ts';
 
 /** A network axis (D, H or W) in a file, and resampled to the preset's spacing. */
 export interface ResampledAxis extends AxisOrder {
@@ -25,15 +27,17 @@ export interface CropAxis extends ResampledAxis {
 export interface Crop {
   readonly side: number;
   readonly axes: readonly [CropAxis, CropAxis, CropAxis];
-  /** The clicks, in voxels of the crop. */
-  readonly points: readonly Point[];
+  /** Those that lie in it. */
+  readonly clicks: Clicks;
+  /** The same in voxels of the crop, or a place where the lesion is known to be. */
+  readonly points: readonly PromptPoint[];
 }
 
 /** @throws InputError where a click lies outside of the image */
 export function checkClicks({ dims }: NiftiImage, clicks: Clicks): void {
-  const outside = clicks.find(
-    (click) => click.length !== 3 || !click.every((at, axis) => at >= -0.5 && at <= dims[axis]! - 0.5),
-  );
+  const outside = clicks
+    .flatMap(placesOf)
+    .find((place) => place.length !== 3 || !place.every((at, axis) => at >= -0.5 && at <= dims[axis]! - 0.5));
   if (outside) {
     throw new InputError(
       `click ${outside.join(',')} lies outside the image; expected indices from 0,0,0 to ${dims.map((side) => side - 1).join(',')}`,
@@ -67,10 +71,22 @@ function placeOf(
   return Math.min(Math.max(Math.round((at + 0.5) * scale - 0.5), 0), resampledVoxels - 1);
 }
 
-/** The clicks in voxels of the crop. @returns undefined where one lies outside of it */
-export function pointsIn({ axes, side }: Pick<Crop, 'axes' | 'side'>, clicks: Clicks): Point[] | undefined {
-  const points = clicks.map((click) => axes.map((axis) => placeOf(axis, click) - axis.first) as unknown as Point);
-  return points.some((point) => point.some((at) => at < 0 || at >= side)) ? undefined : points;
+/** The clicks as points of the crop. @returns undefined where one lies outside of it */
+export function pointsIn({ axes, side }: Pick<Crop, 'axes' | 'side'>, clicks: Clicks): PromptPoint[] | undefined {
+  const points = labelledPoints(clicks).map(({ label, place }) => ({
+    label,
+    at: axes.map((axis) => placeOf(axis, place) - axis.first) as [number, number, number],
+  }));
+  points.forEach(({ label, at: near }, n) => {
+    const far = label === 'boxNear' ? points[n + 1]!.at : near;
+    near.forEach((at, axis) => {
+      // The network's axes may run against the file's.
+      [near[axis], far[axis]] = [Math.min(at, far[axis]!), Math.max(at, far[axis]!)];
+    });
+  });
+  return points.some(({ at }) => at.some((voxel) => voxel < 0 || voxel >= side))
+    ? undefined
+    : points.map(({ label, at }) => (label === 'foreground' ? at : [...at, label]));
 }
 
 /**
@@ -82,12 +98,13 @@ export function pointsIn({ axes, side }: Pick<Crop, 'axes' | 'side'>, clicks: Cl
  */
 export function commonCrop(image: NiftiImage, clicks: Clicks, preset: Preset, side: number): Crop | undefined {
   checkClicks(image, clicks);
+  const points = labelledPoints(clicks);
   const axes = resampledAxes(image, preset).map((axis): CropAxis => {
-    const places = clicks.map((click) => placeOf(axis, click));
+    const places = points.map(({ place }) => placeOf(axis, place));
     return { ...axis, first: Math.floor((Math.min(...places) + Math.max(...places)) / 2) - Math.floor(side / 2) };
   }) as [CropAxis, CropAxis, CropAxis];
-  const points = pointsIn({ axes, side }, clicks);
-  return points && { side, axes, points };
+  const inCrop = pointsIn({ axes, side }, clicks);
+  return inCrop && { side, axes, clicks, points: inCrop };
 }
 
 /** As `commonCrop`. @throws InputError where the clicks do not fit into one crop, too */
@@ -103,7 +120,12 @@ export function cropRound(image: NiftiImage, clicks: Clicks, preset: Preset, sid
 
 /** The crop at a place of the resampled volume, without clicks. @param firsts its first voxel along D, H and W */
 export function cropAt(axes: readonly ResampledAxis[], side: number, firsts: readonly number[]): Crop {
-  return { side, axes: axes.map((axis, n) => ({ ...axis, first: firsts[n]! })) as unknown as Crop['axes'], points: [] };
+  return {
+    side,
+    axes: axes.map((axis, n) => ({ ...axis, first: firsts[n]! })) as unknown as Crop['axes'],
+    clicks: [],
+    points: [],
+  };
 }
 
 /** Tells an image's crops apart. */

@@ -95,6 +95,25 @@ export function readCrop(image: NiftiImage, { side, axes }: Crop, preset: Preset
   };
 }
 
+/** A mask's values in the crop, between 0 and 1 where it is resampled; zeros beyond the volume. @param values on the image's grid, 0 or 1 */
+export function readMask(values: ArrayLike<number>, { side, axes }: Crop): Float32Array {
+  const neighbours = axes.map((axis) => fileNeighbours(axis, axis.first, side));
+  const [ds, hs, ws] = neighbours.map(({ share }) => Array.from(share.keys()).filter((v) => share[v]! >= 0)) as [
+    number[],
+    number[],
+    number[],
+  ];
+  const found = new Float32Array(side ** 3);
+  for (const d of ds) {
+    for (const h of hs) {
+      for (const w of ws) {
+        found[(d * side + h) * side + w] = interpolate((offset) => values[offset]!, neighbours, d, h, w);
+      }
+    }
+  }
+  return found;
+}
+
 /** A case at the preset's spacing, in the network's axes (D, H, W): what training crops are cut from. */
 export interface ResampledCase {
   readonly shape: readonly [depth: number, height: number, width: number];

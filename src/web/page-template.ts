@@ -2,6 +2,7 @@
 import { html, nothing, type TemplateResult } from 'lit';
 import { live } from 'lit/directives/live.js';
 import { benchmarkTable } from '../engine/benchmark-table.ts';
+import { describeClick } from '../formats/click.ts';
 import { presets } from '../volume/preset.ts';
 import type { Tool } from './case-view.ts';
 import { colourOf } from './colours.ts';
@@ -58,7 +59,7 @@ function lesionItem({ value, name, measures, clicks }: Lesion, isActive: boolean
     <span class="swatch" style=${`background: rgb(${colourOf(value).join()})`}></span>
     <input class="name" aria-label=${`Name of lesion ${value}`} .value=${live(name)} @change=${(event: Event) => actions.rename(value, (event.target as HTMLInputElement).value)}>
     <button aria-label=${`Remove ${name}`} @click=${() => actions.remove(value)}>✕</button>
-    <span class="measures" title=${clicks.length > 0 ? `clicks (i, j, k): ${clicks.map((click) => click.join(',')).join('; ')}` : nothing}>${measured}</span>
+    <span class="measures" title=${clicks.length > 0 ? `clicks (i, j, k): ${clicks.map(describeClick).join('; ')}` : nothing}>${measured}</span>
   </li>`;
 }
 

@@ -2,6 +2,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { parse } from 'csv-parse/sync';
+import type { Click, Place } from '../../formats/click.ts';
 import type { ClicksFile } from '../../formats/clicks.ts';
 import { listed } from '../../formats/listed.ts';
 import { InputError } from '../../runtime/errors.ts';
@@ -85,9 +86,31 @@ function numbersOf(row: Row, columns: readonly string[], file: string, index: nu
   });
 }
 
+/** The clicks of a lesion and one row more. @throws InputError by the row */
+function withRow(before: readonly Click[], label: string, place: Place, file: string, index: number): Click[] {
+  const [last] = before.slice(-1);
+  switch (label) {
+    case '':
+    case 'foreground':
+      return [...before, place];
+    case 'background':
+      return [...before, { label, places: [place] }];
+    case 'boxNear':
+      return [...before, { box: [place, place] }];
+    case 'boxFar':
+      if (last && 'box' in last) {
+        return [...before.slice(0, -1), { box: [last.box[0]!, place] }];
+      }
+  }
+  throw new InputError(
+    `${file}: row ${index + 2} has label ${JSON.stringify(label)}; expected foreground, background, or boxNear with boxFar in the row after it`,
+  );
+}
+
 /**
  * Clicks by case, from a table with the columns `case` and either `i`, `j`, `k` (voxels) or `x`, `y`, `z` (millimetres in
- * RAS); rows that share `lesion`, if there is such a column, are clicks of one lesion, else of one case.
+ * RAS); rows that share `lesion`, if there is such a column, are clicks of one lesion, else of one case. A column `label`
+ * says foreground, background, or boxNear and, in the next row, boxFar.
  * @throws InputError by the row
  */
 function clicksByCase(csv: string, file: string): Map<string, ClicksFile> {
@@ -104,11 +127,15 @@ function clicksByCase(csv: string, file: string): Map<string, ClicksFile> {
       `${file}: columns ${Object.keys(rows[0] ?? {}).join(', ') || 'none'}; expected case, i, j, k (voxels) or case, x, y, z (millimetres in RAS), and lesion`,
     );
   }
-  const byCase = new Map<string, Map<string, number[][]>>();
+  const byCase = new Map<string, Map<string, Click[]>>();
   rows.forEach((row, index) => {
-    const ofCase = byCase.get(row.case!) ?? new Map<string, number[][]>();
+    const ofCase = byCase.get(row.case!) ?? new Map<string, Click[]>();
     const key = row.lesion ?? '';
-    byCase.set(row.case!, ofCase.set(key, [...(ofCase.get(key) ?? []), numbersOf(row, columns, file, index)]));
+    const before = ofCase.get(key) ?? [];
+    byCase.set(
+      row.case!,
+      ofCase.set(key, withRow(before, row.label ?? '', numbersOf(row, columns, file, index), file, index)),
+    );
   });
   return new Map(
     [...byCase].map(([name, ofCase]) => [

@@ -4,6 +4,7 @@ import { scoresOf, type CaseScores, type FailedCase } from '../../scoring/case-s
 import { lesionScoresOf, lesionsOf, type LesionScores } from '../../scoring/lesion-scores.ts';
 import { worstPlace } from '../../scoring/worst-slice.ts';
 import { drawOverlay, marksOfBoth, type Picture } from '../../lesions/overlay.ts';
+import { placesOf } from '../../formats/click.ts';
 import type { NiftiImage } from '../../formats/nifti.ts';
 import type { Preset } from '../../volume/preset.ts';
 import type { DatasetCase } from '../data/dataset.ts';
@@ -57,7 +58,7 @@ function picturesOf(
     where,
     picture: drawOverlay(image, marksOfBoth(mask, truth, place, clicks.flat()), clip),
   });
-  const [click, worst] = [clicks[0]?.[0], worstPlace(mask, truth, image)];
+  const [click, worst] = [clicks.flat().flatMap(placesOf)[0], worstPlace(mask, truth, image)];
   return [
     ...(click ? [draw('through the first click', click)] : []),
     ...(worst ? [draw('through the slice where they differ most', worst)] : []),

@@ -6,6 +6,7 @@ import type { DatasetCase } from '../data/dataset.ts';
 import { writeWhole } from '../files/disk.ts';
 import { checkOutputPaths } from '../files/output-paths.ts';
 import { writeVolume } from '../files/volume-file.ts';
+import { labelledPoints } from '../../volume/labelled-points.ts';
 import type { EvaluationEvents } from './evaluation-run.ts';
 
 const maskFile = (folder: string, name: string) => join(folder, `${name}.nii.gz`);
@@ -23,13 +24,22 @@ export async function openPredictions(
 ): Promise<NonNullable<EvaluationEvents['predicted']>> {
   await mkdir(folder, { recursive: true });
   await checkOutputPaths([clicksFile(folder), ...cases.map(({ name }) => maskFile(folder, name))], inputs);
-  const rows: { case: string; lesion: number; i: number; j: number; k: number }[] = [];
+  const rows: { case: string; lesion: number; i: number; j: number; k: number; label: string }[] = [];
   return async ({ name }, image, { labels, clicks }) => {
     await writeVolume(maskFile(folder, name), image, labels);
     clicks.forEach((own, n) =>
-      rows.push(...own.map(([i, j, k]) => ({ case: name, lesion: n + 1, i: i!, j: j!, k: k! }))),
+      rows.push(
+        ...labelledPoints(own).map(({ label, place: [i, j, k] }) => ({
+          case: name,
+          lesion: n + 1,
+          i: i!,
+          j: j!,
+          k: k!,
+          label,
+        })),
+      ),
     );
-    const table = formatCsv(['case', 'lesion', 'i', 'j', 'k'], rows);
+    const table = formatCsv(['case', 'lesion', 'i', 'j', 'k', 'label'], rows);
     await writeWhole(clicksFile(folder), new TextEncoder().encode(table));
   };
 }

@@ -2,6 +2,7 @@
 import { overlapOf } from '../../scoring/overlap.ts';
 import { lesionsOf, smallestLesionMl } from '../../scoring/lesion-scores.ts';
 import { drawOverlay, marksOfBoth, type Picture } from '../../lesions/overlay.ts';
+import { placesOf } from '../../formats/click.ts';
 import type { Preset } from '../../volume/preset.ts';
 import type { DatasetCase } from '../data/dataset.ts';
 import { readLabelledCase } from '../data/labelled-case.ts';
@@ -26,7 +27,7 @@ export async function validate(predict: Predictor, cases: readonly DatasetCase[]
     const { dice } = overlapOf(mask, truth);
     found[one.name] = dice;
     if (pictures.length < pictureCount) {
-      const place = clicks[0]?.[0] ?? image.dims.map((side) => Math.floor(side / 2));
+      const place = clicks.flat().flatMap(placesOf)[0] ?? image.dims.map((side) => Math.floor(side / 2));
       pictures.push({
         caption: `${one.name}: Dice ${dice.toFixed(3)}`,
         picture: drawOverlay(image, marksOfBoth(mask, truth, place, clicks.flat()), preset.clip),
