@@ -17,7 +17,7 @@ const { click_ijk: click, preset } = JSON.parse(await readFile(demo('case.json')
 await mkdir('demo-output', { recursive: true });
 const summary = await segment({
   image: demo('phantom_ct.nii.gz'),
-  click: [click],
+  click: [[click]],
   weights: demo('demo_phantom.safetensors'),
   preset,
   output: output('mask.nii.gz'),

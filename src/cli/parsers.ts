@@ -1,6 +1,7 @@
 /** What options' texts mean. */
 import { existsSync } from 'node:fs';
 import { InvalidArgumentError } from 'commander';
+import type { Place } from '../formats/click.ts';
 import type { PrecisionChoice } from '../engine/precision.ts';
 import type { Precision } from '../kernels/kernel.ts';
 import { configNamed } from '../model/config.ts';
@@ -60,4 +61,17 @@ export function parsePart(text: string): Part {
     throw new InvalidArgumentError('expected i/n with i from 0 to n - 1, such as 0/4');
   }
   return { index, count };
+}
+
+/** A parser of places, each three numbers, of an option that may be given again. @param example of its value */
+export function placesParser(count: number, example: string): (text: string, before?: Place[][]) => Place[][] {
+  return (text, before = []) => {
+    const numbers = text.split(',').map((part) => (part.trim() === '' ? NaN : Number(part)));
+    if (numbers.length !== 3 * count || !numbers.every(Number.isFinite)) {
+      throw new InvalidArgumentError(
+        `expected ${count === 1 ? 'three' : 3 * count} numbers separated by commas, such as ${example}`,
+      );
+    }
+    return [...before, Array.from({ length: count }, (_, n) => numbers.slice(3 * n, 3 * n + 3))];
+  };
 }

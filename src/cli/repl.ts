@@ -1,7 +1,7 @@
 /** `volsam repl`: a session at the terminal; the crop that was clicked in last stays on the GPU. */
 import { createInterface } from 'node:readline';
 import type { Command } from 'commander';
-import type { Click } from '../volume/clicks.ts';
+import type { Click, Place } from '../formats/click.ts';
 import { presetNamed } from './parsers.ts';
 import { warnOfClicks, warnOfPreset } from './model-warnings.ts';
 import { openTuned } from './open-tuned.ts';
@@ -29,6 +29,8 @@ interface Lesion {
 }
 
 const help = `click i j k   segment the lesion there; further clicks refine it
+not i j k     what is there is none of it
+box i j k i j k   two opposite corners of a box round it
 new           begin another lesion
 undo          take the last click back
 lesions       list what was found
@@ -38,6 +40,15 @@ help, quit`;
 function described({ clicks, mask }: Lesion, { image }: VolumeFile): string {
   const { voxels, millilitres, axialDiameterMm } = measuresOf(mask, image);
   return `${voxels} voxels, ${millilitres.toFixed(2)} ml, ${axialDiameterMm.toFixed(1)} mm, ${clicks.length} ${clicks.length === 1 ? 'click' : 'clicks'}`;
+}
+
+/** @throws InputError where the words are not so many places */
+function placesIn(command: string, words: readonly string[], count: number): Place[] {
+  const numbers = words.map(Number);
+  if (numbers.length !== 3 * count || !numbers.every(Number.isFinite)) {
+    throw new InputError(`${command} ${words.join(' ')}; expected ${command} ${Array(count).fill('i j k').join(' ')}`);
+  }
+  return Array.from({ length: count }, (_, n) => numbers.slice(3 * n, 3 * n + 3));
 }
 
 /** Answers one line at a time. */
@@ -70,13 +81,12 @@ function createDialogue(session: Session, volume: VolumeFile) {
     switch (command) {
       case '':
         return '';
-      case 'click': {
-        const click = rest.map(Number);
-        if (click.length !== 3 || !click.every(Number.isFinite)) {
-          throw new InputError(`click ${rest.join(' ')}; expected click i j k`);
-        }
-        return refine([...clicks, click]);
-      }
+      case 'click':
+        return refine([...clicks, placesIn(command, rest, 1)[0]!]);
+      case 'not':
+        return refine([...clicks, { label: 'background', places: placesIn(command, rest, 1) }]);
+      case 'box':
+        return refine([...clicks, { box: placesIn(command, rest, 2) }]);
       case 'undo':
         return clicks.length > 0 ? refine(clicks.slice(0, -1)) : 'there is no click to take back';
       case 'new': {

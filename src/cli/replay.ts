@@ -4,6 +4,7 @@ import { recallFile } from '../node/files/known-files.ts';
 import { checkDistinct, checkOutputPaths } from '../node/files/output-paths.ts';
 import { checkResults, writeCase, type SegmentedCase } from '../node/runs/segment-case.ts';
 import { readRecord, versions, type MaskRecord } from '../node/runs/mask-record.ts';
+import { readStart, type StartFile } from '../node/runs/start-file.ts';
 import { readVolume, type VolumeFile } from '../node/files/volume-file.ts';
 import { readHashedWeights, withConfig } from '../node/files/weights-file.ts';
 import type { TensorFile } from '../formats/safetensors.ts';
@@ -14,11 +15,12 @@ import { runAutomatic, runSegment, type Run } from './segment-run.ts';
 interface ReplayOptions {
   readonly image?: string;
   readonly weights?: string;
+  readonly mask?: string;
   readonly output?: string;
 }
 
 /** A file by its path where one is given, else where its content was last seen. @throws InputError where it is not the recorded one */
-async function recorded(what: 'image' | 'weights', path: string | undefined, sha256: string): Promise<string> {
+async function recorded(what: 'image' | 'weights' | 'mask', path: string | undefined, sha256: string): Promise<string> {
   const found = path ?? (await recallFile(sha256));
   if (found === undefined) {
     throw new InputError(
@@ -33,8 +35,9 @@ function runAgain(
   { lesions, automatic, preset, options }: MaskRecord,
   volume: VolumeFile,
   weights: TensorFile,
+  start: StartFile | undefined,
 ): Promise<Run<SegmentedCase>> {
-  const work = { volume, weights, preset, options };
+  const work = { volume, weights, preset, options, start };
   return automatic
     ? runAutomatic(work, automatic.overlap, { quiet: true })
     : runSegment(work, inVoxels(volume.image, { space: 'ras', byLesion: lesions }), { quiet: true });
@@ -42,22 +45,25 @@ function runAgain(
 
 async function replay(path: string, given: ReplayOptions): Promise<void> {
   const record = await readRecord(path);
-  const { imageSha256, weightsSha256, options } = record;
+  const { imageSha256, weightsSha256, startSha256, options } = record;
   const imagePath = await recorded('image', given.image, imageSha256);
   const weightsPath = await recorded('weights', given.weights, weightsSha256);
+  const startPath = startSha256 === undefined ? undefined : await recorded('mask', given.mask, startSha256);
   const outputs = { output: given.output ?? '' };
   if (given.output !== undefined) {
-    await checkOutputPaths([given.output], [path, imagePath, weightsPath]);
+    await checkOutputPaths([given.output], [path, imagePath, weightsPath, startPath]);
   }
   const volume = await readVolume(imagePath, options);
   const file = await readHashedWeights(weightsPath);
+  const start = startPath === undefined ? undefined : await readStart(startPath, volume);
   for (const [what, found, is, was] of [
     ['image', imagePath, volume.sha256, imageSha256],
     ['weights', weightsPath, file.sha256, weightsSha256],
+    ['mask to start from', startPath, start?.sha256, startSha256],
   ] as const) {
     if (is !== was) {
       throw new InputError(
-        `${found}: its content (sha256 ${is.slice(0, 12)}…) is not the recorded ${what} (${was.slice(0, 12)}…)`,
+        `${found}: its content (sha256 ${is?.slice(0, 12)}…) is not the recorded ${what} (${was?.slice(0, 12)}…)`,
       );
     }
   }
@@ -65,7 +71,7 @@ async function replay(path: string, given: ReplayOptions): Promise<void> {
     await checkDistinct([given.output], volume.files);
     await checkResults(outputs, volume);
   }
-  const again = await runAgain(record, volume, withConfig(file.weights, options.config));
+  const again = await runAgain(record, volume, withConfig(file.weights, options.config), start);
   if (given.output) {
     await writeCase(outputs, volume, again.found);
   }
@@ -91,6 +97,7 @@ export function addReplay(program: Command): void {
     .argument('<session>', 'the .session.json beside a mask')
     .option('--image <file or folder>', 'the image, where it was not seen on this machine')
     .option('--weights <file>', 'the weights, where they were not')
+    .option('--mask <file>', 'the mask that it was started from, where that was not')
     .option('-o, --output <file>', 'write the mask, too')
     .action(replay);
 }

@@ -12,8 +12,10 @@ import {
 import type { Gpu } from '../runtime/gpu.ts';
 import type { MaskRecord } from '../node/runs/mask-record.ts';
 import type { VolumeFile } from '../node/files/volume-file.ts';
-import type { ClicksByLesion } from '../volume/clicks.ts';
+import type { StartFile } from '../node/runs/start-file.ts';
+import { checkUnderstood, type ClicksByLesion } from '../volume/clicks.ts';
 import { checkClicks } from '../volume/crop.ts';
+import { labelledPoints } from '../volume/labelled-points.ts';
 import type { Preset } from '../volume/preset.ts';
 import { describePrecision, type PrecisionChoice } from '../engine/precision.ts';
 import { Sam3D } from '../engine/sam3d.ts';
@@ -24,6 +26,8 @@ export interface Work {
   readonly volume: VolumeFile;
   readonly weights: TensorFile;
   readonly preset: Preset;
+  /** Masks to start from. */
+  readonly start?: StartFile | undefined;
   readonly options: Omit<MaskRecord['options'], 'precision'> & { readonly precision: PrecisionChoice };
 }
 
@@ -43,7 +47,7 @@ export interface RunLimits {
 
 /**
  * Runs on a device of its own.
- * @param most clicks in a lesion; 0 without clicks
+ * @param most points in a lesion; 0 without clicks
  * @throws InputError, GpuError, DeviceLostError, AdapterError
  */
 async function onDevice<Found>(
@@ -76,10 +80,12 @@ async function onDevice<Found>(
 
 /** By clicks in each lesion, voxel indices. @throws as `onDevice` */
 export async function runSegment(work: Work, clicks: ClicksByLesion, limits: RunLimits): Promise<Run<ClickedCase>> {
-  const { volume, preset, options } = work;
+  const { volume, preset, options, start, weights } = work;
   clicks.forEach((own) => checkClicks(volume.image, own));
-  return onDevice(work, Math.max(...clicks.map((own) => own.length)), limits, (_, sam, progress) =>
-    segmentCase(sam, volume, clicks, preset, { follow: options.follow, progress }),
+  checkUnderstood(configOf(weights), clicks);
+  const most = Math.max(1, ...clicks.map((own) => labelledPoints(own).length));
+  return onDevice(work, most, limits, (_, sam, progress) =>
+    segmentCase(sam, volume, clicks, preset, { follow: options.follow, start: start?.labels, progress }),
   );
 }
 

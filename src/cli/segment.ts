@@ -1,7 +1,8 @@
 /** `volsam segment`: clicks in a volume to a mask. */
-import { InvalidArgumentError, type Command } from 'commander';
-import { presetNamed } from './parsers.ts';
+import type { Command } from 'commander';
+import { placesParser, presetNamed } from './parsers.ts';
 import { formatPng } from '../node/files/png.ts';
+import type { Place } from '../formats/click.ts';
 import { parseClicks, splitClicks, type ClicksFile } from '../formats/clicks.ts';
 import type { PrecisionChoice } from '../engine/precision.ts';
 import type { Precision } from '../kernels/kernel.ts';
@@ -9,6 +10,7 @@ import { readBytes, writeWhole } from '../node/files/disk.ts';
 import { rememberFile } from '../node/files/known-files.ts';
 import { checkDistinct, checkOutputPaths } from '../node/files/output-paths.ts';
 import { checkResults, outputPaths, writeCase, type Outputs } from '../node/runs/segment-case.ts';
+import { readStart } from '../node/runs/start-file.ts';
 import { recordOf, recordPath, writeRecord } from '../node/runs/mask-record.ts';
 import { readVolume } from '../node/files/volume-file.ts';
 import { readHashedWeights, withConfig } from '../node/files/weights-file.ts';
@@ -23,7 +25,12 @@ import { runSegment } from './segment-run.ts';
 
 interface SegmentOptions extends Outputs, ImageOptions {
   readonly overlay?: string;
-  readonly click?: Clicks;
+  /** Each of one place. */
+  readonly click?: readonly (readonly Place[])[];
+  readonly not?: readonly (readonly Place[])[];
+  /** Each of two corners. */
+  readonly box?: readonly (readonly Place[])[];
+  readonly mask?: string;
   readonly clicks?: string;
   readonly weights: string;
   readonly config?: string;
@@ -49,27 +56,31 @@ interface Summary {
   readonly session: string;
 }
 
-async function clicksOf({
-  click,
-  clicks,
-  world = false,
-  splitClicks: split = false,
-}: SegmentOptions): Promise<ClicksFile> {
-  if ((click === undefined) === (clicks === undefined)) {
-    throw new InputError('segment: expected --click or --clicks');
+/** Clicks of one lesion in their order: boxes, what is in it, what is not; or of a file. Undefined where there is a mask alone. */
+async function clicksOf(given: SegmentOptions): Promise<ClicksFile | undefined> {
+  const { click = [], not = [], box = [], clicks, mask, world = false, splitClicks: split = false } = given;
+  const own: Clicks = [
+    ...box.map((corners) => ({ box: corners })),
+    ...click.map(([place]) => place!),
+    ...not.map((places) => ({ label: 'background' as const, places })),
+  ];
+  if (own.length > 0 === (clicks !== undefined) && (clicks !== undefined || mask === undefined)) {
+    throw new InputError(
+      `segment: expected ${own.length > 0 ? 'either --clicks or --click, --not and --box' : '--click, --box, --clicks or --mask'}`,
+    );
   }
-  const given: ClicksFile =
-    clicks === undefined
-      ? { space: world ? 'ras' : 'voxel', byLesion: [click!] }
-      : parseClicks(new TextDecoder().decode(await readBytes(clicks)), clicks);
-  return split ? splitClicks(given) : given;
+  if (clicks === undefined) {
+    return own.length > 0 ? { space: world ? 'ras' : 'voxel', byLesion: [own] } : undefined;
+  }
+  const read = parseClicks(new TextDecoder().decode(await readBytes(clicks)), clicks);
+  return split ? splitClicks(read) : read;
 }
 
 /** Reads, segments and writes. @throws InputError, GpuError, DeviceLostError, AdapterError */
 export async function segment(given: SegmentOptions): Promise<Summary> {
   const record = recordPath(given.output);
   const outputs = [...outputPaths(given), given.overlay, record];
-  await checkOutputPaths(outputs, [given.image, given.clicks, given.weights, given.preset]);
+  await checkOutputPaths(outputs, [given.image, given.clicks, given.mask, given.weights, given.preset]);
   const started = performance.now();
   const { resampleSlices } = given;
   const options = {
@@ -90,22 +101,26 @@ export async function segment(given: SegmentOptions): Promise<Summary> {
   warnOfClicks(weights);
   await checkDistinct(outputs, volume.files);
   await checkResults(given, volume);
+  const start = given.mask === undefined ? undefined : await readStart(given.mask, volume);
   if (!given.json) {
-    [...volume.notes, ...(clicksFile.notes ?? [])].forEach((note) => console.error(note));
+    [...volume.notes, ...(clicksFile?.notes ?? []), ...(start?.notes ?? [])].forEach((note) => console.error(note));
   }
-  const clicks = inVoxels(volume.image, clicksFile);
+  const clicks = clicksFile ? inVoxels(volume.image, clicksFile) : Array.from({ length: start!.lesions }, () => []);
   const {
     found,
     device,
     peakGpuBytes,
     options: taken,
-  } = await runSegment({ volume, weights, preset, options }, clicks, {
+  } = await runSegment({ volume, weights, preset, options, start }, clicks, {
     maxMemory: given.maxMemory,
     quiet: given.json ?? false,
   });
   await writeCase(given, volume, found);
   if (given.overlay) {
-    await writeWhole(given.overlay, formatPng(drawOverlay(volume.image, marksOf(found.mask, clicks[0]!), preset.clip)));
+    await writeWhole(
+      given.overlay,
+      formatPng(drawOverlay(volume.image, marksOf(found.mask, clicks[0]!, volume.image), preset.clip)),
+    );
   }
   await writeRecord(
     record,
@@ -114,10 +129,15 @@ export async function segment(given: SegmentOptions): Promise<Summary> {
       weightsSha256: file.sha256,
       preset,
       options: taken,
+      ...(start && { startSha256: start.sha256 }),
       maskSha256: found.maskSha256,
     }),
   );
-  await Promise.all([rememberFile(volume.sha256, volume.source), rememberFile(file.sha256, given.weights)]);
+  await Promise.all([
+    ...(start ? [rememberFile(start.sha256, given.mask!)] : []),
+    rememberFile(volume.sha256, volume.source),
+    rememberFile(file.sha256, given.weights),
+  ]);
   const sum = (field: 'voxels' | 'millilitres') => found.lesions.reduce((total, lesion) => total + lesion[field], 0);
   return {
     voxels: sum('voxels'),
@@ -158,14 +178,6 @@ export function describeSummary({
   return `${mask}: ${voxels} voxels, ${millilitres.toFixed(2)} ml, in ${seconds.toFixed(1)} s on ${device} (${Math.round(peakGpuBytes / 2 ** 20)} MiB)${each}${warning}`;
 }
 
-function parseClick(text: string, before: number[][] = []): number[][] {
-  const click = text.split(',').map(Number);
-  if (click.length !== 3 || !click.every(Number.isFinite) || text.split(',').some((part) => part.trim() === '')) {
-    throw new InvalidArgumentError('expected three numbers separated by commas, such as 120,88,40');
-  }
-  return [...before, click];
-}
-
 export function addSegment(program: Command): void {
   const command = program
     .command('segment')
@@ -173,8 +185,19 @@ export function addSegment(program: Command): void {
     .option(
       '--click <i,j,k>',
       'voxel of the file as stored, as viewers show it; may be given again, for the same lesion',
-      parseClick,
+      placesParser(1, '120,88,40'),
     )
+    .option(
+      '--not <i,j,k>',
+      'voxel beside the lesion, of what is none; may be given again',
+      placesParser(1, '131,90,42'),
+    )
+    .option(
+      '--box <i,j,k,i,j,k>',
+      'two opposite corners of a box round the lesion',
+      placesParser(2, '100,70,30,150,110,60'),
+    )
+    .option('--mask <file>', "a mask to start from, on the image's grid: with labels, lesion n starts from label n")
     .option('--clicks <file>', "instead: clicks of one or several lesions, as JSON, or as 3D Slicer's .mrk.json")
     .option('--world', 'clicks are millimetres in RAS')
     .option('--split-clicks', 'each click is in a lesion of its own')

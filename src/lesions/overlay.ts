@@ -43,10 +43,11 @@ export function marksOfBoth(
   return { outlines, place, clicks: clicks.flatMap(placesOf) };
 }
 
-/** A mask, in the planes through its first click. */
-export function marksOf(mask: Uint8Array, clicks: readonly Click[]): Marks {
+/** A mask, in the planes through its first click; without one, through the image's middle. */
+export function marksOf(mask: Uint8Array, clicks: readonly Click[], { dims }: Pick<NiftiImage, 'dims'>): Marks {
   const places = clicks.flatMap(placesOf);
-  return { outlines: [{ mask, colour: maskColour }], place: places[0]!, clicks: places };
+  const [place = dims.map((side) => Math.floor(side / 2))] = places;
+  return { outlines: [{ mask, colour: maskColour }], place, clicks: places };
 }
 
 interface Panel {

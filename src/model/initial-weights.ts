@@ -51,6 +51,9 @@ function fresh(
   if (isNorm) {
     return values(() => (last === 'weight' ? 1 : 0));
   }
+  if (name.includes('.mask_embedding.lin1.')) {
+    return values(() => random.between(-1, 1)); // the layer behind it begins at zero, and moves the feature the sooner the more it gets
+  }
   const bound = uniformBound(name, shapes);
   return values(() => random.between(-bound, bound));
 }

@@ -104,7 +104,7 @@ async function runCase(
   await writeCase({ output: maskFile(folder, name) }, volume, found);
   await writeWhole(
     pictureFile(folder, name),
-    formatPng(drawOverlay(volume.image, marksOf(found.mask, clicks[0]!), preset.clip)),
+    formatPng(drawOverlay(volume.image, marksOf(found.mask, clicks[0]!, volume.image), preset.clip)),
   );
   const { maskSha256 } = found;
   const made = { device, weightsSha256, preset, options, maskSha256 };

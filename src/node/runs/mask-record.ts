@@ -16,6 +16,8 @@ export interface MaskRecord {
   readonly preset: Preset;
   /** Clicks in each lesion, millimetres in RAS; none of the automatic variant. */
   readonly lesions: ClicksByLesion;
+  /** Of the mask's file that it was started from. */
+  readonly startSha256?: string;
   /** Of a mask that was made without clicks. */
   readonly automatic?: { readonly overlap: number };
   readonly options: {

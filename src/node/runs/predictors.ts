@@ -1,7 +1,6 @@
 /** Where a case's mask comes from when it is scored: a model and clicks, a model by itself, or another tool's file. */
 import { existsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { affineDistance } from '../../formats/affine.ts';
 import type { NiftiImage } from '../../formats/nifti.ts';
 import { InputError } from '../../runtime/errors.ts';
 import type { Gpu } from '../../runtime/gpu.ts';
@@ -13,8 +12,8 @@ import { segmentLesions } from '../../lesions/segment.ts';
 import { drawClicksByLesion } from '../../scoring/test-clicks.ts';
 import type { ClicksByLesion } from '../../volume/clicks.ts';
 import type { Preset } from '../../volume/preset.ts';
-import { labelsOnGrid } from '../../volume/regridding.ts';
 import { caseName, type DatasetCase } from '../data/dataset.ts';
+import { valuesOnGrid, type GridOptions } from '../files/mask-file.ts';
 import { readVolume } from '../files/volume-file.ts';
 
 export interface Prediction {
@@ -68,27 +67,9 @@ function predictionOf(folder: string, { name, image }: DatasetCase): string | un
     .find((file) => existsSync(file));
 }
 
-export interface FilePredictorOptions {
+export interface FilePredictorOptions extends GridOptions {
   /** The lesion's value in the masks. */
   readonly label: number;
-  /** Refuses masks on another grid than their image's, instead of resampling them. */
-  readonly strict: boolean;
-  /** Gets a sentence where a mask was resampled, or holds other labels only. */
-  readonly warn: (sentence: string) => void;
-}
-
-/** A mask's values on the image's grid. @throws InputError where it lies on another one, and that is refused */
-function valuesOn(image: NiftiImage, mask: NiftiImage, path: string, { strict, warn }: FilePredictorOptions) {
-  const apart = affineDistance(mask.affine, image.affine);
-  if (mask.dims.join() === image.dims.join() && apart < 1e-2) {
-    return mask.values;
-  }
-  const grid = `${path}: lies on another grid than its image (${mask.dims.join(' x ')} voxels against ${image.dims.join(' x ')}, affines ${apart.toPrecision(3)} mm apart)`;
-  if (strict) {
-    throw new InputError(`${grid}; expected the image's own`);
-  }
-  warn(`${grid}: resampled to the nearest voxel`);
-  return labelsOnGrid(mask, image);
 }
 
 /** From a folder of masks under the images' names. */
@@ -102,7 +83,7 @@ export function filePredictor(folder: string, options: FilePredictorOptions): Pr
       );
     }
     const { image: read, sha256 } = await readVolume(path);
-    const values = valuesOn(image, read, path, options);
+    const values = valuesOnGrid(image, read, path, options);
     const other = values.find((value) => value !== 0 && value !== label);
     if (other !== undefined && !values.includes(label)) {
       warn(

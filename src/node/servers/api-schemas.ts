@@ -29,6 +29,38 @@ const ids = (...names: readonly string[]) => ({
   properties: Object.fromEntries(names.map((name) => [name, text])),
 });
 
+const places = (least: number, most?: number) => ({
+  type: 'array',
+  items: triple,
+  minItems: least,
+  ...(most && { maxItems: most }),
+});
+const label = { type: 'string', enum: ['foreground', 'background'] };
+const labelled = (name: string, least: number, description: string) => ({
+  type: 'object',
+  description,
+  required: ['label', name],
+  additionalProperties: false,
+  properties: { label, [name]: places(least) },
+});
+
+/** As `Click` has it. */
+const click = {
+  oneOf: [
+    { ...triple, description: 'a click in the lesion' },
+    labelled('places', 1, 'clicks in the lesion, or beside it'),
+    labelled('stroke', 1, 'a line through places in the lesion, or beside it'),
+    labelled('lasso', 3, 'a closed line in one slice, round places in the lesion, or beside it'),
+    {
+      type: 'object',
+      description: 'two opposite corners of a box round the lesion',
+      required: ['box'],
+      additionalProperties: false,
+      properties: { box: places(2, 2) },
+    },
+  ],
+} as const;
+
 export const schemas = {
   addImage: {
     summary: "A volume, as the request's body",
@@ -59,7 +91,7 @@ export const schemas = {
       type: 'object',
       required: ['clicks'],
       properties: {
-        clicks: { type: 'array', items: triple, minItems: 1 },
+        clicks: { type: 'array', items: click, minItems: 1 },
         space: { type: 'string', enum: ['voxel', 'ras'], default: 'voxel' },
       },
     },

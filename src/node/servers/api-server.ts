@@ -11,12 +11,11 @@ import { createTurns } from '../../engine/turns.ts';
 import { InputError } from '../../runtime/errors.ts';
 import { paint } from '../../lesions/lesion-mask.ts';
 import { measuresOf } from '../../lesions/lesion-measures.ts';
-import { worldToVoxel } from '../../volume/orientation.ts';
 import type { Preset } from '../../volume/preset.ts';
 import type { Session } from '../../lesions/session.ts';
 import { versions } from '../runs/mask-record.ts';
 import type { VolumeFile } from '../files/volume-file.ts';
-import type { Clicks } from '../../volume/clicks.ts';
+import { inVoxels, type Click, type Clicks } from '../../volume/clicks.ts';
 import { schemas, uploadBody } from './api-schemas.ts';
 import { createImageStore, ServiceError, type HeldImage, type ImageStore } from './image-store.ts';
 import { readUpload } from './upload.ts';
@@ -104,11 +103,11 @@ function addLesions(
       },
     },
     ({ params, body }) => {
-      const { clicks, space } = body as { clicks: number[][]; space: 'voxel' | 'ras' };
+      const { clicks, space } = body as { clicks: Click[]; space: 'voxel' | 'ras' };
       return images.use((params as { image: string }).image, async ({ id, volume, lesions }) => {
         const { mask, milliseconds, precision } = await maskOf(
           volume,
-          space === 'ras' ? clicks.map((click) => worldToVoxel(volume.image.affine, click)) : clicks,
+          inVoxels(volume.image, { space, byLesion: [clicks] })[0]!,
         );
         const lesion = randomUUID();
         lesions.set(lesion, mask);

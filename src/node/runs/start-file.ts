@@ -1,0 +1,35 @@
+/** A mask to start from, of a file. */
+import { InputError } from '../../runtime/errors.ts';
+import { valuesOnGrid } from '../files/mask-file.ts';
+import { readVolume, type VolumeFile } from '../files/volume-file.ts';
+
+export interface StartFile {
+  /** On the image's grid: lesion n's where the label is n. */
+  readonly labels: Uint8Array;
+  /** The highest label. */
+  readonly lesions: number;
+  readonly sha256: string;
+  /** How it was read, where that was no matter of course. */
+  readonly notes: readonly string[];
+}
+
+/**
+ * A file that holds one value beside zeros is one lesion's, whatever the value.
+ * @throws InputError where it cannot be read, is empty, or holds other values than labels
+ */
+export async function readStart(path: string, { image }: Pick<VolumeFile, 'image'>): Promise<StartFile> {
+  const { image: mask, sha256 } = await readVolume(path);
+  const notes: string[] = [];
+  const values = valuesOnGrid(image, mask, path, { strict: false, warn: (sentence) => notes.push(sentence) });
+  const found = new Set(values);
+  found.delete(0);
+  const [only] = found;
+  const bad = [...found].find((value) => !Number.isInteger(value) || value < 0 || value > 255);
+  if (only === undefined || (bad !== undefined && found.size > 1)) {
+    throw new InputError(
+      `${path}: ${bad === undefined ? 'holds no voxel of a lesion' : `holds ${bad}`}; expected a mask, or labels from 1 to 255`,
+    );
+  }
+  const labels = Uint8Array.from(values, (value) => (found.size === 1 ? Number(value !== 0) : value));
+  return { labels, lesions: found.size === 1 ? 1 : Math.max(...found), sha256, notes };
+}
