@@ -2,11 +2,12 @@
 import type { Command } from 'commander';
 import { fileHash, readBytes, writeWhole } from '../node/files/disk.ts';
 import { checkOutputPaths } from '../node/files/output-paths.ts';
-import { describeSummary, formatComparisonPage, metricNames } from '../node/reports/evaluation-report.ts';
+import { formatComparisonPage, measureName } from '../node/reports/evaluation-report.ts';
 import { versions } from '../node/runs/mask-record.ts';
 import { InputError } from '../runtime/errors.ts';
 import { compare } from '../scoring/comparison.ts';
 import type { Evaluation } from '../scoring/evaluation.ts';
+import { describeSummary } from '../scoring/summary.ts';
 
 async function readEvaluation(path: string): Promise<Evaluation> {
   try {
@@ -36,9 +37,9 @@ async function compareFiles(
     `volsam compare, version ${versions.volsam}, of ${await hashed(a)} and ${await hashed(b)}${common ? ', on the cases of both' : ''}.`,
   ];
   await writeWhole(output, new TextEncoder().encode(await formatComparisonPage(...names, comparisons, foot)));
-  comparisons.forEach(({ metric, differences, mean, p, adjustedP }) =>
+  comparisons.forEach(({ differences, mean, p, adjustedP, ...measure }) =>
     console.log(
-      `${metricNames[metric].padEnd(18)} ${describeSummary(mean)} over ${differences.length} cases, p = ${p.toPrecision(3)}, by Holm ${adjustedP.toPrecision(3)}`,
+      `${measureName(measure).padEnd(18)} ${describeSummary(mean)} over ${differences.length} cases, p = ${p.toPrecision(3)}, by Holm ${adjustedP.toPrecision(3)}`,
     ),
   );
   console.log(`${names[1]} less ${names[0]}; ${output}`);

@@ -14,19 +14,20 @@ import {
   type EvaluationEvents,
   type ScoringOptions,
 } from '../node/runs/evaluation-run.ts';
+import { correctionsOf, spreadsOf } from '../node/runs/repeated-evaluation.ts';
 import { filePredictor, modelPredictor } from '../node/runs/predictors.ts';
 import { beginRecord, endRecord, writeRunRecord } from '../node/runs/run-record.ts';
 import { openPredictions } from '../node/runs/saved-predictions.ts';
 import { fileHash } from '../node/files/disk.ts';
 import { checkOutputPaths } from '../node/files/output-paths.ts';
-import { readLabelledCase } from '../node/data/labelled-case.ts';
 import { readWeights } from '../node/files/weights-file.ts';
 import { InputError } from '../runtime/errors.ts';
 import type { FailedCase } from '../scoring/case-scores.ts';
 import { summariesOf, type Evaluation } from '../scoring/evaluation.ts';
-import { lesionsOf, smallestLesionMl } from '../scoring/lesion-scores.ts';
+import { smallestLesionMl } from '../scoring/lesion-scores.ts';
 import type { Preset } from '../volume/preset.ts';
-import { clickSpread, type Spread } from '../scoring/robustness.ts';
+import type { CorrectionScores } from '../scoring/corrections.ts';
+import type { Spread } from '../scoring/robustness.ts';
 import { Sam3D } from '../engine/sam3d.ts';
 import { addFolds, addTuning, type DivisionOptions } from './options.ts';
 
@@ -42,6 +43,8 @@ interface EvaluateArguments extends DivisionOptions {
   readonly tolerance: number;
   readonly smallestLesion: number;
   readonly robustness: number;
+  readonly corrections: number;
+  readonly foregroundOnly?: boolean;
   readonly precision: Precision;
   readonly save?: string;
   readonly out: string;
@@ -63,30 +66,9 @@ interface Scored {
   readonly evaluated: EvaluatedCase[];
   readonly failures: readonly FailedCase[];
   readonly spreads: readonly Spread[];
+  readonly corrections?: CorrectionScores | undefined;
   /** Undefined where masks were read from files. */
   readonly device?: string;
-}
-
-/** Every case again, from other clicks. */
-async function spreadsOf(
-  model: Sam3D,
-  cases: readonly DatasetCase[],
-  { preset, smallestMl }: ScoringOptions,
-  { clicks, robustness }: EvaluateArguments,
-): Promise<Spread[]> {
-  const spreads: Spread[] = [];
-  for (const one of robustness > 0 ? cases : []) {
-    const { image, truth } = await readLabelledCase(one, preset);
-    const lesions = lesionsOf(truth, image, smallestMl);
-    const spread = await clickSpread(model, one.name, image, truth, lesions, preset, clicks, robustness);
-    if (spread) {
-      spreads.push(spread);
-      console.error(
-        `${one.name}: Dice ${spread.mean.toFixed(4)} ± ${spread.deviation.toFixed(4)} over ${spread.dices.length} draws`,
-      );
-    }
-  }
-  return spreads;
 }
 
 async function scoredFiles(
@@ -123,7 +105,17 @@ async function scoredModel(
       ...(predicted && { predicted }),
     });
     const scored = cases.filter(({ name }) => run.evaluated.some(({ scores }) => scores.case === name));
-    return { ...run, spreads: await spreadsOf(model, scored, options, given), device: gpu.adapter.name };
+    const { clicks, robustness: draws, corrections, foregroundOnly = !model.config.labels } = given;
+    const show = (line: string) => console.error(line);
+    return {
+      ...run,
+      spreads: draws > 0 ? await spreadsOf(model, scored, options, { clicks, draws }, show) : [],
+      corrections:
+        corrections > 0
+          ? await correctionsOf(model, scored, options, { clicks, corrections, foregroundOnly }, show)
+          : undefined,
+      device: gpu.adapter.name,
+    };
   } finally {
     gpu.close();
   }
@@ -150,7 +142,8 @@ function chosenCases(
 }
 
 /** @throws InputError where options contradict each other */
-function checkArguments({ weights, predictions, save, robustness, clicks }: EvaluateArguments): void {
+function checkArguments(given: EvaluateArguments): void {
+  const { weights, predictions, save, robustness, corrections, foregroundOnly, clicks } = given;
   if ((weights === undefined) === (predictions === undefined)) {
     throw new InputError('evaluate: expected --weights or --predictions');
   }
@@ -160,6 +153,12 @@ function checkArguments({ weights, predictions, save, robustness, clicks }: Eval
   if (robustness > 0 && (weights === undefined || clicks === 0)) {
     throw new InputError('evaluate: --robustness draws other clicks for a model; it goes with --weights, and clicks');
   }
+  if (corrections > 0 && (weights === undefined || clicks === 0)) {
+    throw new InputError('evaluate: --corrections go on from clicks of a model; it goes with --weights, and clicks');
+  }
+  if (foregroundOnly && corrections === 0) {
+    throw new InputError('evaluate: --foreground-only says how --corrections are made; expected both');
+  }
 }
 
 /** @throws InputError where no mask of another tool holds the lesion's value */
@@ -167,8 +166,7 @@ function evaluationOf(
   { weights, predictions, predictionLabel, clicks, tolerance, smallestLesion }: EvaluateArguments,
   preset: Preset,
   split: string,
-  evaluated: readonly EvaluatedCase[],
-  failures: readonly FailedCase[],
+  { evaluated, failures, corrections }: Scored,
 ): Evaluation {
   const scores = evaluated.map((one) => one.scores);
   if (predictions !== undefined && scores.length > 0 && scores.every(({ predictedMl }) => predictedMl === 0)) {
@@ -188,6 +186,7 @@ function evaluationOf(
     summary: summariesOf(scores),
     lesions: evaluated.flatMap(({ lesions }) => lesions),
     falseLesions: evaluated.reduce((sum, { falseLesions }) => sum + falseLesions, 0),
+    ...(corrections && { corrections }),
   };
 }
 
@@ -201,12 +200,9 @@ async function evaluate(given: EvaluateArguments): Promise<void> {
   const options = { preset, toleranceMm, smallestMl };
   const weightsSha256 = weights === undefined ? null : await fileHash(weights);
   const started = new Date();
-  const { evaluated, failures, spreads, device } = await (weights === undefined ? scoredFiles : scoredModel)(
-    cases,
-    options,
-    given,
-  );
-  const evaluation = evaluationOf(given, preset, split, evaluated, failures);
+  const scored = await (weights === undefined ? scoredFiles : scoredModel)(cases, options, given);
+  const { evaluated, failures, spreads, device } = scored;
+  const evaluation = evaluationOf(given, preset, split, scored);
   const identity = { weights: weightsSha256, cases: evaluated.map((one) => one.identity) };
   const record = endRecord(
     beginRecord({ command: 'evaluate', options: given, preset, identity }, device ?? null, started),
@@ -256,6 +252,16 @@ export function addEvaluate(program: Command): void {
       "also n draws of each case's clicks: how much the Dice depends on them",
       numberFrom(0, true),
       0,
+    )
+    .option(
+      '--corrections <n>',
+      'also n corrections of each lesion by a robot user, one after another: the curve, and the clicks needed for a Dice',
+      numberFrom(0, true),
+      0,
+    )
+    .option(
+      '--foreground-only',
+      'the robot clicks in what was missed alone (default for a model that knows nothing else)',
     )
     .option('--precision <type>', 'f32 or f16', parsePrecision, 'f32')
     .option('--seed <text>', "the run's, which chose the validation cases where the file names none", '0')

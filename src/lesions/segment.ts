@@ -68,7 +68,7 @@ async function answerIn(
     return lesionProbability(probabilities, [side, side, side]).slice();
   }
   using embedding = await sam.embed(volume, options);
-  return decodeRounds(sam, embedding, crop, { clicks, start, signal: options.signal });
+  return await decodeRounds(sam, embedding, crop, { clicks, start, signal: options.signal }); // before the embedding is let go
 }
 
 async function seeLesion(

@@ -1,11 +1,15 @@
 /** Two evaluations case by case: paired differences and a signed-rank test. */
 import { listed } from '../formats/listed.ts';
 import { InputError } from '../runtime/errors.ts';
-import { metrics, summarise, type Evaluation, type Metric, type Summary } from './evaluation.ts';
+import type { CorrectionScores } from './corrections.ts';
+import { metrics, type Evaluation, type Metric } from './evaluation.ts';
+import { summarise, type Summary } from './summary.ts';
 import { holm, wilcoxonP } from './wilcoxon.ts';
 
 export interface Comparison {
   readonly metric: Metric;
+  /** Of two evaluations with corrections: after so many of them. */
+  readonly corrections?: number;
   /** Second less first, by case. */
   readonly differences: readonly {
     readonly case: string;
@@ -64,16 +68,26 @@ export function checkComparable(first: Evaluation, second: Evaluation): string[]
   ];
 }
 
-function compareMetric(first: Evaluation, second: Evaluation, metric: Metric): Omit<Comparison, 'adjustedP'> {
-  const others = new Map(second.cases.map((scores) => [scores.case, scores]));
-  const differences = first.cases.flatMap((scores) => {
-    const [a, b] = [scores[metric], others.get(scores.case)?.[metric]];
-    return a === null || b === null || b === undefined
-      ? []
-      : [{ case: scores.case, first: a, second: b, difference: b - a }];
+type Paired = Pick<Comparison, 'differences' | 'mean' | 'p'>;
+
+/** @param first, second the measure's value by case; null where it has none */
+function paired(first: ReadonlyMap<string, number | null>, second: ReadonlyMap<string, number | null>): Paired {
+  const differences = [...first].flatMap(([name, a]) => {
+    const b = second.get(name);
+    return a === null || b === null || b === undefined ? [] : [{ case: name, first: a, second: b, difference: b - a }];
   });
   const values = differences.map(({ difference }) => difference);
-  return { metric, differences, mean: summarise(values), p: wilcoxonP(values) };
+  return { differences, mean: summarise(values), p: wilcoxonP(values) };
+}
+
+/** The Dice after every correction that both evaluations have. */
+function comparedCorrections(first: Evaluation, second: Evaluation): Omit<Comparison, 'adjustedP'>[] {
+  const [own, other] = [first.corrections, second.corrections];
+  const steps = Math.min(own?.dice.length ?? 0, other?.dice.length ?? 0);
+  return Array.from({ length: Math.max(0, steps - 1) }, (_, n) => {
+    const after = ({ cases }: CorrectionScores) => new Map(cases.map((one) => [one.case, one.dice[n + 1]!]));
+    return { metric: 'dice', corrections: n + 1, ...paired(after(own!), after(other!)) };
+  });
 }
 
 /**
@@ -88,7 +102,12 @@ export function compare(first: Evaluation, second: Evaluation, common: boolean):
       `compare: only one of the two has ${listed(lonely)}; expected the same cases, or --common to go on with those of both`,
     );
   }
-  const comparisons = metrics.map((metric) => compareMetric(first, second, metric));
+  const valuesOf = ({ cases }: Evaluation, metric: Metric) =>
+    new Map(cases.map((scores) => [scores.case, scores[metric]]));
+  const comparisons = [
+    ...metrics.map((metric) => ({ metric, ...paired(valuesOf(first, metric), valuesOf(second, metric)) })),
+    ...comparedCorrections(first, second),
+  ];
   const adjusted = holm(comparisons.map(({ p }) => p));
   return comparisons.map((comparison, i) => ({ ...comparison, adjustedP: adjusted[i]! }));
 }

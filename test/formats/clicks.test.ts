@@ -84,3 +84,72 @@ test('points that are not placed are no clicks', () => {
   expect(clicks.notes).toEqual(['a.mrk.json: points that are not placed were left out: 2']);
   expect(() => parseClicks(list(preview), 'a.mrk.json')).toThrow('a.mrk.json: holds no control point that is placed');
 });
+
+test('clicks beside a lesion, strokes, lassos and boxes, in the place of a click', () => {
+  const clicks = [
+    [1, 2, 3],
+    { label: 'background', places: [[4, 5, 6]] },
+    {
+      label: 'foreground',
+      stroke: [
+        [1, 1, 1],
+        [2, 2, 2],
+      ],
+    },
+    {
+      label: 'background',
+      lasso: [
+        [0, 0, 1],
+        [4, 0, 1],
+        [0, 4, 1],
+      ],
+    },
+    {
+      box: [
+        [0, 0, 0],
+        [9, 9, 9],
+      ],
+    },
+  ];
+  expect(parseClicks(JSON.stringify(clicks), 'a.json').byLesion).toEqual([clicks]);
+  for (const bad of [
+    { label: 'organ', places: [[1, 2, 3]] },
+    { label: 'background', places: [] },
+    { places: [[1, 2, 3]] },
+    { box: [[1, 2, 3]] },
+    {
+      label: 'foreground',
+      box: [
+        [1, 2, 3],
+        [4, 5, 6],
+      ],
+    },
+    {
+      label: 'foreground',
+      lasso: [
+        [0, 0, 1],
+        [4, 0, 1],
+      ],
+    },
+    { label: 'foreground', stroke: [[1, 1, 1]], places: [[1, 1, 1]] },
+  ]) {
+    expect(() => parseClicks(JSON.stringify([bad]), 'a.json'), JSON.stringify(bad)).toThrow(
+      /no clicks; expected .*In the place of \[i, j, k\]: \{"label": "background"/,
+    );
+  }
+});
+
+test("Slicer's points that are labelled as background belong to their list's lesion, or to the one that they name", () => {
+  const beside = (...place: number[]) => ({ label: 'background', places: [place] });
+  expect(parseClicks(list(point('F-1', 1, 2, 3), point('background', 4, 5, 6)), 'a.mrk.json').byLesion).toEqual([
+    [[1, 2, 3], beside(4, 5, 6)],
+  ]);
+  const two = [point('L1', 1, 2, 3), point('L2', 7, 8, 9)];
+  expect(parseClicks(list(...two, point('L2 background-1', 4, 5, 6)), 'a.mrk.json').byLesion).toEqual([
+    [[1, 2, 3]],
+    [[7, 8, 9], beside(4, 5, 6)],
+  ]);
+  expect(() => parseClicks(list(...two, point('not', 4, 5, 6)), 'a.mrk.json')).toThrow(
+    'a.mrk.json: list 1 has a point beside a lesion, and points in L1, L2; expected the lesion\'s name in the label, such as "L1 background"',
+  );
+});

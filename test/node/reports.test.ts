@@ -1,13 +1,13 @@
 /** What a person sees of a run: charts, bars, and the foot of each report. */
 import { expect, test } from 'vitest';
 import { formatDuration } from '../../src/cli/progress.ts';
-import { caseChart, epochChart, formatPage } from '../../src/node/reports/report-page.ts';
+import { caseChart, countChart, formatPage } from '../../src/node/reports/report-page.ts';
 import { beginRecord, continuedRecord, endRecord, footOf } from '../../src/node/runs/run-record.ts';
 import { presets } from '../../src/volume/preset.ts';
 
 test('the axis of epochs has whole numbers, that of cases their names', () => {
   const points = [0, 1, 2].map((x) => ({ x, y: x / 2 }));
-  expect(epochChart([{ label: 'loss', points }])).toMatchObject({
+  expect(countChart('epoch', [{ label: 'loss', points }])).toMatchObject({
     data: { datasets: [{ label: 'loss', data: points }] },
     options: { scales: { x: { type: 'linear', ticks: { precision: 0 } } } },
   });

@@ -3,7 +3,8 @@ import { lesionVoxels } from '../../src/lesions/lesion-mask.ts';
 import { createNifti } from '../../src/formats/nifti.ts';
 import { scoresOf } from '../../src/scoring/case-scores.ts';
 import { compare, type Comparison } from '../../src/scoring/comparison.ts';
-import { summariesOf, summarise, type Evaluation, type Summary } from '../../src/scoring/evaluation.ts';
+import { summariesOf, type Evaluation } from '../../src/scoring/evaluation.ts';
+import { summarise, type Summary } from '../../src/scoring/summary.ts';
 import { drawTestClicks } from '../../src/scoring/test-clicks.ts';
 import { presets } from '../../src/volume/preset.ts';
 

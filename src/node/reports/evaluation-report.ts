@@ -4,8 +4,10 @@ import { writeJson, writeWhole } from '../files/disk.ts';
 import { formatPng } from '../files/png.ts';
 import { formatCsv } from '../../formats/csv.ts';
 import type { CaseScores, FailedCase } from '../../scoring/case-scores.ts';
+import { correctionSections, describeCorrections, formatCorrections } from './correction-report.ts';
 import type { Comparison } from '../../scoring/comparison.ts';
-import { metrics, summariesOf, type Evaluation, type Metric, type Summary } from '../../scoring/evaluation.ts';
+import { metrics, summariesOf, type Evaluation, type Metric } from '../../scoring/evaluation.ts';
+import { describeSummary } from '../../scoring/summary.ts';
 import type { LesionScores } from '../../scoring/lesion-scores.ts';
 import type { Spread } from '../../scoring/robustness.ts';
 import { caseChart, formatPage, truthAndMask, type Section } from './report-page.ts';
@@ -45,10 +47,6 @@ function describeLesions(lesions: readonly LesionScores[], falseLesions: number)
   const found = lesions.filter(({ dice }) => dice > 0).length;
   const { dice } = summariesOf(lesions);
   return `${found} of ${lesions.length} lesions found, ${falseLesions} found where none is; Dice by lesion ${describeSummary(dice)}`;
-}
-
-export function describeSummary({ mean, low, high }: Summary): string {
-  return mean === null ? 'no case has it' : `${mean.toFixed(4)} (${low!.toFixed(4)} to ${high!.toFixed(4)})`;
 }
 
 const spreadColumns = ['case', 'draws', 'mean', 'deviation', 'worst', 'best'] as const;
@@ -94,6 +92,7 @@ function formatEvaluationPage(
     summary,
     lesions = [],
     falseLesions = 0,
+    corrections,
   }: Evaluation,
   evaluated: readonly EvaluatedCase[],
   spreads: readonly Spread[],
@@ -121,6 +120,7 @@ function formatEvaluationPage(
         `${summary[metric].cases} of ${cases.length}`,
       ]),
     },
+    ...(corrections ? correctionSections(corrections) : []),
     ...(spreads.length > 0
       ? [
           {
@@ -170,25 +170,33 @@ function formatEvaluationPage(
   return formatPage('volsam evaluation', sections, footOf(record));
 }
 
+/** Such as `Dice`, or `Dice after 2 corrections`. */
+export function measureName({ metric, corrections }: Pick<Comparison, 'metric' | 'corrections'>): string {
+  const after = corrections === undefined ? '' : ` after ${corrections} correction${corrections > 1 ? 's' : ''}`;
+  return `${metricNames[metric]}${after}`;
+}
+
 export function formatComparisonPage(
   first: string,
   second: string,
   comparisons: readonly Comparison[],
   foot: readonly string[],
 ): Promise<string> {
-  const sections = comparisons.flatMap(({ metric, differences, mean, p, adjustedP }): Section[] => {
+  const sections = comparisons.flatMap((comparison): Section[] => {
+    const { differences, mean, p, adjustedP } = comparison;
+    const name = measureName(comparison);
     const sorted = [...differences].sort((a, b) => a.difference - b.difference);
     return [
       {
         kind: 'text',
-        title: metricNames[metric],
+        title: name,
         lines: [
           `${second} less ${first}: ${describeSummary(mean)} over ${differences.length} cases; Wilcoxon signed-rank test p = ${p.toPrecision(3)}, adjusted by Holm for ${comparisons.length} measures ${adjustedP.toPrecision(3)}. Zeros are left out, ties share ranks, and the distribution is exact.`,
         ],
       },
       {
         kind: 'chart',
-        title: `${metricNames[metric]}, case by case`,
+        title: `${name}, case by case`,
         chart: caseChart(
           sorted.map((row) => row.case),
           [
@@ -203,7 +211,7 @@ export function formatComparisonPage(
   const cases = new Map(comparisons[0]!.differences.map((row) => [row.case, row]));
   sections.push({
     kind: 'table',
-    title: `${metricNames[comparisons[0]!.metric]} of each case`,
+    title: `${measureName(comparisons[0]!)} of each case`,
     head: ['case', first, second, 'difference'],
     rows: [...cases.values()].map((row) => [
       row.case,
@@ -216,11 +224,12 @@ export function formatComparisonPage(
 }
 
 const robustnessFile = 'robustness.csv';
+const correctionsFile = 'corrections.csv';
 
 /** The files that an evaluation may consist of. */
 export const evaluationFiles = (folder: string): string[] =>
-  ['cases.csv', 'lesions.csv', 'evaluation.json', 'run.json', 'report.html', robustnessFile].map((name) =>
-    join(folder, name),
+  ['cases.csv', 'lesions.csv', 'evaluation.json', 'run.json', 'report.html', robustnessFile, correctionsFile].map(
+    (name) => join(folder, name),
   );
 
 /** @throws InputError where the folder cannot be written to */
@@ -238,6 +247,9 @@ export async function writeEvaluation(
   await write('report.html', await formatEvaluationPage(evaluation, evaluated, spreads, record));
   if (spreads.length > 0) {
     await write(robustnessFile, formatSpreads(spreads));
+  }
+  if (evaluation.corrections) {
+    await write(correctionsFile, formatCorrections(evaluation.corrections));
   }
 }
 
@@ -257,7 +269,7 @@ function describeEmpty(cases: readonly CaseScores[]): string[] {
 
 /** What the terminal shows of an evaluation. */
 export function describeEvaluation(
-  { summary, cases, failures = [], lesions = [], falseLesions = 0 }: Evaluation,
+  { summary, cases, failures = [], lesions = [], falseLesions = 0, corrections }: Evaluation,
   spreads: readonly Spread[],
 ): string {
   const means = metrics.map((metric) => {
@@ -270,6 +282,7 @@ export function describeEvaluation(
     ...describeEmpty(cases),
     describeLesions(lesions, falseLesions),
     ...(spreads.length > 0 ? [describeSpreads(spreads)] : []),
+    ...(corrections ? describeCorrections(corrections) : []),
     `${cases.length} cases${failures.length > 0 ? `, ${failures.length} failed` : ''}`,
   ].join('\n');
 }

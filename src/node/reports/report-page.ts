@@ -109,9 +109,12 @@ function chartOf<Value>(lines: readonly Line<Value>[], more: object, x: object):
   };
 }
 
-/** Lines over epochs, which are whole. */
-export function epochChart(lines: readonly Line<{ readonly x: number; readonly y: number }>[]): object {
-  const title = { display: true, text: 'epoch' };
+/** Lines over what is counted, such as epochs. */
+export function countChart(
+  counted: string,
+  lines: readonly Line<{ readonly x: number; readonly y: number }>[],
+): object {
+  const title = { display: true, text: counted };
   return chartOf(lines, {}, { type: 'linear', title, ticks: { precision: 0 } });
 }
 

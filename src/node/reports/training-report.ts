@@ -2,7 +2,7 @@
 import { formatPng } from '../files/png.ts';
 import type { Picture } from '../../lesions/overlay.ts';
 import { writeWhole } from '../files/disk.ts';
-import { epochChart, formatPage, truthAndMask, type Section } from './report-page.ts';
+import { countChart, formatPage, truthAndMask, type Section } from './report-page.ts';
 import { footOf, type RunRecord } from '../runs/run-record.ts';
 import type { LogRecord, StepRecord, ValidationRecord } from '../runs/training-log.ts';
 
@@ -37,12 +37,12 @@ export async function writeTrainingReport(
     {
       kind: 'chart',
       title: 'Loss, by epoch',
-      chart: epochChart([{ label: 'training loss', points: byEpoch(steps, ({ loss }) => loss) }]),
+      chart: countChart('epoch', [{ label: 'training loss', points: byEpoch(steps, ({ loss }) => loss) }]),
     },
     {
       kind: 'chart',
       title: 'Dice, by epoch',
-      chart: epochChart([
+      chart: countChart('epoch', [
         { label: 'training crops (soft)', points: byEpoch(steps, ({ dice }) => dice) },
         { label: 'validation cases', points: validations.map(({ epoch, dice }) => ({ x: epoch, y: dice })) },
       ]),
