@@ -82,7 +82,7 @@ async function onDevice<Found>(
 export async function runSegment(work: Work, clicks: ClicksByLesion, limits: RunLimits): Promise<Run<ClickedCase>> {
   const { volume, preset, options, start, weights } = work;
   clicks.forEach((own) => checkClicks(volume.image, own));
-  checkUnderstood(configOf(weights), clicks);
+  checkUnderstood(configOf(weights), clicks, start !== undefined);
   const most = Math.max(1, ...clicks.map((own) => labelledPoints(own).length));
   return onDevice(work, most, limits, (_, sam, progress) =>
     segmentCase(sam, volume, clicks, preset, { follow: options.follow, start: start?.labels, progress }),

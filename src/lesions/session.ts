@@ -224,7 +224,7 @@ export function createSession(options: SessionOptions): Session {
       if (!work || (clicks.length === 0 && !given.start)) {
         throw new InputError(work ? 'clicks: none given; expected at least one' : 'no image is loaded');
       }
-      checkUnderstood(config, [clicks]);
+      checkUnderstood(config, [clicks], given.start !== undefined);
       const started = performance.now();
       const crops = byCrop(work, clicks, given.start && startMask(work.image, given.start), side);
       given.progress?.('opening', 0);

@@ -27,10 +27,20 @@ export function inMillimetres({ affine }: NiftiImage, clicks: ClicksByLesion): C
 }
 
 /**
- * Before a GPU is opened: whether a model understands the clicks.
- * @throws InputError where one is a box or lies beside the lesion, and the model has learned of points in the lesion alone
+ * Before a GPU is opened: whether a model understands the clicks, and a mask to start from.
+ * @throws InputError where one is a box or lies beside the lesion, and the model has learned of points in the lesion alone; or where it has not
+ * learned of masks
  */
-export function checkUnderstood({ labels }: Pick<Config, 'labels'>, clicks: ClicksByLesion): void {
+export function checkUnderstood(
+  { labels, masks }: Pick<Config, 'labels' | 'masks'>,
+  clicks: ClicksByLesion,
+  hasStart: boolean,
+): void {
+  if (hasStart && !masks) {
+    throw new InputError(
+      "a mask to start from: this model's file has no prompt.mask_embedding.lin1.weight, and it takes clicks alone; volsam train --prompt-recipe interactive teaches it masks",
+    );
+  }
   const other = clicks.flatMap((own) => labelledPoints(own)).find(({ label }) => label !== 'foreground');
   if (other && !labels) {
     throw new InputError(

@@ -1,5 +1,5 @@
 /** Clicks one by one: what is computed anew, what is kept, and what a lost device leaves. */
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { openGpu } from '../../src/node/gpu/open-gpu.ts';
 import { DeviceLostError, InputError } from '../../src/runtime/errors.ts';
 import type { Gpu } from '../../src/runtime/gpu.ts';
@@ -8,7 +8,11 @@ import { presets } from '../../src/volume/preset.ts';
 import { Sam3D } from '../../src/engine/sam3d.ts';
 import { segmentImage } from '../../src/lesions/segment.ts';
 import { createSession, type Session } from '../../src/lesions/session.ts';
+import { ballDims, ballMask, ballOf } from '../setup/ball-case.ts';
 import { demo } from '../setup/demo.ts';
+import { interactiveWeightsFile } from '../setup/tiny-weights.ts';
+import { createNifti } from '../../src/formats/nifti.ts';
+import { parseSafetensors } from '../../src/formats/safetensors.ts';
 
 const image = demo.readImage();
 const weights = demo.readWeights();
@@ -108,4 +112,49 @@ test('bad clicks and a missing image are refused', async () => {
   session.load(image, kits);
   await expect(session.segment([])).rejects.toThrow('expected at least one');
   await expect(session.segment([[-5, 0, 0]])).rejects.toThrow('lies outside the image');
+});
+
+test('a model that takes masks answers click by click: the same whether clicks come one at a time or at once, and after an undo', async () => {
+  const interactive = parseSafetensors(interactiveWeightsFile(), 'interactive');
+  const ball = createNifti(
+    [...ballDims],
+    [
+      [1, 0, 0, 0],
+      [0, 1, 0, 0],
+      [0, 0, 1, 0],
+      [0, 0, 0, 1],
+    ],
+    Float32Array.from(ballMask([ballOf('one')]), (value) => 40 + 100 * value),
+  );
+  const at = ballOf('one').centre.map(Math.round);
+  const beside = { label: 'background' as const, places: [[20, 22, 12]] };
+  const start = ballMask([ballOf('one')]);
+  session = createSession({ open, weights: interactive });
+  session.load(ball, kits);
+  const [first, second] = [await session.segment([at]), await session.segment([at, beside])];
+  expect([first.encoded, second.encoded]).toEqual([1, 0]);
+  expect(second.mask).not.toEqual(first.mask);
+  const compiling = vi.spyOn(opened[0]!.device, 'createComputePipelineAsync');
+  const more = await session.segment([
+    at,
+    beside,
+    {
+      box: [
+        [8, 8, 6],
+        [24, 24, 22],
+      ],
+    },
+    [at[0]! + 1, at[1]!, at[2]!],
+  ]);
+  expect(more.encoded).toBe(0);
+  expect(compiling).not.toHaveBeenCalled(); // no count of points compiles anything
+  expect((await session.segment([at, beside])).mask).toBe(second.mask);
+  const started = await session.segment([], { start });
+  expect((await session.segment([at], { start })).mask).not.toEqual(first.mask);
+  expect((await session.segment([], { start })).mask).toBe(started.mask);
+  session.load(ball, kits);
+  expect((await session.segment([at, beside])).mask).toEqual(second.mask);
+  await expect(session.segment([beside])).rejects.toThrow('lies beside no lesion that was clicked');
+  await expect(session.segment([])).rejects.toThrow('clicks: none given');
+  await expect(session.segment([at], { start: start.slice(1) })).rejects.toThrow("expected the image's grid");
 });
