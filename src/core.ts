@@ -10,8 +10,10 @@ export { Sam3D, type Embedding, type PredictOptions, type Sam3DOptions } from '.
 export { keepModel, type KeptModel, type KeptModelOptions } from './engine/kept-model.ts';
 export {
   Trainer,
+  type Correct,
   type Example,
   type ExampleInput,
+  type StepOptions,
   type StepResult,
   type TrainerOptions,
   type TrainerState,

@@ -1,5 +1,5 @@
 /** What the entries for Node and for pages export beside the engine: everything else that needs neither. */
-export type { Click } from './volume/clicks.ts';
+export type { BoxClick, Click, LabelledClick, LassoClick, Place, StrokeClick } from './formats/click.ts';
 export * from './core.ts';
 export {
   segmentImage,

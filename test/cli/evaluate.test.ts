@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'nod
 import { beforeAll, expect, test } from 'vitest';
 import { ballMask, ballOf, writeBallCase, writeMask, type Ball } from '../setup/ball-case.ts';
 import { testFolder } from '../setup/folder.ts';
-import { tinyWeightsFile } from '../setup/tiny-weights.ts';
+import { interactiveWeightsFile, tinyWeightsFile } from '../setup/tiny-weights.ts';
 import { volsam } from '../setup/volsam.ts';
 import { createNifti, parseNifti } from '../../src/formats/nifti.ts';
 import { formatNifti } from '../../src/formats/nifti-output.ts';
@@ -219,4 +219,31 @@ test("a fold's held-out cases are scored where folds are asked for", async () =>
     names.push(...cases.map((scores) => scores.case));
   }
   expect(names.sort()).toEqual(['pair', 'test0', 'test1']);
+});
+
+test('corrections by the robot user: a curve, a table, and a comparison after each', async () => {
+  writeFileSync(at('interactive.safetensors'), interactiveWeightsFile());
+  const args = (out: string, ...more: string[]) => [
+    ...['evaluate', '--data', at('dataset.json'), '--preset', 'kits', '--weights', at('interactive.safetensors')],
+    ...['--no-tune', '--corrections', '2', '--out', at(out), ...more],
+  ];
+  const { status, stdout, stderr } = await volsam(...args('corrected'));
+  expect(status, stderr).toBe(0);
+  expect(stdout).toMatch(/^Dice corrected 2x {2}0\.\d{4} \(/m);
+  expect(stdout).toMatch(/^clicks for 0\.90 +3\.0000 \(3\.0000 to 3\.0000\), 0 of 2 cases get there/m);
+  const { cases, corrections } = evaluation('corrected');
+  expect(corrections!.cases.map((one) => one.case)).toEqual(['test0', 'test1']);
+  corrections!.cases.forEach(({ dice }, n) => expect(dice[0]).toBe(cases[n]!.dice)); // the first click's answer
+  const rows = readFileSync(at('corrected', 'corrections.csv'), 'utf8').trim().split('\n');
+  expect([rows[0], rows.length]).toEqual(['case,clicks,dice,surfaceDice', 7]);
+  const page = readFileSync(at('corrected', 'report.html'), 'utf8');
+  expect(page).toContain('Clicks needed for a Dice; cases that never get there count as 3');
+  const foreground = await volsam(...args('foreground', '--foreground-only'));
+  expect(foreground.status, foreground.stderr).toBe(0);
+  expect(evaluation('foreground').corrections!.foregroundOnly).toBe(true);
+  const compared = await volsam(
+    ...['compare', at('corrected', 'evaluation.json'), at('foreground', 'evaluation.json'), '-o', at('both.html')],
+  );
+  expect(compared.stdout).toMatch(/^Dice after 2 corrections .* over 2 cases, p = /m);
+  expect((await volsam(...args('none', '--clicks', '0'))).stderr).toMatch(/--corrections go on from clicks of a model/);
 });

@@ -69,6 +69,10 @@ test('a volume, a click, a mask; then it is forgotten', async () => {
   ).json()) as { voxels: number };
   expect(voxel.voxels).toBeGreaterThan(3000);
   expect(world.voxels).toBe(voxel.voxels);
+  const stroke = (await (
+    await ask(`/v1/images/${image.id}/lesions`, 'POST', { clicks: [{ label: 'foreground', stroke: [[51, 45, 41]] }] })
+  ).json()) as { voxels: number };
+  expect(stroke.voxels).toBe(voxel.voxels);
   const mask = parseNifti(new Uint8Array(await (await ask(voxel.mask)).arrayBuffer()), 'mask');
   expect(mask.affine).toEqual(parseNifti(phantom, 'ct').affine);
   expect(mask.values.reduce((sum, value) => sum + value, 0)).toBe(voxel.voxels);

@@ -82,12 +82,10 @@ export function formatCorrections({ cases }: CorrectionScores): string {
 /** Lines at the terminal. */
 export function describeCorrections({ dice, clicksNeeded, cases, harmless }: CorrectionScores): string[] {
   return [
-    ...dice
-      .slice(1)
-      .map((summary, n) => `Dice, ${`${n + 1} correction${n > 0 ? 's' : ''}`.padEnd(13)}${describeSummary(summary)}`),
+    ...dice.slice(1).map((summary, n) => `${`Dice corrected ${n + 1}x`.padEnd(18)} ${describeSummary(summary)}`),
     ...clicksNeeded.map(
       ({ dice: wanted, clicks, reached }) =>
-        `clicks for ${wanted.toFixed(2)}    ${describeSummary(clicks)}, ${reached} of ${cases.length} cases get there`,
+        `${`clicks for ${wanted.toFixed(2)}`.padEnd(18)} ${describeSummary(clicks)}, ${reached} of ${cases.length} cases get there`,
     ),
     ...(harmless === null
       ? []
