@@ -3,7 +3,7 @@ import { InvalidArgumentError, type Command } from 'commander';
 import { formatSafetensors, type FloatType, type TensorFile } from '../formats/safetensors.ts';
 import { InputError } from '../runtime/errors.ts';
 import { parameterShapes } from '../model/config.ts';
-import { clickCountsOf, type ClickRecipe } from '../teaching/augmentation.ts';
+import { describeRecipe, type ClickRecipe } from '../teaching/augmentation.ts';
 import { completedWeights } from '../model/initial-weights.ts';
 import { readCheckpoint, type Checkpoint } from '../node/runs/checkpoint.ts';
 import { writeTorch } from '../node/files/torch-conversion.ts';
@@ -64,7 +64,7 @@ function metadataOf({ config, preset, schedule }: Checkpoint): Record<string, st
   return {
     config: JSON.stringify(config),
     preset,
-    ...(recipe && { clicks: clickCountsOf(recipe).join(' or ') }),
+    ...(recipe && { clicks: describeRecipe(recipe) }),
   };
 }
 

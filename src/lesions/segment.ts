@@ -80,10 +80,9 @@ async function seeLesion(
   { follow = false, prepared, progress, signal }: SegmentImageOptions,
 ): Promise<SeenCrop[]> {
   const { crop: side } = sam.config;
-  const waiting =
-    start && clicks.length === 0
-      ? [cropAroundMask(image, start, preset, side)]
-      : cropsRound(image, clicks, preset, side);
+  const waiting = start
+    ? [cropAroundMask(image, start, clicks, preset, side)]
+    : cropsRound(image, clicks, preset, side);
   const seen: SeenCrop[] = [];
   for (
     let crop = waiting.shift();

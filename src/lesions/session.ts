@@ -99,7 +99,7 @@ function byCrop(
   start: StartMask | undefined,
   side: number,
 ): CropWork[] {
-  const found: CropWork[] = start ? [{ crop: cropAroundMask(image, start, preset, side), clicks: [], start }] : [];
+  const found: CropWork[] = start ? [{ crop: cropAroundMask(image, start, [], preset, side), clicks: [], start }] : [];
   for (const click of clicks) {
     const holding = found.filter(({ crop }) => pointsIn(crop, [click]));
     const last = isInLesion(click) ? holding.find((one) => one === found.at(-1)) : holding.at(-1);

@@ -30,13 +30,19 @@ const tooLarge = ({ spacing }: Preset, side: number) =>
     `the mask to start from reaches beyond the crop of ${spacing.map((mm) => mm * side).join(' x ')} mm; expected one that lies in it, with the clicks`,
   );
 
-/** The crop about a mask's middle, without a click. @throws InputError where the mask is larger than a crop */
-export function cropAroundMask(image: NiftiImage, { corners }: StartMask, preset: Preset, side: number): Crop {
-  const crop = commonCrop(image, corners, preset, side);
+/** The crop about a mask and the clicks beside it. @throws InputError where they do not fit into one */
+export function cropAroundMask(
+  image: NiftiImage,
+  { corners }: StartMask,
+  clicks: Clicks,
+  preset: Preset,
+  side: number,
+): Crop {
+  const crop = commonCrop(image, [...corners, ...clicks], preset, side);
   if (!crop) {
     throw tooLarge(preset, side);
   }
-  return { ...crop, clicks: [], points: [] };
+  return { ...crop, clicks, points: pointsIn(crop, clicks)! };
 }
 
 /** The mask's probability in a crop (crop, crop, crop). @throws InputError where a part of it lies outside */

@@ -32,6 +32,12 @@ export function clickCountsOf({ foreground, arbitrary, corrections = 0 }: ClickR
   return [...foreground.map((count) => count + arbitrary), ...(corrections > 0 ? [0, 3] : [])];
 }
 
+/** Such as `1 or 2 or 3`. */
+export function describeRecipe(recipe: ClickRecipe): string {
+  const counts = [...new Set(clickCountsOf(recipe))].sort((a, b) => a - b).join(' or ');
+  return recipe.corrections ? `${counts}, and ${recipe.corrections} corrections` : counts;
+}
+
 /** Whether examples have no clicks: the network is trained to find lesions by itself. */
 export function isAutomatic(recipe: ClickRecipe): boolean {
   return clickCountsOf(recipe).every((count) => count === 0);

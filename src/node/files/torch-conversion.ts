@@ -139,6 +139,11 @@ function publishedExtras(config: Config): { encoder: [string, Entry][]; prompt: 
  */
 export async function writeTorch(file: TensorFile, to: string): Promise<number> {
   const config = configOf(file);
+  if (config.labels || config.masks) {
+    throw new InputError(
+      '--torch: the model takes clicks beside the lesion or masks, by tensors that the published code does not have. Without --torch it is exported as safetensors',
+    );
+  }
   if (config.adaptation !== 'spatial') {
     throw new InputError(
       `--torch: the model's adaptation is ${config.adaptation}, which the published code does not have; expected spatial. Without --torch it is exported as safetensors`,
