@@ -85,7 +85,7 @@ interface Scene {
 /** What makes a scene hard, drawn after the rest of it. */
 interface Trouble {
   /** What looks like the lesion and is none. */
-  readonly imitation?: { readonly label: number; readonly intensity: number; contains(at: Vector): boolean };
+  readonly imitation?: { readonly intensity: number; readonly isCyst: boolean; contains(at: Vector): boolean };
   /** How wide the lesion's border is, as a share of its radius. */
   readonly blur?: number;
   /** Of each place, what its intensity is multiplied by. */
@@ -95,6 +95,9 @@ interface Trouble {
 }
 
 function drawTrouble(random: Random, kind: Kind, centre: Vector, radius: number, intensity: number): Trouble {
+  if (kind === 'easy') {
+    return {}; // draws nothing: what follows is as it was before there were hard ones
+  }
   const off = direction(random);
   const beside = (distance: number) => centre.map((at, axis) => at + off[axis]! * distance) as unknown as Vector;
   switch (kind) {
@@ -103,7 +106,7 @@ function drawTrouble(random: Random, kind: Kind, centre: Vector, radius: number,
       const ball = irregularBall(random, beside(0.9 * (radius + ownRadius)), [ownRadius, ownRadius, ownRadius], 0.1);
       return {
         imitation: {
-          label: cystLabel,
+          isCyst: true,
           intensity: intensity + random.between(-12, 12),
           contains: (at) => ball(at) < 1,
         },
@@ -116,7 +119,7 @@ function drawTrouble(random: Random, kind: Kind, centre: Vector, radius: number,
         const away: Vector = [at[0] - through[0], at[1] - through[1], at[2] - through[2]];
         return dot(away, away) - dot(away, along) ** 2 < thickness ** 2;
       };
-      return { imitation: { label: organLabel, intensity: intensity + random.between(0, 20), contains } };
+      return { imitation: { isCyst: false, intensity: intensity + random.between(0, 20), contains } };
     }
     case 'blurred':
       return { blur: random.between(0.3, 0.5) };
@@ -124,8 +127,6 @@ function drawTrouble(random: Random, kind: Kind, centre: Vector, radius: number,
       const strength = random.between(0.1, 0.25);
       return { darkerBy: random.between(30, 50), bias: (at) => 1 + (strength * dot(at, off)) / (box / 2) };
     }
-    case 'easy':
-      return {};
   }
 }
 
@@ -151,10 +152,10 @@ function drawScene(random: Random, kind: Kind): Scene {
   const [background, vesselIntensity] = [random.between(-90, -20), random.between(170, 240)];
   const { imitation, blur, bias, darkerBy } = drawTrouble(random, kind, lesionCentre, lesionRadius, lesionIntensity);
   const around = (place: Vector) => {
-    if (imitation?.contains(place)) {
-      return imitation;
-    }
     const inOrgan = organ(place) < 1;
+    if (imitation?.contains(place)) {
+      return { intensity: imitation.intensity, label: imitation.isCyst ? cystLabel : inOrgan ? organLabel : 0 };
+    }
     if (vessels.some((inside) => inside(place))) {
       return { intensity: vesselIntensity, label: inOrgan ? organLabel : 0 };
     }

@@ -1,5 +1,5 @@
 /** The usual robot user of interactive segmentation: looks where a mask is most wrong, and says there what is right. */
-import type { Triple } from '../volume/box.ts';
+import { eachRow, type Box, type Triple } from '../volume/box.ts';
 import { componentsOf } from './components.ts';
 import { distancesTo } from './distance-transform.ts';
 import { lesionIn, type LesionMask } from './lesion-mask.ts';
@@ -22,10 +22,12 @@ export function largestError(
   dims: Triple,
 ): LargestError | undefined {
   const wrong = (label: LargestError['label']) => {
-    const there = Number(label === 'foreground');
-    const error = Uint8Array.from(truth, (value, at) =>
-      Number(value === there && Number(probability[at]! > 0.5) !== there),
-    );
+    const isMissed = label === 'foreground';
+    const error = new Uint8Array(truth.length);
+    for (let at = 0; at < error.length; at++) {
+      const isFound = probability[at]! > 0.5;
+      error[at] = Number(isMissed ? truth[at] === 1 && !isFound : truth[at] !== 1 && isFound);
+    }
     const { mask, sizes } = componentsOf(error, dims);
     return { label, mask, voxels: sizes[0] ?? 0 };
   };
@@ -36,18 +38,19 @@ export function largestError(
 
 /** The distance from each voxel of a part's box to the nearest that is not of the part. @param spacing of the grid, in its unit */
 export function depthsIn({ dims, voxels }: LesionMask, spacing: Triple): Float64Array {
-  const padded = dims.map((side) => side + 2) as unknown as Triple;
-  const inside = (place: number): number => {
-    const [i, j, k] = [
-      place % padded[0],
-      Math.floor(place / padded[0]) % padded[1],
-      Math.floor(place / padded[0] / padded[1]),
-    ];
-    const isPadding = [i, j, k].some((at, axis) => at === 0 || at === padded[axis]! - 1);
-    return isPadding ? -1 : ((k - 1) * dims[1] + j - 1) * dims[0] + i - 1;
-  };
-  const depths = distancesTo((place) => !voxels[inside(place)], padded, spacing);
-  return Float64Array.from(depths.filter((_, place) => inside(place) >= 0));
+  // One voxel more on every side, none of them of the part.
+  const framed = dims.map((side) => side + 2) as unknown as Triple;
+  const box: Box = { origin: [1, 1, 1], dims };
+  const others = new Uint8Array(framed[0] * framed[1] * framed[2]).fill(1);
+  eachRow(box, framed, (inBox, inFrame) => {
+    for (let i = 0; i < dims[0]; i++) {
+      others[inFrame + i] = Number(voxels[inBox + i] === 0);
+    }
+  });
+  const distances = distancesTo(others, framed, spacing);
+  const depths = new Float64Array(voxels.length);
+  eachRow(box, framed, (inBox, inFrame) => depths.set(distances.subarray(inFrame, inFrame + dims[0]), inBox));
+  return depths;
 }
 
 /** Where a voxel of a part's box lies on the grid. */

@@ -160,14 +160,13 @@ interface Element {
   readonly area: number;
 }
 
-/** Whether a surface element lies at a corner. */
-const surfaceOf = (codes: Uint8Array) => (corner: number) => codes[corner] !== 0 && codes[corner] !== 255;
+/** 1 where a surface element lies at a corner of that code. */
+const isSurface = (code: number) => Number(code !== 0 && code !== 255);
 
 function elementsOf(codes: Uint8Array, distances: Float64Array, areas: Float64Array): Element[] {
   const elements: Element[] = [];
-  const isSurface = surfaceOf(codes);
   codes.forEach((code, at) => {
-    if (isSurface(at)) {
+    if (isSurface(code)) {
       elements.push({ distance: distances[at]!, area: areas[code]! });
     }
   });
@@ -210,8 +209,8 @@ export function surfaceScores(
   const areas = surfaceAreas(spacing);
   const [own, other] = [predicted, truth].map((mask) => codesOf(mask, dims, low, corners)) as [Uint8Array, Uint8Array];
   const [there, back] = [
-    elementsOf(own, distancesTo(surfaceOf(other), corners, spacing), areas),
-    elementsOf(other, distancesTo(surfaceOf(own), corners, spacing), areas),
+    elementsOf(own, distancesTo(other.map(isSurface), corners, spacing), areas),
+    elementsOf(other, distancesTo(own.map(isSurface), corners, spacing), areas),
   ];
   const near = (elements: readonly Element[]) => areaOf(elements.filter(({ distance }) => distance <= toleranceMm));
   return {

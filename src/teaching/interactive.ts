@@ -7,7 +7,7 @@ import type { Random } from '../model/random.ts';
 import type { Triple } from '../volume/box.ts';
 
 /** Of ten first prompts, so many are boxes, and so many a mask without any point; the others are clicks in the lesion. */
-const [boxesOfTen, masksOfTen] = [2, 2];
+const [boxesOfTen, masksOfTen] = [2, 3];
 
 /** How far a box's sides are off, of the lesion's own, and voxels that a given mask is moved or thickened by. */
 const [boxJitter, mostMoved, mostThickened] = [0.1, 6, 2];
