@@ -56,12 +56,12 @@ interface Summary {
   readonly session: string;
 }
 
-/** Clicks of one lesion in their order: boxes, what is in it, what is not; or of a file. Undefined where there is a mask alone. */
+/** Clicks of one lesion: what is in it, boxes, what is not; or of a file. Undefined where there is a mask alone. */
 async function clicksOf(given: SegmentOptions): Promise<ClicksFile | undefined> {
   const { click = [], not = [], box = [], clicks, mask, world = false, splitClicks: split = false } = given;
   const own: Clicks = [
-    ...box.map((corners) => ({ box: corners })),
     ...click.map(([place]) => place!),
+    ...box.map((corners) => ({ box: corners })),
     ...not.map((places) => ({ label: 'background' as const, places })),
   ];
   if (own.length > 0 === (clicks !== undefined) && (clicks !== undefined || mask === undefined)) {
@@ -105,7 +105,8 @@ export async function segment(given: SegmentOptions): Promise<Summary> {
   if (!given.json) {
     [...volume.notes, ...(clicksFile?.notes ?? []), ...(start?.notes ?? [])].forEach((note) => console.error(note));
   }
-  const clicks = clicksFile ? inVoxels(volume.image, clicksFile) : Array.from({ length: start!.lesions }, () => []);
+  const clicked = clicksFile ? inVoxels(volume.image, clicksFile) : [];
+  const clicks = Array.from({ length: Math.max(clicked.length, start?.lesions ?? 0) }, (_, n) => clicked[n] ?? []);
   const {
     found,
     device,

@@ -35,9 +35,9 @@ function isDefaultLabel(label: string | undefined, listName: string): boolean {
 
 /** What a point's label says: the lesion, by a name that somebody gave it, and whether the point is beside it. */
 function readLabel(label: string | undefined, listName: string): { lesion: string; beside: boolean } {
-  const beside = /^(.*?)[\s_-]*(background|not|negative)([-_]\d+)?$/i.exec(label ?? '');
+  const beside = /^(?:(.*?)[\s_-]+)?(?:background|not|negative)(?:[-_]\d+)?$/i.exec(label ?? '');
   if (beside) {
-    return { lesion: beside[1]!, beside: true };
+    return { lesion: beside[1] ?? '', beside: true };
   }
   return { lesion: isDefaultLabel(label, listName) ? '' : label!, beside: false };
 }
@@ -132,7 +132,7 @@ export function parseClicks(text: string, file: string): ClicksFile {
   if (
     !Array.isArray(lesions) ||
     lesions.length === 0 ||
-    !lesions.every(isClicks) ||
+    !lesions.every((own) => isClicks(own) || (Array.isArray(own) && own.length === 0)) || // a mask to start from may say where it is
     (space !== 'voxel' && space !== 'ras')
   ) {
     throw new InputError(

@@ -5,7 +5,10 @@ import { eachRow, type Triple } from '../volume/box.ts';
 import { commonCrop, cropAt, cropRound, pointsIn, type Crop } from '../volume/crop.ts';
 import { gaussianWindow } from './gaussian-window.ts';
 import type { Point } from '../engine/inputs.ts';
+import { describeClick } from '../formats/click.ts';
+import { InputError } from '../runtime/errors.ts';
 import type { Click, Clicks } from '../volume/clicks.ts';
+import { isInLesion } from '../volume/labelled-points.ts';
 import type { Preset } from '../volume/preset.ts';
 
 /** A crop, and the lesion's probability in it, axes (D, H, W). */
@@ -15,25 +18,40 @@ export interface SeenCrop {
 }
 
 /**
- * Crops for clicks that need not fit into one: all in one where they do; else a crop round the first, with what else lies
- * in it, and another wherever one does not.
- * @throws InputError where a click is outside the image
+ * Crops for clicks that need not fit into one: all in one where they do; else a crop round the first in the lesion, with what else lies
+ * in it, and another wherever one does not. A click beside the lesion is in every crop that holds it.
+ * @throws InputError where a click is outside the image, or beside the lesion in no crop
  */
 export function cropsRound(image: NiftiImage, clicks: Clicks, preset: Preset, side: number): Crop[] {
   const common = commonCrop(image, clicks, preset, side);
   if (common) {
     return [common];
   }
-  const found: { crop: Crop; clicks: Click[] }[] = [];
-  for (const click of clicks) {
+  const found: { crop: Crop; own: Set<Click> }[] = [];
+  for (const click of clicks.filter(isInLesion)) {
     const group = found.find(({ crop }) => pointsIn(crop, [click]));
     if (group) {
-      group.clicks.push(click);
+      group.own.add(click);
     } else {
-      found.push({ crop: cropRound(image, [click], preset, side), clicks: [click] });
+      found.push({ crop: cropRound(image, [click], preset, side), own: new Set([click]) });
     }
   }
-  return found.map(({ crop, clicks: own }) => ({ ...crop, clicks: own, points: pointsIn(crop, own)! }));
+  for (const click of clicks.filter((other) => !isInLesion(other))) {
+    const holding = found.filter(({ crop }) => pointsIn(crop, [click]));
+    if (holding.length === 0) {
+      throw new InputError(besideNothing(click));
+    }
+    holding.forEach(({ own }) => own.add(click));
+  }
+  return found.map(({ crop, own }) => {
+    const inOrder = clicks.filter((click) => own.has(click));
+    return { ...crop, clicks: inOrder, points: pointsIn(crop, inOrder)! };
+  });
+}
+
+/** What is wrong with a click that no crop of a lesion holds. */
+export function besideNothing(click: Click): string {
+  return `click ${describeClick(click)} lies beside no lesion that was clicked: it is outside of every crop; expected a click in the lesion near it`;
 }
 
 /** Where a crop's lesion lies, in voxels of the resampled volume. */
@@ -124,11 +142,12 @@ function cropAbout({ side, axes }: Crop, middle: Triple, clicks: Clicks, seen: r
     middle.map((at) => Math.round(at) - Math.floor(side / 2)),
   );
   const inReach = clicks.filter((click) => pointsIn(moved, [click]));
-  if (inReach.length > 0) {
-    return { ...moved, clicks: inReach, points: pointsIn(moved, inReach)! };
+  const points = pointsIn(moved, inReach)!;
+  if (inReach.some(isInLesion)) {
+    return { ...moved, clicks: inReach, points };
   }
   const nearest = nearestVoxel(seen, middle, moved);
-  return nearest && { ...moved, points: [nearest] };
+  return nearest && { ...moved, points: [nearest, ...points] };
 }
 
 /** A crop that is nearer than this share of its side to one that was seen shows nothing new. */

@@ -1,13 +1,14 @@
 /** The usual robot user of interactive segmentation: looks where a mask is most wrong, and says there what is right. */
+import type { Click, ClickLabel } from '../formats/click.ts';
 import { eachRow, type Box, type Triple } from '../volume/box.ts';
 import { componentsOf } from './components.ts';
-import { distancesTo } from './distance-transform.ts';
+import { distancesTo } from '../volume/distance-transform.ts';
 import { lesionIn, type LesionMask } from './lesion-mask.ts';
 
 /** A connected part of what is wrong, all of it missed or all of it too much. */
 export interface LargestError {
   /** What is there in truth. */
-  readonly label: 'foreground' | 'background';
+  readonly label: ClickLabel;
   readonly part: LesionMask;
 }
 
@@ -69,4 +70,10 @@ export function middleOf(part: LesionMask, spacing: Triple): [number, number, nu
     part,
     depths.reduce((deepest, depth, voxel) => (depth > depths[deepest]! ? voxel : deepest), 0),
   );
+}
+
+/** What the robot says of an error, at its middle. @param spacing of the grid, in its unit */
+export function correctionOf({ label, part }: LargestError, spacing: Triple): Click {
+  const at = middleOf(part, spacing);
+  return label === 'foreground' ? at : { label, places: [at] };
 }

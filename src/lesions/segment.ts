@@ -12,6 +12,7 @@ import { cropAroundMask, maskInCrop, startMask, type StartMask } from './start-m
 import { clearOutside } from '../volume/outside.ts';
 import { voxelMillilitres } from '../volume/orientation.ts';
 import type { Clicks, ClicksByLesion } from '../volume/clicks.ts';
+import { isInLesion } from '../volume/labelled-points.ts';
 import type { Preset } from '../volume/preset.ts';
 import type { PredictOptions, Sam3D } from '../engine/sam3d.ts';
 
@@ -67,8 +68,16 @@ async function answerIn(
     const { probabilities } = await sam.predictProbabilities(volume, points, { ...options, mask: start });
     return lesionProbability(probabilities, [side, side, side]).slice();
   }
-  using embedding = await sam.embed(volume, options);
-  return await decodeRounds(sam, embedding, crop, { clicks, start, signal: options.signal }); // before the embedding is let go
+  // Most of the work is the encoder's.
+  const share = (from: number, to: number) =>
+    options.progress && ((done: number, total: number) => options.progress!(from * total + (to - from) * done, total));
+  using embedding = await sam.embed(volume, { signal: options.signal, progress: share(0, 0.9) });
+  return await decodeRounds(sam, embedding, crop, {
+    clicks,
+    start: start && (() => start),
+    signal: options.signal,
+    progress: share(0.9, 1),
+  }); // before the embedding is let go
 }
 
 async function seeLesion(
@@ -145,8 +154,10 @@ export async function segmentLesions(
         image,
         options.start.map((label) => Number(label === index + 1)),
       );
-    if (own.length === 0 && !start) {
-      throw new InputError(`lesion ${index + 1}: no click is in it, and no mask to start from has its label`);
+    if (!own.some(isInLesion) && !start) {
+      throw new InputError(
+        `lesion ${index + 1}: no click or box says where it is, and no mask to start from has its label`,
+      );
     }
     const seen = await seeLesion(sam, image, own, preset, start, { ...options, progress });
     const lesion = blended(seen);

@@ -12,12 +12,12 @@ import type { Gpu } from '../runtime/gpu.ts';
 import { profilePlans, type Profile } from '../runtime/profiler.ts';
 import type { WarmUpOptions } from '../runtime/warm-up.ts';
 import { checkClicks, cropKey, cropRound, pointsIn, type Crop } from '../volume/crop.ts';
-import { labelledPoints } from '../volume/labelled-points.ts';
+import { isInLesion } from '../volume/labelled-points.ts';
 import { keepModel, type KeptModelOptions } from '../engine/kept-model.ts';
 import { lesionIn, united, type LesionMask } from './lesion-mask.ts';
+import { besideNothing } from './lesion-crops.ts';
 import { decodeRounds, type SeenRounds } from './rounds.ts';
 import { cropAroundMask, maskInCrop, startMask, type StartMask } from './start-mask.ts';
-import { describeClick } from '../formats/click.ts';
 import { checkUnderstood, type Click } from '../volume/clicks.ts';
 import type { Preset } from '../volume/preset.ts';
 import type { Embedding, Sam3D } from '../engine/sam3d.ts';
@@ -67,8 +67,13 @@ interface Loaded {
   readonly image: NiftiImage;
   readonly preset: Preset;
   /** What clicks of one crop gave, by the mask that they started from. */
-  readonly masks: Map<Uint8Array | undefined, Map<string, LesionMask>>;
+  readonly masks: WeakMap<object, Map<string, LesionMask>>;
+  /** Masks to start from, with the boxes round them. */
+  readonly starts: WeakMap<Uint8Array, StartMask>;
 }
+
+/** Stands for starting from no mask. */
+const nothing = {};
 
 /** The crop that was clicked in last, on its device. */
 interface Encoded {
@@ -76,7 +81,7 @@ interface Encoded {
   readonly key: string;
   readonly embedding: Embedding;
   /** Answers in it, by the mask that they started from. */
-  readonly seen: Map<Uint8Array | undefined, SeenRounds>;
+  readonly seen: WeakMap<object, SeenRounds>;
 }
 
 /** What one crop has to show. */
@@ -86,8 +91,15 @@ interface CropWork {
   readonly start?: StartMask;
 }
 
-/** Whether a click says by itself where a lesion is. */
-const isInLesion = (click: Click) => labelledPoints([click]).some(({ label }) => label !== 'background');
+/** @throws InputError where a mask is empty, or of another grid */
+function startOf({ image, starts }: Loaded, voxels: Uint8Array): StartMask {
+  const start = starts.get(voxels) ?? startMask(image, voxels);
+  if (!start) {
+    throw new InputError('mask: no voxel is 1; expected a lesion to start from');
+  }
+  starts.set(voxels, start);
+  return start;
+}
 
 /**
  * Clicks by crop, in the order in which they were made; a mask to start from lies in the first crop.
@@ -109,9 +121,7 @@ function byCrop(
       found.push({ crop: cropRound(image, [click], preset, side), clicks: [click] });
     } else {
       checkClicks(image, [click]);
-      throw new InputError(
-        `click ${describeClick(click)} lies beside no lesion that was clicked: it is outside of every crop; expected a click in the lesion before it`,
-      );
+      throw new InputError(besideNothing(click));
     }
   }
   return found;
@@ -149,7 +159,7 @@ export function createSession(options: SessionOptions): Session {
       signal,
       progress: (done, total) => progress?.('encoding', done / total),
     });
-    encoded = { gpu, key, embedding, seen: new Map() };
+    encoded = { gpu, key, embedding, seen: new WeakMap() };
     return { encoded, isNew: true };
   }
 
@@ -161,11 +171,12 @@ export function createSession(options: SessionOptions): Session {
     { embedding, seen }: Encoded,
     { progress, signal }: SegmentOptions,
   ): Promise<LesionMask> {
-    const answers: SeenRounds = seen.get(start?.voxels) ?? new Map();
-    seen.set(start?.voxels, answers);
+    const from = start?.voxels ?? nothing;
+    const answers: SeenRounds = seen.get(from) ?? new Map();
+    seen.set(from, answers);
     const probability = await decodeRounds(sam, embedding, crop, {
       clicks,
-      start: start && maskInCrop(start, crop, preset),
+      start: start && (() => maskInCrop(start, crop, preset)),
       seen: answers,
       signal,
       progress: (done, total) => progress?.('decoding', done / total),
@@ -194,8 +205,9 @@ export function createSession(options: SessionOptions): Session {
   ): Promise<{ mask: LesionMask; encodings: number }> {
     let [mask, encodings]: [LesionMask | undefined, number] = [undefined, 0];
     for (const one of crops) {
-      const kept: Map<string, LesionMask> = work.masks.get(one.start?.voxels) ?? new Map();
-      work.masks.set(one.start?.voxels, kept);
+      const from = one.start?.voxels ?? nothing;
+      const kept: Map<string, LesionMask> = work.masks.get(from) ?? new Map();
+      work.masks.set(from, kept);
       const key = JSON.stringify(one.clicks);
       let part = kept.get(key);
       if (!part) {
@@ -211,7 +223,7 @@ export function createSession(options: SessionOptions): Session {
 
   return {
     load(image, preset) {
-      loaded = { image, preset, masks: new Map() };
+      loaded = { image, preset, masks: new WeakMap(), starts: new WeakMap() };
       hasSegmented = false;
       forget();
     },
@@ -226,7 +238,7 @@ export function createSession(options: SessionOptions): Session {
       }
       checkUnderstood(config, [clicks], given.start !== undefined);
       const started = performance.now();
-      const crops = byCrop(work, clicks, given.start && startMask(work.image, given.start), side);
+      const crops = byCrop(work, clicks, given.start && startOf(work, given.start), side);
       given.progress?.('opening', 0);
       return model.use(async (sam, gpu) => {
         gpu.memory.resetPeak();

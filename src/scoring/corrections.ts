@@ -1,11 +1,12 @@
 /** How a model takes being corrected: the usual robot user clicks where a mask is most wrong, again and again. */
 import type { Sam3D } from '../engine/sam3d.ts';
+import { mapPlaces } from '../formats/click.ts';
 import type { NiftiImage } from '../formats/nifti.ts';
 import type { Components } from '../lesions/components.ts';
-import { largestError, middleOf, type LargestError } from '../lesions/robot-user.ts';
+import { correctionOf, largestError } from '../lesions/robot-user.ts';
 import { decodeRounds, type SeenRounds } from '../lesions/rounds.ts';
 import { eachRow } from '../volume/box.ts';
-import type { Click, Clicks, ClicksByLesion } from '../volume/clicks.ts';
+import type { Clicks, ClicksByLesion } from '../volume/clicks.ts';
 import { cropRound, pointsIn } from '../volume/crop.ts';
 import { clearOutside } from '../volume/outside.ts';
 import type { Preset } from '../volume/preset.ts';
@@ -14,11 +15,25 @@ import { overlapOf } from './overlap.ts';
 import { summarise, type Summary } from './summary.ts';
 import { surfaceScores } from './surface.ts';
 
-/** One case, after the first click in each lesion and after every correction. */
+/** One case, after the first clicks in each lesion and after every correction. */
 export interface CorrectedCase {
   readonly case: string;
   readonly dice: readonly number[];
   readonly surfaceDice: readonly number[];
+  /** Corrections that there were; behind them the scores stay. */
+  readonly made: number;
+}
+
+/** A case that is to be corrected. */
+export interface TrueCase {
+  readonly name: string;
+  readonly image: NiftiImage;
+  /** 1 in the lesions, on the image's grid. */
+  readonly truth: Uint8Array;
+  /** Those that are clicked, a label for each. */
+  readonly lesions: Pick<Components, 'mask'>;
+  /** The first clicks in each. */
+  readonly clicks: ClicksByLesion;
 }
 
 export interface CorrectionOptions {
@@ -29,88 +44,75 @@ export interface CorrectionOptions {
   readonly toleranceMm: number;
 }
 
-/** Where the robot clicks. @param foregroundOnly corrects the largest missed part, whatever is too much */
-function errorOf(
-  values: Float32Array,
-  truth: Uint8Array,
-  dims: BoxValues['dims'],
-  foregroundOnly: boolean,
-): LargestError | undefined {
-  return largestError(foregroundOnly ? values.map((value, at) => Math.min(value, truth[at]!)) : values, truth, dims);
-}
-
-/** A lesion's masks in its crop, after the first click and after every correction; the last ones alike where nothing is left to correct. */
+/** A lesion's masks in its crop, after the first clicks and after every correction, until nothing is left to correct in the crop. */
 async function correctLesion(
   model: Sam3D,
-  image: NiftiImage,
-  lesions: Pick<Components, 'mask'>,
+  { image, truth, lesions, clicks }: TrueCase,
   label: number,
-  first: Clicks,
   preset: Preset,
   { corrections, foregroundOnly }: CorrectionOptions,
 ): Promise<BoxValues[]> {
+  const first = clicks[label - 1]!;
   const crop = cropRound(image, first, preset, model.config.crop);
   using embedding = await model.embed(readCrop(image, crop, preset));
   const seen: SeenRounds = new Map();
   const found: BoxValues[] = [];
-  let clicks: readonly Click[] = first;
+  let given: Clicks = first;
   while (found.length <= corrections) {
-    const box = writeCropBox(await decodeRounds(model, embedding, crop, { clicks, seen }), crop);
+    const box = writeCropBox(await decodeRounds(model, embedding, crop, { clicks: given, seen }), crop);
     clearOutside(box, image);
     found.push(box);
-    const truth = new Uint8Array(box.values.length);
-    const own = box.values.slice();
+    const own = new Uint8Array(box.values.length);
+    const values = box.values.slice();
     eachRow(box, image.dims, (inBox, onGrid) => {
       for (let i = 0; i < box.dims[0]; i++) {
-        const there = lesions.mask[onGrid + i]!;
-        truth[inBox + i] = Number(there === label);
-        own[inBox + i] = there > 0 && there !== label ? 0 : own[inBox + i]!; // another lesion is no error
+        const isOwn = lesions.mask[onGrid + i] === label;
+        own[inBox + i] = Number(isOwn);
+        if (!isOwn && (foregroundOnly || truth[onGrid + i])) {
+          values[inBox + i] = 0; // what lies in another lesion is no error; nor is anything beside this one to who says nothing of it
+        }
       }
     });
-    const error = errorOf(own, truth, box.dims, foregroundOnly);
-    const at = error && middleOf(error.part, image.spacing).map((voxel, axis) => voxel + box.origin[axis]!);
-    const click: Click | undefined =
-      error && at && (error.label === 'foreground' ? at : { label: error.label, places: [at] });
+    const error = largestError(values, own, box.dims);
+    const click =
+      error && mapPlaces(correctionOf(error, image.spacing), (at) => at.map((v, axis) => v + box.origin[axis]!));
     if (!click || !pointsIn(crop, [click])) {
       break;
     }
-    clicks = [...clicks, click];
+    given = [...given, click];
   }
-  return [...found, ...Array<BoxValues>(corrections + 1 - found.length).fill(found.at(-1)!)];
+  return found;
 }
 
-/**
- * Corrects a case's lesions one by one, each in the crop of its first clicks.
- * @param truth 1 in the lesions, on the image's grid
- * @param clicks the first ones, in each lesion
- */
+/** Corrects a case's lesions one by one, each in the crop of its first clicks. */
 export async function correctCase(
   model: Sam3D,
-  name: string,
-  image: NiftiImage,
-  truth: Uint8Array,
-  lesions: Pick<Components, 'mask'>,
-  clicks: ClicksByLesion,
+  one: TrueCase,
   preset: Preset,
   options: CorrectionOptions,
 ): Promise<CorrectedCase> {
+  const { name, image, truth, clicks } = one;
   const masks = Array.from({ length: options.corrections + 1 }, () => new Uint8Array(truth.length));
-  for (const [n, first] of clicks.entries()) {
-    const boxes = await correctLesion(model, image, lesions, n + 1, first, preset, options);
-    boxes.forEach((box, step) =>
+  let made = 0;
+  for (const n of clicks.keys()) {
+    const boxes = await correctLesion(model, one, n + 1, preset, options);
+    made = Math.max(made, boxes.length - 1);
+    masks.forEach((mask, step) => {
+      const box = boxes[Math.min(step, boxes.length - 1)]!;
       eachRow(box, image.dims, (inBox, onGrid) => {
         for (let i = 0; i < box.dims[0]; i++) {
-          masks[step]![onGrid + i]! |= Number(box.values[inBox + i]! > 0.5);
+          mask[onGrid + i]! |= Number(box.values[inBox + i]! > 0.5);
         }
-      }),
-    );
+      });
+    });
   }
+  const surface = (mask: Uint8Array) =>
+    surfaceScores(mask, truth, image.dims, image.spacing, options.toleranceMm).surfaceDice;
   return {
     case: name,
     dice: masks.map((mask) => overlapOf(mask, truth).dice),
-    surfaceDice: masks.map(
-      (mask) => surfaceScores(mask, truth, image.dims, image.spacing, options.toleranceMm).surfaceDice,
-    ),
+    surfaceDice: masks.map(surface),
+    made,
   };
 }
 
@@ -121,6 +123,8 @@ const lowered = 0.01;
 
 export interface CorrectionScores {
   readonly foregroundOnly: boolean;
+  /** In each lesion, before the first correction. */
+  readonly firstClicks: number;
   readonly cases: readonly CorrectedCase[];
   /** After the first click, and after every correction. */
   readonly dice: readonly Summary[];
@@ -131,16 +135,20 @@ export interface CorrectionScores {
   readonly harmless: number | null;
 }
 
-export function correctionScores(cases: readonly CorrectedCase[], foregroundOnly: boolean): CorrectionScores {
+export function correctionScores(
+  cases: readonly CorrectedCase[],
+  { foregroundOnly, firstClicks }: Pick<CorrectionScores, 'foregroundOnly' | 'firstClicks'>,
+): CorrectionScores {
   const steps = [...(cases[0]?.dice.keys() ?? [])];
   const needed = (wanted: number) =>
     cases.map(({ dice }) => {
       const step = dice.findIndex((value) => value >= wanted);
-      return { clicks: step < 0 ? dice.length : step + 1, isReached: step >= 0 };
+      return { clicks: firstClicks + (step < 0 ? dice.length - 1 : step), isReached: step >= 0 };
     });
-  const changes = cases.flatMap(({ dice }) => dice.slice(1).map((value, n) => value - dice[n]!));
+  const changes = cases.flatMap(({ dice, made }) => dice.slice(1, 1 + made).map((value, n) => value - dice[n]!));
   return {
     foregroundOnly,
+    firstClicks,
     cases,
     dice: steps.map((step) => summarise(cases.map(({ dice }) => dice[step]!))),
     surfaceDice: steps.map((step) => summarise(cases.map(({ surfaceDice }) => surfaceDice[step]!))),

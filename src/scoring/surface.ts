@@ -5,7 +5,7 @@
  */
 
 import { crossProduct } from '../formats/affine.ts';
-import { distancesTo } from '../lesions/distance-transform.ts';
+import { distancesTo } from '../volume/distance-transform.ts';
 
 export interface SurfaceScores {
   /** Share of both surfaces that lies within the tolerance of the other one; 1 where both are empty, 0 where one is. */

@@ -72,7 +72,10 @@ function pointsInside(lasso: readonly Place[]): readonly Place[] {
   return pointsAlong(lasso);
 }
 
-function pointsOf(click: Click): LabelledPoint[] {
+const middleOf = (one: Place, other: Place): Place => one.map((at, axis) => (at + other[axis]!) / 2);
+
+/** @param isFound says that a click before it is in the lesion, so that a box needs no middle */
+function pointsOf(click: Click, isFound: boolean): LabelledPoint[] {
   const labelled = (label: PointLabel, places: readonly Place[]) => places.map((place) => ({ label, place }));
   if ('stroke' in click) {
     return labelled(click.label, pointsAlong(click.stroke));
@@ -85,20 +88,18 @@ function pointsOf(click: Click): LabelledPoint[] {
     return [
       { label: 'boxNear', place: one.map((at, axis) => Math.min(at, other[axis]!)) },
       { label: 'boxFar', place: one.map((at, axis) => Math.max(at, other[axis]!)) },
+      ...(isFound ? [] : labelled('foreground', [middleOf(one, other)])),
     ];
   }
   return 'places' in click ? labelled(click.label, click.places) : labelled('foreground', [click]);
 }
 
-/** The points of some clicks of one lesion. Where boxes are all that says where it is, their middles are in it. */
+/** Whether a click says by itself where a lesion is. */
+export function isInLesion(click: Click): boolean {
+  return !('label' in click) || click.label === 'foreground';
+}
+
+/** The points of some clicks of one lesion, in their order. The middle of a box is in the lesion, where nothing was clicked in it before. */
 export function labelledPoints(clicks: readonly Click[]): LabelledPoint[] {
-  const points = clicks.flatMap(pointsOf);
-  const isFound = points.some(({ label }) => label === 'foreground');
-  const middles = clicks.flatMap((click): LabelledPoint[] => {
-    const [near, far] = 'box' in click ? pointsOf(click) : [];
-    return near && far
-      ? [{ label: 'foreground', place: near.place.map((at, axis) => (at + far.place[axis]!) / 2) }]
-      : [];
-  });
-  return isFound ? points : [...points, ...middles];
+  return clicks.flatMap((click, n) => pointsOf(click, clicks.slice(0, n).some(isInLesion)));
 }

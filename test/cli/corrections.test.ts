@@ -57,13 +57,13 @@ test('clicks, what is beside them, a box and a mask: each counts, and the record
   // The grid's affine is the identity: millimetres are voxels.
   expect(recordOf('all').lesions).toEqual([
     [
+      click.split(',').map(Number),
       {
         box: [
           [10, 10, 8],
           [22, 22, 20],
         ],
       },
-      click.split(',').map(Number),
       { label: 'background', places: [[20, 20, 9]] },
     ],
   ]);
@@ -76,13 +76,13 @@ test('clicks, what is beside them, a box and a mask: each counts, and the record
 
 test('a file of clicks gives the mask that the same clicks as options give', async () => {
   const clicks = [
+    click.split(',').map(Number),
     {
       box: [
         [10, 10, 8],
         [22, 22, 20],
       ],
     },
-    click.split(',').map(Number),
     { label: 'background', places: [[20, 20, 9]] },
   ];
   writeFileSync(at('clicks.json'), JSON.stringify({ space: 'ras', lesions: [clicks] }));
@@ -147,7 +147,7 @@ test('a session at the terminal takes clicks beside a lesion and boxes, and take
   expect(lines[5]).toBe('box 1 2 3; expected box i j k i j k');
   expect(lines[6]).toMatch(/^lesion 2: .* 2 clicks; /);
   expect(lines[8]).toBe(
-    'click not 2,2,2 lies beside no lesion that was clicked: it is outside of every crop; expected a click in the lesion before it',
+    'click not 2,2,2 lies beside no lesion that was clicked: it is outside of every crop; expected a click in the lesion near it',
   );
 });
 

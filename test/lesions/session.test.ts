@@ -156,5 +156,6 @@ test('a model that takes masks answers click by click: the same whether clicks c
   expect((await session.segment([at, beside])).mask).toEqual(second.mask);
   await expect(session.segment([beside])).rejects.toThrow('lies beside no lesion that was clicked');
   await expect(session.segment([])).rejects.toThrow('clicks: none given');
+  await expect(session.segment([at], { start: new Uint8Array(start.length) })).rejects.toThrow('mask: no voxel is 1');
   await expect(session.segment([at], { start: start.slice(1) })).rejects.toThrow("expected the image's grid");
 });

@@ -28,8 +28,15 @@ test('a click, a click beside the lesion, and a box with the middle that was not
     { label: 'boxNear', place: [2, 0, 4] },
     { label: 'boxFar', place: [10, 6, 8] },
   ];
-  expect(labelledPoints([box])).toEqual([...corners, { label: 'foreground', place: [6, 3, 6] }]);
-  expect(labelledPoints([box, [5, 5, 5]])).toEqual([...corners, { label: 'foreground', place: [5, 5, 5] }]);
+  const middle = { label: 'foreground', place: [6, 3, 6] };
+  expect(labelledPoints([box])).toEqual([...corners, middle]);
+  expect(labelledPoints([[5, 5, 5], box])).toEqual([{ label: 'foreground', place: [5, 5, 5] }, ...corners]);
+  // What is said later comes later: a click beside the lesion at the box's middle has the last word there.
+  expect(labelledPoints([box, { label: 'background', places: [[6, 3, 6]] }])).toEqual([
+    ...corners,
+    middle,
+    { label: 'background', place: [6, 3, 6] },
+  ]);
 });
 
 test('32 points along a stroke, evenly by length, whatever places it was drawn through', () => {

@@ -12,10 +12,10 @@ function describeRobot({ foregroundOnly }: CorrectionScores): string {
 
 /** A curve over the clicks, and what is needed for a Dice. */
 export function correctionSections(scores: CorrectionScores): Section[] {
-  const { dice, surfaceDice, clicksNeeded, cases, harmless } = scores;
+  const { dice, surfaceDice, clicksNeeded, cases, harmless, firstClicks } = scores;
   const line = (label: string, values: readonly (number | null)[]) => ({
     label,
-    points: values.map((value, n) => ({ x: n + 1, y: value ?? NaN })),
+    points: values.map((value, n) => ({ x: firstClicks + n, y: value ?? NaN })),
   });
   return [
     {
@@ -54,11 +54,15 @@ export function correctionSections(scores: CorrectionScores): Section[] {
       kind: 'table',
       title: 'By clicks in each lesion',
       head: ['clicks', 'Dice', 'surface Dice'],
-      rows: dice.map((summary, n) => [String(n + 1), describeSummary(summary), describeSummary(surfaceDice[n]!)]),
+      rows: dice.map((summary, n) => [
+        String(firstClicks + n),
+        describeSummary(summary),
+        describeSummary(surfaceDice[n]!),
+      ]),
     },
     {
       kind: 'table',
-      title: `Clicks needed for a Dice; cases that never get there count as ${dice.length}`,
+      title: `Clicks needed for a Dice; cases that never get there count as ${firstClicks + dice.length - 1}`,
       head: ['Dice', 'clicks', 'cases that get there'],
       rows: clicksNeeded.map(({ dice: wanted, clicks, reached }) => [
         wanted.toFixed(2),
@@ -70,11 +74,11 @@ export function correctionSections(scores: CorrectionScores): Section[] {
 }
 
 /** A row for each case and click. */
-export function formatCorrections({ cases }: CorrectionScores): string {
+export function formatCorrections({ cases, firstClicks }: CorrectionScores): string {
   return formatCsv(
     ['case', 'clicks', 'dice', 'surfaceDice'],
     cases.flatMap(({ case: name, dice, surfaceDice }) =>
-      dice.map((value, n) => ({ case: name, clicks: n + 1, dice: value, surfaceDice: surfaceDice[n]! })),
+      dice.map((value, n) => ({ case: name, clicks: firstClicks + n, dice: value, surfaceDice: surfaceDice[n]! })),
     ),
   );
 }

@@ -49,10 +49,10 @@ export async function correctionsOf(
     const first = drawClicksByLesion(image, lesions, one.name, clicks, preset, model.config.crop);
     if (first.length > 0) {
       const options = { corrections, foregroundOnly, toleranceMm };
-      const found = await correctCase(model, one.name, image, truth, lesions, first, preset, options);
+      const found = await correctCase(model, { name: one.name, image, truth, lesions, clicks: first }, preset, options);
       corrected.push(found);
       report(`${one.name}: Dice ${found.dice.map((dice) => dice.toFixed(4)).join(', ')}`);
     }
   }
-  return correctionScores(corrected, foregroundOnly);
+  return correctionScores(corrected, { foregroundOnly, firstClicks: clicks });
 }

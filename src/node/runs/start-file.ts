@@ -15,7 +15,7 @@ export interface StartFile {
 
 /**
  * A file that holds one value beside zeros is one lesion's, whatever the value.
- * @throws InputError where it cannot be read, is empty, or holds other values than labels
+ * @throws InputError where it cannot be read, is empty, or holds other values than labels from 1 on
  */
 export async function readStart(path: string, { image }: Pick<VolumeFile, 'image'>): Promise<StartFile> {
   const { image: mask, sha256 } = await readVolume(path);
@@ -28,6 +28,12 @@ export async function readStart(path: string, { image }: Pick<VolumeFile, 'image
   if (only === undefined || (bad !== undefined && found.size > 1)) {
     throw new InputError(
       `${path}: ${bad === undefined ? 'holds no voxel of a lesion' : `holds ${bad}`}; expected a mask, or labels from 1 to 255`,
+    );
+  }
+  const missing = Array.from({ length: found.size }, (_, n) => n + 1).find((label) => !found.has(label));
+  if (found.size > 1 && missing !== undefined) {
+    throw new InputError(
+      `${path}: holds labels ${[...found].join(', ')} and not ${missing}; expected every label from 1 on`,
     );
   }
   const labels = Uint8Array.from(values, (value) => (found.size === 1 ? Number(value !== 0) : value));

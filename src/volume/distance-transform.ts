@@ -1,6 +1,6 @@
 /** Euclidean distances on a grid, exactly, axis by axis (Felzenszwalb and Huttenlocher, 2012). */
 import { stridesOf } from '../formats/nifti.ts';
-import type { Triple } from '../volume/box.ts';
+import type { Triple } from './box.ts';
 
 /** What a line of so many places needs, made once for all lines along an axis. */
 function lineTransform(count: number, step: number): (values: Float64Array, start: number, stride: number) => void {
