@@ -4,7 +4,7 @@
 import { parseArgs } from 'node:util';
 import { Sam3D } from '../src/engine/sam3d.ts';
 import { segmentLesions } from '../src/lesions/segment.ts';
-import { largestError, middleOf } from '../src/lesions/robot-user.ts';
+import { correctionOf, largestError, placeOf } from '../src/lesions/robot-user.ts';
 import { randomOf, type Random } from '../src/model/random.ts';
 import { readDataset } from '../src/node/data/dataset.ts';
 import { readLabelledCase } from '../src/node/data/labelled-case.ts';
@@ -32,10 +32,12 @@ const model = await Sam3D.create(gpu, await readWeights(given.weights));
 function changed({ dims, spacing }: NiftiImage, truth: Uint8Array, value: 0 | 1, random: Random): Uint8Array {
   const voxels = [...truth.keys()].filter((at) => truth[at] === 1 && truth[at + 1] === 0);
   const middle = voxels[random.below(voxels.length)]!;
-  const place = (at: number) => [at % dims[0], Math.floor(at / dims[0]) % dims[1], Math.floor(at / dims[0] / dims[1])];
+  const whole = { origin: [0, 0, 0] as const, dims };
   const radiusMm = random.between(5, 8);
   return truth.map((own, at) => {
-    const awayMm = Math.hypot(...place(at).map((to, axis) => (to - place(middle)[axis]!) * spacing[axis]!));
+    const awayMm = Math.hypot(
+      ...placeOf(whole, at).map((to, axis) => (to - placeOf(whole, middle)[axis]!) * spacing[axis]!),
+    );
     return awayMm < radiusMm ? value : own;
   });
 }
@@ -56,22 +58,16 @@ for (const [name, { change, clicks: isClicked }] of Object.entries(kinds)) {
     const start =
       change === undefined ? truth : changed(image, truth, change, randomOf(`count/${name}/${one.name}/${n}`));
     const error = largestError(start, truth, image.dims);
-    const at = error && middleOf(error.part, image.spacing);
-    const clicks: Clicks =
-      isClicked && error && at ? [error.label === 'foreground' ? at : { label: error.label, places: [at] }] : [];
+    const clicks: Clicks = isClicked && error ? [correctionOf(error, image.spacing)] : [];
     const { mask } = await segmentLesions(model, image, [clicks], preset, { start });
     const [before, after] = [overlapOf(start, truth).dice, overlapOf(mask, truth).dice];
     dices.push(after);
     better += Number(after > before);
     if (error) {
-      const { origin, dims, voxels } = error.part;
+      const { voxels } = error.part;
       const right = voxels.reduce((sum, isWrong, voxel) => {
-        const [i, j, k] = [
-          voxel % dims[0],
-          Math.floor(voxel / dims[0]) % dims[1],
-          Math.floor(voxel / dims[0] / dims[1]),
-        ];
-        const onGrid = ((k + origin[2]) * image.dims[1] + j + origin[1]) * image.dims[0] + i + origin[0];
+        const [i, j, k] = placeOf(error.part, voxel);
+        const onGrid = (k * image.dims[1] + j) * image.dims[0] + i;
         return sum + Number(isWrong === 1 && mask[onGrid] === truth[onGrid]);
       }, 0);
       mended += Number(right > voxels.reduce((sum, isWrong) => sum + isWrong, 0) / 2);

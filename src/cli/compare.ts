@@ -31,10 +31,15 @@ async function compareFiles(
   await checkOutputPaths([output], [a, b]);
   const [first, second] = [await readEvaluation(a), await readEvaluation(b)];
   const comparisons = compare(first, second, common);
+  const robots = [first, second].map(({ corrections }) =>
+    corrections?.foregroundOnly ? 'in the lesion alone' : 'in the lesion and beside it',
+  );
+  const isUnlike = first.corrections && second.corrections && robots[0] !== robots[1];
+  const note = `corrections by clicks ${robots[0]}, and ${robots[1]}`;
   const names = first.model === second.model ? ([a, b] as const) : ([first.model, second.model] as const);
   const hashed = async (file: string) => `${file} sha256 ${await fileHash(file)}`;
   const foot = [
-    `volsam compare, version ${versions.volsam}, of ${await hashed(a)} and ${await hashed(b)}${common ? ', on the cases of both' : ''}.`,
+    `volsam compare, version ${versions.volsam}, of ${await hashed(a)} and ${await hashed(b)}${common ? ', on the cases of both' : ''}${isUnlike ? `; ${note}` : ''}.`,
   ];
   await writeWhole(output, new TextEncoder().encode(await formatComparisonPage(...names, comparisons, foot)));
   comparisons.forEach(({ differences, mean, p, adjustedP, ...measure }) =>
@@ -42,6 +47,9 @@ async function compareFiles(
       `${measureName(measure).padEnd(18)} ${describeSummary(mean)} over ${differences.length} cases, p = ${p.toPrecision(3)}, by Holm ${adjustedP.toPrecision(3)}`,
     ),
   );
+  if (isUnlike) {
+    console.log(note);
+  }
   console.log(`${names[1]} less ${names[0]}; ${output}`);
 }
 

@@ -1,4 +1,4 @@
-/** The loss of one crop and its gradients: the whole network forward and backward, once. */
+/** The loss of one crop and its gradients: the whole network forward and backward, its decoder once for each prediction. */
 import type { Recording } from '../runtime/compilation.ts';
 import { decode, decodeClick, decodeShared } from '../model/decoder.ts';
 import { encode } from '../model/encoder.ts';

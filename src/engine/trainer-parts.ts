@@ -46,14 +46,15 @@ function createCorrections(
   });
 }
 
-/** @param most clicks of an example, before any correction; 0 is the automatic variant */
+/** @param counts clicks of an example before any correction, 0 in the automatic variant; and corrections in a step */
 export async function createTrainerParts(
   gpu: TunableGpu,
   target: RecordingTarget,
   c: Config,
   file: TensorFile,
-  { mostClicks, corrections: count }: { mostClicks: number; corrections: number },
+  counts: { mostClicks: number; corrections: number },
 ): Promise<TrainerParts> {
+  const { mostClicks, corrections: count } = counts;
   const { weights, optimizer, slots, corrections } = await gpu.checked('uploading the weights', () => {
     const read = (name: string) => file.read(name);
     const flattened = flattenParameters(gpu, target, uploadWeights(gpu, file, c, target), read);

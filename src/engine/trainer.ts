@@ -49,7 +49,7 @@ export interface ExampleInput {
 /** What a person would add to a prediction: a point, or nothing where it is right. @param probability of the lesion (crop, crop, crop) */
 export type Correct = (probability: Float32Array) => PromptPoint | undefined;
 
-export interface StepOptions extends ReplayOptions {
+export interface StepOptions extends Omit<ReplayOptions, 'taps'> {
   /** Asked once for each of the trainer's corrections. */
   readonly correct?: Correct | undefined;
 }
@@ -163,7 +163,7 @@ export class Trainer {
     checkTarget(target, this.config.crop);
     if (!this.#clickCounts.includes(points.length)) {
       throw new InputError(
-        `points: ${points.length} clicks; this trainer was made for ${this.#clickCounts.join(', ')}`,
+        `points: ${points.length} clicks; this trainer was made for ${[...new Set(this.#clickCounts)].join(', ')}`,
       );
     }
     const slots = this.#slots;
@@ -189,7 +189,10 @@ export class Trainer {
         predictionBefore(index),
         (probability: Float32Array) => {
           const added = correct?.(probability);
-          given = added ? [...given, added] : given;
+          if (added) {
+            checkPrompt([added], undefined, this.config);
+            given = [...given, added];
+          }
           fillPrompt(this.#gpu, prompt, this.config, given);
         },
       ]),

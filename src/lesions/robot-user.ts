@@ -54,8 +54,8 @@ export function depthsIn({ dims, voxels }: LesionMask, spacing: Triple): Float64
   return depths;
 }
 
-/** Where a voxel of a part's box lies on the grid. */
-export function placeOf({ origin, dims }: LesionMask, voxel: number): [number, number, number] {
+/** Where a voxel of a box lies on the grid. */
+export function placeOf({ origin, dims }: Box, voxel: number): [number, number, number] {
   return [
     origin[0] + (voxel % dims[0]),
     origin[1] + (Math.floor(voxel / dims[0]) % dims[1]),

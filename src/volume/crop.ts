@@ -1,5 +1,5 @@
 /** Where the network's crop lies in a file: a cube round some clicks, at the preset's spacing, along the network's axes. */
-import { placesOf } from '../formats/click.ts';
+import { describeClick, placesOf } from '../formats/click.ts';
 import type { PromptPoint } from '../engine/inputs.ts';
 import { stridesOf, type NiftiImage } from '../formats/nifti.ts';
 import { InputError } from '../runtime/errors.ts';
@@ -109,13 +109,16 @@ export function commonCrop(image: NiftiImage, clicks: Clicks, preset: Preset, si
 
 /** As `commonCrop`. @throws InputError where the clicks do not fit into one crop, too */
 export function cropRound(image: NiftiImage, clicks: Clicks, preset: Preset, side: number): Crop {
-  const crop = commonCrop(image, clicks, preset, side);
-  if (!crop) {
+  const found = commonCrop(image, clicks, preset, side);
+  if (!found) {
+    const crop = `the crop is ${preset.spacing.map((mm) => mm * side).join(' x ')} mm`;
     throw new InputError(
-      `the clicks lie too far apart: the crop is ${preset.spacing.map((mm) => mm * side).join(' x ')} mm; segment them one by one`,
+      clicks.length === 1
+        ? `${describeClick(clicks[0]!)}: larger than the network sees: ${crop}; expected a smaller one`
+        : `the clicks lie too far apart: ${crop}; segment them one by one`,
     );
   }
-  return crop;
+  return found;
 }
 
 /** The crop at a place of the resampled volume, without clicks. @param firsts its first voxel along D, H and W */

@@ -244,6 +244,7 @@ test('corrections by the robot user: a curve, a table, and a comparison after ea
   const compared = await volsam(
     ...['compare', at('corrected', 'evaluation.json'), at('foreground', 'evaluation.json'), '-o', at('both.html')],
   );
+  expect(compared.stdout).toMatch(/^corrections by clicks in the lesion and beside it, and in the lesion alone$/m);
   expect(compared.stdout).toMatch(/^Dice after 2 corrections .* over 2 cases, p = /m);
   expect((await volsam(...args('none', '--clicks', '0'))).stderr).toMatch(/--corrections go on from clicks of a model/);
 });

@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { createNifti, type NiftiImage } from '../../src/formats/nifti.ts';
 import type { Preset } from '../../src/volume/preset.ts';
+import type { PromptPoint } from '../../src/engine/inputs.ts';
 import type { Sam3D } from '../../src/engine/sam3d.ts';
 import { segmentImage, segmentLesions } from '../../src/lesions/segment.ts';
 
@@ -26,12 +27,12 @@ function imageOf(inLesion: (i: number, j: number, k: number) => boolean): NiftiI
 }
 
 /** Calls are counted; a click outside of the crop would be a mistake. */
-function modelThatSees(): { sam: Sam3D; calls: (readonly number[][])[] } {
-  const calls: (readonly number[][])[] = [];
+function modelThatSees(): { sam: Sam3D; calls: (readonly PromptPoint[])[] } {
+  const calls: (readonly PromptPoint[])[] = [];
   const sam = {
     config: { crop: side },
-    predictProbabilities: async ({ data }: { data: Float32Array }, points: number[][]) => {
-      expect(points.flat().every((at) => at >= 0 && at < side)).toBe(true);
+    predictProbabilities: async ({ data }: { data: Float32Array }, points: PromptPoint[]) => {
+      expect(points.every(([d, h, w]) => [d, h, w].every((at) => at >= 0 && at < side))).toBe(true);
       calls.push(points);
       return { probabilities: Float32Array.from([...data.map((value) => 1 - value), ...data]) };
     },
@@ -132,4 +133,51 @@ test('no lesion, or more than a byte has labels for, is refused', async () => {
       preset,
     ),
   ).rejects.toThrow(/lesions: 256 are given/);
+});
+
+test('a click beside the lesion is in every crop that holds it, makes none of its own, and does not say where a lesion is', async () => {
+  const long = imageOf((i, j, k) => i >= 3 && i < 46 && j >= 20 && j < 26 && k >= 18 && k < 23);
+  const beside = (...places: number[][]) => ({ label: 'background' as const, places });
+  const { sam, calls } = modelThatSees();
+  await segmentLesions(sam, long, [[[8, 22, 20], beside([20, 22, 20]), [26, 22, 20]]], preset);
+  // Crops of 16 about i = 8 and i = 26 do not share the clicks; the one beside lies in the second.
+  expect(calls.map((points) => points.map(([, , , label]) => label ?? 'foreground'))).toEqual([
+    ['foreground'],
+    ['background', 'foreground'],
+  ]);
+  await expect(segmentLesions(sam, long, [[beside([20, 22, 20])]], preset)).rejects.toThrow(
+    'lesion 1: no click or box says where it is, and no mask to start from has its label',
+  );
+  await expect(segmentLesions(sam, long, [[[8, 22, 20], beside([40, 22, 20])]], preset)).rejects.toThrow(
+    'click not 40,22,20 lies beside no lesion that was clicked',
+  );
+});
+
+test('a lesion that is followed away from its clicks is prompted by its own voxels, and by what is beside it', async () => {
+  const long = imageOf((i, j, k) => i >= 3 && i < 46 && j >= 20 && j < 26 && k >= 18 && k < 23);
+  const { sam, calls } = modelThatSees();
+  const clicks = [[8, 22, 20], { label: 'background' as const, places: [[12, 22, 20]] }];
+  await segmentLesions(sam, long, [clicks], preset, { follow: true });
+  expect(calls.length).toBeGreaterThan(1);
+  expect(calls.every((points) => points.some(([, , , label]) => label === undefined))).toBe(true);
+});
+
+test('a box that is larger than the crop is refused by itself', async () => {
+  const { sam } = modelThatSees();
+  const box = {
+    box: [
+      [0, 0, 0],
+      [30, 10, 10],
+    ],
+  };
+  await expect(
+    segmentLesions(
+      sam,
+      imageOf(() => false),
+      [[box]],
+      preset,
+    ),
+  ).rejects.toThrow(
+    'box 0,0,0 30,10,10: larger than the network sees: the crop is 16 x 16 x 16 mm; expected a smaller one',
+  );
 });

@@ -46,3 +46,27 @@ test('a folder that holds a DICOM series and other volumes is whichever the tabl
   expect(await images('patient1')).toEqual([at('mixed/patient1')]);
   expect(await images('mask')).toEqual([at('mixed/patient1/mask.nii.gz')]);
 });
+
+test('a column of labels says what lies beside a lesion, and the two corners of a box; half a box is refused by its row', async () => {
+  mkdirSync(at('labels'));
+  written('labels/a.nii');
+  const clicksOf = async (rows: string) =>
+    (await readCohort(at('labels'), written('labels.csv', `case,lesion,i,j,k,label\n${rows}\n`))).cases[0]!.clicks!
+      .byLesion;
+  expect(await clicksOf('a,1,1,2,3,\na,2,4,5,6,boxNear\na,1,7,8,9,background\na,2,10,11,12,boxFar')).toEqual([
+    [[1, 2, 3], { label: 'background', places: [[7, 8, 9]] }],
+    [
+      {
+        box: [
+          [4, 5, 6],
+          [10, 11, 12],
+        ],
+      },
+    ],
+  ]);
+  await expect(clicksOf('a,1,4,5,6,boxNear\na,1,1,2,3,foreground')).rejects.toThrow(
+    'labels.csv: row 2 has label "boxNear"; expected foreground, background, or boxNear with boxFar in the lesion\'s next row',
+  );
+  await expect(clicksOf('a,1,4,5,6,organ')).rejects.toThrow('row 2 has label "organ"');
+  await expect(clicksOf('a,1,1,2,3,\na,1,4,5,6,boxFar')).rejects.toThrow('row 3 has label "boxFar"');
+});

@@ -113,3 +113,15 @@ test('means by click, clicks needed, and harmless corrections, by hand', () => {
   const three = correctionScores(cases, { foregroundOnly: false, firstClicks: 3 });
   expect(three.clicksNeeded.map(({ clicks }) => clicks.mean)).toEqual([3.5, 4, 5]);
 });
+
+test('a speck that is no lesion of its own is no error either', async () => {
+  // Columns 10 to 13 of the mask lie on lesion that is too small to be clicked.
+  const own = cube([4, 4, 4], [9, 9, 9]);
+  const speck = cube([10, 4, 6], [13, 9, 9]);
+  const truth = own.map((value, at) => value | speck[at]!);
+  const asked: (readonly PromptPoint[])[] = [];
+  const options = { corrections: 1, foregroundOnly: false, toleranceMm: 1 };
+  const one = { name: 'speck', image, truth, lesions: { mask: own }, clicks: [[[8, 8, 8]]] };
+  await correctCase(standIn(asked), one, preset, options);
+  expect(asked[1]![1]![3]).toBeUndefined(); // what is missed in the lesion, not what is found in the speck
+});

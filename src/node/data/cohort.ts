@@ -86,25 +86,38 @@ function numbersOf(row: Row, columns: readonly string[], file: string, index: nu
   });
 }
 
-/** The clicks of a lesion and one row more. @throws InputError by the row */
-function withRow(before: readonly Click[], label: string, place: Place, file: string, index: number): Click[] {
-  const [last] = before.slice(-1);
-  switch (label) {
-    case '':
-    case 'foreground':
-      return [...before, place];
-    case 'background':
-      return [...before, { label, places: [place] }];
-    case 'boxNear':
-      return [...before, { box: [place, place] }];
-    case 'boxFar':
-      if (last && 'box' in last) {
-        return [...before.slice(0, -1), { box: [last.box[0]!, place] }];
-      }
-  }
-  throw new InputError(
-    `${file}: row ${index + 2} has label ${JSON.stringify(label)}; expected foreground, background, or boxNear with boxFar in the row after it`,
-  );
+/** A row of a lesion: a place, and what its label says. */
+interface ClickRow {
+  readonly place: Place;
+  readonly label: string;
+  /** In the file, from 1 on, the heading among them. */
+  readonly row: number;
+}
+
+/** @throws InputError by the row whose label is none, or is half of a box */
+function clicksOf(rows: readonly ClickRow[], file: string): Click[] {
+  return rows.flatMap(({ place, label, row }, n): Click[] => {
+    const [before, after] = [rows[n - 1], rows[n + 1]];
+    switch (label) {
+      case '':
+      case 'foreground':
+        return [place];
+      case 'background':
+        return [{ label, places: [place] }];
+      case 'boxNear':
+        if (after?.label === 'boxFar') {
+          return [{ box: [place, after.place] }];
+        }
+        break;
+      case 'boxFar':
+        if (before?.label === 'boxNear') {
+          return []; // its box is there
+        }
+    }
+    throw new InputError(
+      `${file}: row ${row} has label ${JSON.stringify(label)}; expected foreground, background, or boxNear with boxFar in the lesion's next row`,
+    );
+  });
 }
 
 /**
@@ -127,20 +140,17 @@ function clicksByCase(csv: string, file: string): Map<string, ClicksFile> {
       `${file}: columns ${Object.keys(rows[0] ?? {}).join(', ') || 'none'}; expected case, i, j, k (voxels) or case, x, y, z (millimetres in RAS), and lesion`,
     );
   }
-  const byCase = new Map<string, Map<string, Click[]>>();
+  const byCase = new Map<string, Map<string, ClickRow[]>>();
   rows.forEach((row, index) => {
-    const ofCase = byCase.get(row.case!) ?? new Map<string, Click[]>();
+    const ofCase = byCase.get(row.case!) ?? new Map<string, ClickRow[]>();
     const key = row.lesion ?? '';
-    const before = ofCase.get(key) ?? [];
-    byCase.set(
-      row.case!,
-      ofCase.set(key, withRow(before, row.label ?? '', numbersOf(row, columns, file, index), file, index)),
-    );
+    const read = { place: numbersOf(row, columns, file, index), label: row.label ?? '', row: index + 2 };
+    byCase.set(row.case!, ofCase.set(key, [...(ofCase.get(key) ?? []), read]));
   });
   return new Map(
     [...byCase].map(([name, ofCase]) => [
       name,
-      { space: columns[0] === 'i' ? 'voxel' : 'ras', byLesion: [...ofCase.values()] },
+      { space: columns[0] === 'i' ? 'voxel' : 'ras', byLesion: [...ofCase.values()].map((own) => clicksOf(own, file)) },
     ]),
   );
 }
