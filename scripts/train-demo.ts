@@ -1,7 +1,9 @@
-// Makes weights/demo again: phantoms, a random frozen encoder, fine-tuning, export, and the scores on 20 held-out cases.
+// Makes weights/demo again: phantoms, a random frozen encoder, fine-tuning by clicks, then by corrections, export, and the scores on 20
+// held-out cases as easy and 20 harder ones.
 //   npm run train:demo [-- --resume]
-// About half an hour on two cores with a software driver; a GPU needs a few minutes.
+// About an hour on two cores with a software driver; a GPU needs some minutes.
 import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { readLabelledCase } from '../src/node/data/labelled-case.ts';
@@ -21,6 +23,33 @@ const demo = (name: string) => `weights/demo/${name}`;
 const run = (...command: string[]) => execFileSync(process.execPath, command, { stdio: 'inherit' });
 const volsam = (...args: string[]) => run('dist/cli.js', ...args);
 
+function drawPhantoms(to: string, ...args: string[]): void {
+  if (!existsSync(`${to}/dataset.json`)) {
+    run('node_modules/tsx/dist/cli.mjs', 'scripts/phantoms.ts', '--out', to, ...args);
+  }
+}
+
+/** A run, and the model that it gives. @param more options of `volsam train` */
+function trained(name: string, data: string, more: readonly string[], base: readonly string[]): string {
+  const out = `${folder}/${name}`;
+  const model = `${out}/model.safetensors`;
+  const started = performance.now();
+  volsam(
+    ...['train', '--data', `${data}/dataset.json`, '--preset', preset, '--out', out, ...more],
+    ...(resume ? ['--resume'] : []),
+  );
+  console.log(`${name}: trained in ${((performance.now() - started) / 60e3).toFixed(1)} minutes`);
+  volsam('export', '--checkpoint', `${out}/last.safetensors`, ...base, '-o', model);
+  return model;
+}
+
+function evaluate(name: string, data: string): void {
+  volsam(
+    ...['evaluate', '--data', `${data}/dataset.json`, '--split', 'test', '--weights', demo('demo_phantom.safetensors')],
+    ...['--preset', preset, '--clicks', '1', '--corrections', '5', '--out', `${folder}/scores-${name}`],
+  );
+}
+
 /** The case that `npm run demo` segments: a held-out one, with the click that its name draws. */
 async function writeCase(): Promise<void> {
   const [imagePath, labelPath] = ['images', 'labels'].map((kind) => `${phantoms}/${kind}/${demoCase}.nii.gz`) as [
@@ -38,50 +67,25 @@ async function writeCase(): Promise<void> {
   );
 }
 
-if (!resume) {
-  run('node_modules/tsx/dist/cli.mjs', 'scripts/phantoms.ts', '--out', phantoms);
-}
-const started = performance.now();
-volsam(
-  'train',
-  '--data',
-  `${phantoms}/dataset.json`,
-  '--config',
-  demo('config.json'),
-  '--preset',
-  preset,
-  '--out',
-  `${folder}/run`,
-  '--epochs',
-  '15',
-  '--learning-rate',
-  '1e-3',
-  '--validate-every',
-  '5',
-  ...(resume ? ['--resume'] : []),
+drawPhantoms(phantoms);
+const clicked = trained(
+  'clicks',
+  phantoms,
+  [...['--config', demo('config.json'), '--epochs', '15', '--learning-rate', '1e-3', '--validate-every', '5']],
+  ['--random-encoder'],
 );
-console.log(`trained in ${((performance.now() - started) / 60e3).toFixed(1)} minutes`);
-volsam(
-  'export',
-  '--checkpoint',
-  `${folder}/run/best.safetensors`,
-  '--random-encoder',
-  '-o',
-  demo('demo_phantom.safetensors'),
+drawPhantoms(`${phantoms}-mixed`, '--training', '96', '--validation', '8', '--test', '0', '--kinds', 'mixed');
+const corrected = trained(
+  'corrections',
+  `${phantoms}-mixed`,
+  [
+    ...['--weights', clicked, '--prompt-recipe', 'interactive', '--rounds', '2'],
+    ...['--epochs', '4', '--learning-rate', '2e-3', '--validate-every', '4'],
+  ],
+  ['--weights', clicked],
 );
-volsam(
-  'evaluate',
-  '--data',
-  `${phantoms}/dataset.json`,
-  '--split',
-  'test',
-  '--weights',
-  demo('demo_phantom.safetensors'),
-  '--preset',
-  preset,
-  '--clicks',
-  '1',
-  '--out',
-  `${folder}/scores`,
-);
+await copyFile(corrected, demo('demo_phantom.safetensors'));
+drawPhantoms(`${phantoms}-hard`, '--training', '0', '--validation', '0', '--kinds', 'hard');
+evaluate('easy', phantoms);
+evaluate('hard', `${phantoms}-hard`);
 await writeCase();
