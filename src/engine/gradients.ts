@@ -1,7 +1,8 @@
 /** The loss of one crop and its gradients: the whole network forward and backward, its decoder once for each prediction. */
 import type { Recording } from '../runtime/compilation.ts';
-import { decode, decodeClick, decodeShared } from '../model/decoder.ts';
+import { decode, decodeShared } from '../model/decoder.ts';
 import { encode } from '../model/encoder.ts';
+import { answerPrompt } from '../model/prompt-answer.ts';
 import { encodePrompt, type Prompt } from '../model/prompt-encoder.ts';
 import { parameterShapes, type Config } from '../model/config.ts';
 import { unpacked, type Parameter } from '../model/parameters.ts';
@@ -54,12 +55,26 @@ export interface CorrectionSlots {
   readonly totals: Floats;
 }
 
+/** What a crop gives whatever its clicks: the deepest feature, and the shallower ones' share of the decoder. */
+function encodeShared(r: Recorder, c: Config, w: Weights, volume: Stored): { feature: Stored; shared: Stored } {
+  const { neck, head } = widthsOf(c, r.precision);
+  const features = encode(r, c, w, volume, r.tensor('stored', [c.grid, c.grid, c.grid, neck.width]));
+  const shared = r.tensor('stored', [2 * c.grid, 2 * c.grid, 2 * c.grid, head.width]);
+  decodeShared(r, c, w, features.slice(0, 3), volume, shared);
+  return { feature: features[3]!, shared };
+}
+
 /** Logits (classes, crop, crop, crop) of a crop. */
 function forward(r: Recorder, c: Config, w: Weights, volume: Stored, prompt: Prompt | null): Floats {
+  if (c.masks) {
+    const logits = r.tensor('f32', [c.classes, c.crop, c.crop, c.crop]);
+    answerPrompt(r, c, w, encodeShared(r, c, w, volume), prompt, logits);
+    return logits;
+  }
   const deepestSlot = r.tensor('stored', [c.grid, c.grid, c.grid, widthsOf(c, r.precision).neck.width]);
   const features = encode(r, c, w, volume, deepestSlot);
   const deepest = features[3]!;
-  const prompted = prompt ? r.within('prompt', () => encodePrompt(r, c, w, deepest, prompt)) : deepest;
+  const prompted = prompt ? r.within('prompt', () => encodePrompt(r, c, w, deepest, prompt, undefined)) : deepest;
   return decode(r, c, w, [...features.slice(0, 3), prompted], volume);
 }
 
@@ -104,19 +119,14 @@ export function recordCorrectedGradients(
     new Map([...gradients].map(([{ tensor }, gradient]) => [tensor.storage, gradient])),
     taps,
   );
-  const { neck, head } = widthsOf(c, r.precision);
-  const feature = r.tensor('stored', [c.grid, c.grid, c.grid, neck.width]);
-  const features = encode(r, c, w, volume, feature);
-  const shared = r.tensor('stored', [2 * c.grid, 2 * c.grid, 2 * c.grid, head.width]);
-  decodeShared(r, c, w, features.slice(0, 3), volume, shared);
+  const encoded = encodeShared(r, c, w, volume);
   let before: Floats | undefined;
   [{ prompt, totals }, ...corrections].forEach((round, index) =>
     r.tape.branch(() => {
       const known = corrections[index - 1]?.known;
       const mask = before && known ? { probability: before, known } : round.prompt.mask;
-      const prompted = r.within('prompt', () => encodePrompt(r, c, w, features[3]!, { ...round.prompt, mask }));
       const logits = r.tensor('f32', [c.classes, c.crop, c.crop, c.crop]);
-      decodeClick(r, c, w, prompted, shared, logits);
+      answerPrompt(r, c, w, encoded, { ...round.prompt, mask }, logits);
       if (index < corrections.length) {
         before = lesionTensor(r.within('softmax', () => softmax(r, logits)));
         r.tap(predictionBefore(index), before);

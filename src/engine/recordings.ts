@@ -1,7 +1,8 @@
 /** The two recordings of a model: a crop through the encoder, and clicks through the decoder. */
-import { decodeClick, decodeShared } from '../model/decoder.ts';
+import { decodeShared } from '../model/decoder.ts';
 import { encode } from '../model/encoder.ts';
-import { encodePrompt, type Prompt } from '../model/prompt-encoder.ts';
+import { answerPrompt } from '../model/prompt-answer.ts';
+import type { Prompt } from '../model/prompt-encoder.ts';
 import type { Config } from '../model/config.ts';
 import type { Weights } from '../model/weights.ts';
 import { softmax } from '../ops/softmax.ts';
@@ -38,9 +39,7 @@ export function recordDecode(
   },
 ): Recorder {
   const r = createRecorder(target);
-  const { prompt } = slots;
-  const feature = prompt ? r.within('prompt', () => encodePrompt(r, c, w, slots.feature, prompt)) : slots.feature;
-  decodeClick(r, c, w, feature, slots.shared, slots.logits);
+  answerPrompt(r, c, w, slots, slots.prompt, slots.logits);
   r.within('softmax', () => softmax(r, slots.logits, slots.probabilities));
   return r;
 }

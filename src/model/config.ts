@@ -196,6 +196,9 @@ export function parameterShapes(c: Config): Map<string, readonly number[]> {
     decoder(`mlahead.head${level}.0.weight`, c.head, c.neck, 3, 3, 3);
     decoder(`mlahead.head${level}.3.weight`, c.head, c.head, 3, 3, 3);
   }
+  if (c.masks) {
+    decoder('mask_channel.weight', c.head, 1, 3, 3, 3);
+  }
   decoder('cls.0.weight', c.head, 4 * c.head + 1, 3, 3, 3);
   decoder('cls.3.weight', c.classes, c.head, 3, 3, 3);
   return shapes;

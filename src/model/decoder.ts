@@ -83,6 +83,7 @@ export function decodeShared(
  * The last level's share of `cls.0`, and the rest of the decoder.
  * @param feature (grid, grid, grid, neck width), prompted or not
  * @param shared what `decodeShared` made
+ * @param said of the voxels (crop, crop, crop), axes (D, H, W), of models that take masks: a further channel of `cls.0`
  * @param logits (classes, crop, crop, crop), axes (D, H, W): where the result goes
  */
 export function decodeClick(
@@ -91,20 +92,22 @@ export function decodeClick(
   w: Weights,
   feature: Stored,
   shared: Stored,
+  said: Stored | undefined,
   logits: Tensor<'f32'>,
 ): void {
   const level = r.within('head.3', () => head(r, w.heads[3]!, feature));
   const summed = r.tensor('stored', shared.shape);
-  r.within('cls.0', () =>
+  r.within('cls.0', () => {
+    const volume = w.maskMixing && said && { volume: smallVolume(r, c, said), weight: w.maskMixing };
     w.mixingSlices.forEach((slice, i) => {
-      enlargedConvolution(r, linear(r, level, w.heads[3]!.mixing[i]!), slice, summed, { base: shared });
-    }),
-  );
+      enlargedConvolution(r, linear(r, level, w.heads[3]!.mixing[i]!), slice, summed, { base: shared, volume });
+    });
+  });
   finish(r, c, w, summed, logits);
 }
 
 /**
- * The whole decoder at once, for training: nothing is kept for another click.
+ * The whole decoder at once, for training without masks: nothing is kept for another click.
  * @param features all four levels, the last one prompted or not
  * @returns logits (classes, crop, crop, crop), axes (D, H, W)
  */

@@ -32,7 +32,7 @@ function fresh(
   if (adaptation === 'frozen' && /^encoder\.(slice_embed\.|depth_embed$)/.test(name)) {
     return values(() => (name.endsWith('weight') ? 1 / shape.at(-1)! : 0)); // never trained: the mean of a token's slices, at any depth
   }
-  if (/\.(lora_b|label_embedding|mask_embedding\.lin2)\./.test(name)) {
+  if (/\.(lora_b|label_embedding|mask_embedding\.lin2|mask_channel)\./.test(name)) {
     return values(() => 0); // what is added begins as nothing
   }
   if (name.endsWith('attn.lr') || name === 'encoder.depth_embed') {
@@ -50,9 +50,6 @@ function fresh(
   const isNorm = /(norm\d|neck_3d\.\d\.[13])\.(weight|bias)$/.test(name);
   if (isNorm) {
     return values(() => (last === 'weight' ? 1 : 0));
-  }
-  if (name.includes('.mask_embedding.lin1.')) {
-    return values(() => random.between(-1, 1)); // the layer behind it begins at zero, and moves the feature the sooner the more it gets
   }
   const bound = uniformBound(name, shapes);
   return values(() => random.between(-bound, bound));

@@ -2,9 +2,10 @@
 import { concatenation } from '../ops/concatenation.ts';
 import { layerNorm } from '../ops/layer-norm.ts';
 import { linear } from '../ops/linear.ts';
-import { maskTokens, type MaskInput } from '../ops/mask-tokens.ts';
+import { promptVoxels, type MaskInput } from '../ops/prompt-voxels.ts';
 import { pointSampling } from '../ops/point-sampling.ts';
 import { tokenAttention } from '../ops/token-attention.ts';
+import { voxelTokens } from '../ops/voxel-tokens.ts';
 import type { Channels } from '../ops/channels.ts';
 import type { Recorder } from '../runtime/recorder.ts';
 import { reshaped, rows, type Tensor } from '../runtime/tensor.ts';
@@ -69,26 +70,45 @@ export interface Prompt {
   readonly mask: MaskInput | undefined;
 }
 
-/** The feature, and what a mask and clicks say of each of its tokens. @param feature (tokens, neck width) */
-function withMask(r: Recorder, c: Config, w: Weights, feature: Stored, { mask, ...clicks }: Prompt): Stored {
-  if (!w.maskEmbedding || !mask) {
+/** How far a click reaches, as a share of a token's side. */
+const reach = 0.75;
+
+/**
+ * What a prompt says of each voxel, (crop, crop, crop), axes (D, H, W); undefined where the model takes no masks. It goes two ways: by token
+ * into the deepest feature, and at twice the grid's resolution straight into the decoder's `cls.0`.
+ */
+export function promptVoxelsOf(r: Recorder, c: Config, { mask, ...clicks }: Prompt): Stored | undefined {
+  return mask && promptVoxels(r, mask, clicks, (reach * c.crop) / c.grid);
+}
+
+/** The feature, and what is said of each of its tokens. @param feature (tokens, neck width) */
+function withVoxels(r: Recorder, c: Config, w: Weights, feature: Stored, said: Stored | undefined): Stored {
+  if (!w.maskEmbedding || !said) {
     return feature;
   }
   const { linear1, linear2 } = w.maskEmbedding;
-  const tokens = maskTokens(r, mask, clicks, c.grid, widthsOf(c, r.precision).voxels);
+  const tokens = voxelTokens(r, said, c.grid, widthsOf(c, r.precision).voxels);
   return linear(r, linear(r, tokens, linear1, { activation: 'relu' }), linear2, { residual: feature });
 }
 
 /**
- * A mask is added to the feature first. The point embedding is the feature itself, sampled at the click; it meets the learned queries in self attention, and
+ * What is said of single voxels is added to the feature first. The point embedding is the feature itself, sampled at the click; it meets the learned queries in self attention, and
  * the queries then write to every image token by cross attention.
  * @param feature (grid, grid, grid, neck width)
+ * @param said from `promptVoxelsOf`
  * @returns the shape of the feature
  */
-export function encodePrompt(r: Recorder, c: Config, w: Weights, feature: Stored, prompt: Prompt): Stored {
+export function encodePrompt(
+  r: Recorder,
+  c: Config,
+  w: Weights,
+  feature: Stored,
+  prompt: Prompt,
+  said: Stored | undefined,
+): Stored {
   const embedding = w.labelEmbedding;
   const image = r.within('mask', () =>
-    withMask(r, c, w, reshaped(feature, [c.grid ** 3, feature.shape.at(-1)!]), prompt),
+    withVoxels(r, c, w, reshaped(feature, [c.grid ** 3, feature.shape.at(-1)!]), said),
   );
   const sampled = reshaped(image, feature.shape);
   let state = {

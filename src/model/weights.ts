@@ -111,6 +111,8 @@ export interface Weights {
   readonly mixingSlices: readonly Slice[];
   /** (27, head width): `cls.0` of the volume channel. */
   readonly volumeMixing: Stored;
+  /** (27, head width): what a prompt's voxels add to `cls.0`, of models that take masks. */
+  readonly maskMixing: Stored | undefined;
   /** (27, head width, classes width) */
   readonly classify: Stored;
   /** What fine-tuning updates, of all of the above. */
@@ -331,6 +333,7 @@ export function uploadWeights(
     volumeMixing: u.upload('decoder.cls.0.weight', [27, w.head.width], (values) =>
       packDepthwiseWeight(classifierInputs(values, c.head, 4 * c.head, 1), w.head),
     ),
+    maskMixing: c.masks ? u.depthwise('decoder.mask_channel.weight', w.head) : undefined,
     classify: u.conv('decoder.cls.3.weight', w.classes, w.head),
     parameters: u.parameters,
   };

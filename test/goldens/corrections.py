@@ -4,7 +4,8 @@
 
 FOLDER holds the reference, sam3d_reference.py and make_goldens.py, which knows points in the lesion alone. Here a point's label adds a row
 of an embedding to what is sampled at the point; a mask's voxels of a token, from -1 to 1, and 2 or -2 round
-points in the lesion or not, go through two linear layers and are added to the deepest feature; everything else is the reference's. Three prompts: `labels` has no mask, `mask` has one and no points, `corrections` is the mean
+points in the lesion or not, go through two linear layers and are added to the deepest feature, and at twice the grid they are a further
+channel of the decoder's cls.0; everything else is the reference's. Three prompts: `labels` has no mask, `mask` has one and no points, `corrections` is the mean
 loss over three predictions of one encoding, each but the first with the one before it as its mask.
 """
 import argparse
@@ -14,6 +15,7 @@ import torch
 import torch.nn.functional as F
 
 EMBEDDING, MASK1, MASK2 = ('prompt.label_embedding.weight', 'prompt.mask_embedding.lin1.weight', 'prompt.mask_embedding.lin2.weight')
+CHANNEL = 'decoder.mask_channel.weight'
 POINTS = [[10, 12, 20], [25, 3, 7], [4, 6, 8], [20, 22, 28], [12, 14, 18]]
 LABELS = [0, 1, 2, 3, 1]  # foreground, background, box near, box far, background
 
@@ -25,17 +27,28 @@ def synthetic(reference, name, shape):
     return torch.from_numpy(values.astype(np.float32).reshape(shape)).double()
 
 
-def add_mask(c, w, feature, points, labels, mask):
-    """feature (1, neck, H, W, D), mask (D, H, W) from 0 to 1"""
-    g, s = c.grid, c.crop // c.grid
+def said_of(c, points, labels, mask):
+    """Of the voxels (D, H, W): -1 to 1 by the mask (D, H, W) from 0 to 1, 2 or -2 round the points."""
     said = torch.zeros(3 * [c.crop], dtype=torch.float64) if mask is None else 2 * mask - 1
     places = torch.stack(torch.meshgrid(*3 * [torch.arange(c.crop)], indexing='ij'), -1)
     for point, label in zip(points, labels):
         if label < 2:
-            near = ((places - torch.tensor(point)) ** 2).sum(-1) <= (0.75 * s) ** 2
+            near = ((places - torch.tensor(point)) ** 2).sum(-1) <= (0.75 * c.crop / c.grid) ** 2
             said = torch.where(near, torch.tensor((2.0, -2.0)[label], dtype=torch.float64), said)
+    return said
+
+
+def add_said(c, w, feature, said):
+    """feature (1, neck, H, W, D)"""
+    g, s = c.grid, c.crop // c.grid
     voxels = said.reshape(g, s, g, s, g, s).permute(2, 4, 0, 1, 3, 5).reshape(g, g, g, s ** 3)
     return feature + F.linear(F.relu(F.linear(voxels, w[MASK1])), w[MASK2]).permute(3, 0, 1, 2)[None]
+
+
+def further_channel(c, w, said):
+    """What the voxels add to the decoder's cls.0, (1, head, H, W, D) at twice the grid."""
+    small = F.interpolate(said[None, None], size=3 * [2 * c.grid], mode='trilinear', align_corners=False)
+    return F.conv3d(small.permute(0, 1, 3, 4, 2), w[CHANNEL], padding=1)
 
 
 if __name__ == '__main__':
@@ -49,27 +62,32 @@ if __name__ == '__main__':
 
     c = reference.TINY
     fixed = reference.synthetic_weights(c, dtype=torch.float64)
-    for name, shape in ((EMBEDDING, (4, c.neck)), (MASK1, (c.neck, (c.crop // c.grid) ** 3)), (MASK2, (c.neck, c.neck))):
+    for name, shape in ((EMBEDDING, (4, c.neck)), (MASK1, (c.neck, (c.crop // c.grid) ** 3)), (MASK2, (c.neck, c.neck)), (CHANNEL, (c.head, 1, 3, 3, 3))):
         fixed[name] = synthetic(reference, name, shape)
     volume, target = reference.synthetic_volume(c.crop).double(), make_goldens.target_of(c.crop)
     start = torch.from_numpy(reference.uniform('mask', c.crop ** 3).reshape(c.crop, c.crop, c.crop)).double()
     out = {}
 
-    # The prompt encoder samples with grid_sample, and nothing else does.
-    plain_sample = F.grid_sample
+    # The prompt encoder samples with grid_sample, and nothing else does; one convolution of the decoder has 4 head + 1 input channels.
+    plain_sample, plain_conv = F.grid_sample, F.conv3d
 
     def decoded(w, features, points, labels, mask):
-        rows = w[EMBEDDING][torch.tensor(labels, dtype=torch.long)]
+        rows, said = w[EMBEDDING][torch.tensor(labels, dtype=torch.long)], said_of(c, points, labels, mask)
         reference.F.grid_sample = lambda *given, **options: plain_sample(*given, **options) + rows.T[None, :, None, None]
-        prompted = reference.prompt(c, w, add_mask(c, w, features[3], points, labels, mask), torch.tensor(points).reshape(-1, 3))
+        prompted = reference.prompt(c, w, add_said(c, w, features[3], said), torch.tensor(points).reshape(-1, 3))
         reference.F.grid_sample = plain_sample
-        return prompted, reference.decode(c, w, features[:3] + [prompted], volume)
+        added = further_channel(c, w, said)
+        reference.F.conv3d = lambda x, weight, *given, **options: plain_conv(x, weight, *given, **options) + (
+            added if weight.shape[1] == 4 * c.head + 1 else 0)
+        logits = reference.decode(c, w, features[:3] + [prompted], volume)
+        reference.F.conv3d = plain_conv
+        return prompted, logits
 
     def write(kind, w, loss):
         loss.backward()
         out[f'{kind}/loss'] = make_goldens.num(loss.reshape(1))
         for name, value in w.items():
-            if name.startswith('prompt.') and value.grad is not None:
+            if (name.startswith('prompt.') or name == CHANNEL) and value.grad is not None:
                 out[f'{kind}/grad/{name}'] = make_goldens.num(value.grad)
 
     def trained():

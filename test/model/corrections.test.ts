@@ -30,6 +30,7 @@ const extension = [
   'prompt.label_embedding.weight',
   'prompt.mask_embedding.lin1.weight',
   'prompt.mask_embedding.lin2.weight',
+  'decoder.mask_channel.weight',
 ];
 
 /** @returns the names that were compared */

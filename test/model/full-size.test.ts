@@ -3,9 +3,9 @@ import { expect, test } from 'vitest';
 import { nowhere } from '../../bench/isa/recorded-commands.ts';
 import { lifetimesOf } from '../../src/runtime/lifetimes.ts';
 import { configs, parameterShapes } from '../../src/model/config.ts';
-import { decodeClick, decodeShared } from '../../src/model/decoder.ts';
+import { decodeShared } from '../../src/model/decoder.ts';
 import { encode } from '../../src/model/encoder.ts';
-import { encodePrompt } from '../../src/model/prompt-encoder.ts';
+import { answerPrompt } from '../../src/model/prompt-answer.ts';
 import { uploadWeights } from '../../src/model/weights.ts';
 import { widthsOf } from '../../src/model/widths.ts';
 import { placeTensors } from '../../src/runtime/arena.ts';
@@ -28,13 +28,14 @@ for (const name of ['vit_b', 'vit_l', 'vit_h'] as const) {
       const volume = r.tensor('stored', [c.crop, c.crop, c.crop]);
       const features = encode(r, config, weights, volume, feature);
       decodeShared(r, config, weights, features.slice(0, 3), volume, shared);
-      const prompted = encodePrompt(r, config, weights, feature, {
+      const prompt = {
         points: r.tensor('f32', [32, 3]),
         labels: r.tensor('u32', [32]),
         tokenCount: r.tensor('u32', [1]),
         mask: undefined,
-      });
-      decodeClick(r, config, weights, prompted, shared, r.tensor('f32', [c.classes, c.crop, c.crop, c.crop]));
+      };
+      const logits = r.tensor('f32', [c.classes, c.crop, c.crop, c.crop]);
+      answerPrompt(r, config, weights, { feature: features[3]!, shared }, prompt, logits);
       const arenaBytes = placeTensors(lifetimesOf(r.commands), 256 * 2 ** 20).reduce((sum, bytes) => sum + bytes, 0);
       console.log(
         `${name} in ${precision}: ${r.commands.length} commands, arena and slots ${(arenaBytes / 2 ** 20).toFixed(0)} MiB`,
