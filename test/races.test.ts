@@ -19,6 +19,9 @@ import { instanceNormRelu } from '../src/ops/instance-norm.ts';
 import { layerNorm } from '../src/ops/layer-norm.ts';
 import { linear } from '../src/ops/linear.ts';
 import { patchEmbedding } from '../src/ops/patch-embedding.ts';
+import { addTo } from '../src/ops/addition.ts';
+import { promptVoxels } from '../src/ops/prompt-voxels.ts';
+import { voxelTokens } from '../src/ops/voxel-tokens.ts';
 import { pointSampling } from '../src/ops/point-sampling.ts';
 import { softmax } from '../src/ops/softmax.ts';
 import { windowBlending } from '../src/ops/window-blending.ts';
@@ -95,6 +98,14 @@ backward(tokenAttention(r, stored(2, 4), stored(3, 4), stored(3, 4), channelsOf(
 backward(instanceNormRelu(r, stored(1, 1, 3, 4)));
 backward(trilinearResampling(r, stored(2, 2, 2, 1), 1, [axis(4), axis(2), axis(1)], true));
 backward(pointSampling(r, stored(2, 2, 2, 4), r.tensor('f32', [1, 3]), 4));
+addTo(r, stored(2, 4), stored(2, 4));
+const said = promptVoxels(
+  r,
+  { probability: r.tensor('f32', [4, 4, 4]), known: r.tensor('f32', [1]) },
+  { points: r.tensor('f32', [2, 3]), labels: r.tensor('u32', [2]) },
+  1.5,
+);
+voxelTokens(r, said, 2, channelsOf(8));
 backward(
   pointSampling(r, stored(2, 2, 2, 4), r.tensor('f32', [2, 3]), 4, {
     labels: r.tensor('u32', [2]),

@@ -168,10 +168,10 @@ test('a model is given clicks in each lesion; what it saves is what batch makes 
   expect(scored.status, scored.stderr).toBe(0);
   expect(readdirSync(at('saved')).sort()).toEqual(['clicks.csv', 'pair.nii.gz']);
   const [head, ...rows] = readFileSync(at('saved', 'clicks.csv'), 'utf8').trim().split('\n');
-  expect(head).toBe('case,lesion,i,j,k');
-  expect(rows.length).toBe(4);
+  expect(head).toBe('case,lesion,i,j,k,label');
+  expect(rows.map((row) => row.split(',')[5])).toEqual(Array(4).fill('foreground'));
   const inBall = rows.map((row) => {
-    const [, lesion, ...place] = row.split(',').map(Number) as [number, number, number, number, number];
+    const [, lesion, ...place] = row.split(',').slice(0, 5).map(Number) as [number, number, number, number, number];
     const { centre, radius } = pair[lesion - 1]!;
     return Math.hypot(...centre.map((value, axis) => place[axis]! - value)) < radius;
   });
