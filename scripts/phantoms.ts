@@ -67,14 +67,19 @@ function irregularBall(random: Random, centre: Vector, radius: Vector, roughness
   };
 }
 
-/** A straight vessel: whether a place lies in it. */
-function vessel(random: Random, near: Vector): (at: Vector) => boolean {
-  const [along, radius] = [direction(random), random.between(1.5, 3.5)];
-  const through = near.map((value) => value + random.between(-32, 32)) as unknown as Vector;
+/** Whether a place lies in a straight tube. */
+function tube(through: Vector, along: Vector, radius: number): (at: Vector) => boolean {
   return (at) => {
     const away: Vector = [at[0] - through[0], at[1] - through[1], at[2] - through[2]];
     return dot(away, away) - dot(away, along) ** 2 < radius ** 2;
   };
+}
+
+/** A straight vessel: whether a place lies in it. */
+function vessel(random: Random, near: Vector): (at: Vector) => boolean {
+  const [along, radius] = [direction(random), random.between(1.5, 3.5)];
+  const through = near.map((value) => value + random.between(-32, 32)) as unknown as Vector;
+  return tube(through, along, radius);
 }
 
 interface Scene {
@@ -115,10 +120,7 @@ function drawTrouble(random: Random, kind: Kind, centre: Vector, radius: number,
     case 'vessel': {
       const [along, thickness] = [direction(random), random.between(3, 4.5)];
       const through = beside(radius + 0.5 * thickness);
-      const contains = (at: Vector) => {
-        const away: Vector = [at[0] - through[0], at[1] - through[1], at[2] - through[2]];
-        return dot(away, away) - dot(away, along) ** 2 < thickness ** 2;
-      };
+      const contains = tube(through, along, thickness);
       return { imitation: { isCyst: false, intensity: intensity + random.between(0, 20), contains } };
     }
     case 'blurred':

@@ -24,7 +24,7 @@ const run = (...command: string[]) => execFileSync(process.execPath, command, { 
 const volsam = (...args: string[]) => run('dist/cli.js', ...args);
 
 function drawPhantoms(to: string, ...args: string[]): void {
-  if (!existsSync(`${to}/dataset.json`)) {
+  if (!resume || !existsSync(`${to}/dataset.json`)) {
     run('node_modules/tsx/dist/cli.mjs', 'scripts/phantoms.ts', '--out', to, ...args);
   }
 }

@@ -78,6 +78,16 @@ function forward(r: Recorder, c: Config, w: Weights, volume: Stored, prompt: Pro
   return decode(r, c, w, [...features.slice(0, 3), prompted], volume);
 }
 
+/** A recorder whose trained weights have their gradients there. */
+function tapedRecorder(
+  target: RecordingTarget,
+  gradients: ReadonlyMap<Parameter, Floats>,
+  taps?: ReadonlySet<string>,
+): ReturnType<typeof createTapedRecorder> {
+  const byStorage = new Map([...gradients].map(([{ tensor }, gradient]) => [tensor.storage, gradient]));
+  return createTapedRecorder(target, byStorage, taps);
+}
+
 /** Forward, loss and backward. @param gradients where each parameter's gradient goes */
 export function recordGradients(
   target: RecordingTarget,
@@ -86,10 +96,7 @@ export function recordGradients(
   { volume, labels, prompt, scale, totals }: ExampleSlots,
   gradients: ReadonlyMap<Parameter, Floats>,
 ): Recording {
-  const r = createTapedRecorder(
-    target,
-    new Map([...gradients].map(([{ tensor }, gradient]) => [tensor.storage, gradient])),
-  );
+  const r = tapedRecorder(target, gradients);
   const logits = forward(r, c, w, volume, prompt);
   r.within('loss', () => {
     diceCrossEntropy(r, logits, labels, totals);
@@ -114,11 +121,7 @@ export function recordCorrectedGradients(
   gradients: ReadonlyMap<Parameter, Floats>,
 ): Recording {
   const taps = new Set(corrections.map((_, index) => predictionBefore(index)));
-  const r = createTapedRecorder(
-    target,
-    new Map([...gradients].map(([{ tensor }, gradient]) => [tensor.storage, gradient])),
-    taps,
-  );
+  const r = tapedRecorder(target, gradients, taps);
   const encoded = encodeShared(r, c, w, volume);
   let before: Floats | undefined;
   [{ prompt, totals }, ...corrections].forEach((round, index) =>

@@ -59,7 +59,7 @@ function drawMask(target: Uint8Array, side: number, random: Random): Uint8Array 
  * given mask is wrong.
  */
 export function drawFirstPrompt(example: Example, random: Random): Example {
-  const { points, target, volume } = example;
+  const { target, volume } = example;
   const [side] = volume.shape;
   const kind = random.below(10);
   if (kind >= boxesOfTen + masksOfTen || !target.includes(1)) {
@@ -69,7 +69,7 @@ export function drawFirstPrompt(example: Example, random: Random): Example {
     return { ...example, points: drawBox(target, side, random) };
   }
   const mask = drawMask(target, side, random);
-  return { ...example, points: points.slice(0, 0), target: mask, mask: Float32Array.from(mask) };
+  return { ...example, points: [], target: mask, mask: Float32Array.from(mask) };
 }
 
 /** Corrects a prediction where its largest connected error is: at a voxel near its middle, by what is there. */

@@ -78,11 +78,13 @@ export function pointsIn({ axes, side }: Pick<Crop, 'axes' | 'side'>, clicks: Cl
     at: axes.map((axis) => placeOf(axis, place) - axis.first) as [number, number, number],
   }));
   points.forEach(({ label, at: near }, n) => {
-    const far = label === 'boxNear' ? points[n + 1]!.at : near;
-    near.forEach((at, axis) => {
-      // The network's axes may run against the file's.
-      [near[axis], far[axis]] = [Math.min(at, far[axis]!), Math.max(at, far[axis]!)];
-    });
+    if (label === 'boxNear') {
+      const far = points[n + 1]!.at;
+      near.forEach((at, axis) => {
+        // The network's axes may run against the file's.
+        [near[axis], far[axis]] = [Math.min(at, far[axis]!), Math.max(at, far[axis]!)];
+      });
+    }
   });
   return points.some(({ at }) => at.some((voxel) => voxel < 0 || voxel >= side))
     ? undefined

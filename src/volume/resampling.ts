@@ -59,28 +59,36 @@ function interpolate(
   return across(x.first[a]!) * (1 - x.share[a]!) + across(x.second[a]!) * x.share[a]!;
 }
 
+/** Trilinear values, as `mapped`, at resampled voxels; zeros beyond the volume. `read` gives the value at an offset. */
+function sampled(
+  neighbours: readonly Neighbours[],
+  read: (offset: number) => number,
+  mapped: (value: number) => number,
+): Float32Array {
+  const [depth, height, width] = neighbours.map(({ share }) => share.length) as [number, number, number];
+  const inside = neighbours.map(({ share }) => Array.from(share.keys()).filter((v) => share[v]! >= 0));
+  const data = new Float32Array(depth * height * width);
+  for (const d of inside[0]!) {
+    for (const h of inside[1]!) {
+      for (const w of inside[2]!) {
+        data[(d * height + h) * width + w] = mapped(interpolate(read, neighbours, d, h, w));
+      }
+    }
+  }
+  return data;
+}
+
 /** Intensities at resampled voxels, clipped and normalised; zeros beyond the volume. Voxels without a value count as the clip's lower end. */
 function readIntensities(
   image: NiftiImage,
   neighbours: readonly Neighbours[],
   { clip, mean, std }: Preset,
 ): Float32Array {
-  const [depth, height, width] = neighbours.map(({ share }) => share.length) as [number, number, number];
-  const inside = neighbours.map(({ share }) => Array.from(share.keys()).filter((v) => share[v]! >= 0));
   const read = (offset: number) => {
     const value = image.values[offset]!;
     return isOutside(value) ? clip[0] : value;
   };
-  const data = new Float32Array(depth * height * width);
-  for (const d of inside[0]!) {
-    for (const h of inside[1]!) {
-      for (const w of inside[2]!) {
-        const value = interpolate(read, neighbours, d, h, w);
-        data[(d * height + h) * width + w] = (Math.min(Math.max(value, clip[0]), clip[1]) - mean) / std;
-      }
-    }
-  }
-  return data;
+  return sampled(neighbours, read, (value) => (Math.min(Math.max(value, clip[0]), clip[1]) - mean) / std);
 }
 
 /** The crop's intensities, as `readIntensities` has them. */
@@ -98,20 +106,11 @@ export function readCrop(image: NiftiImage, { side, axes }: Crop, preset: Preset
 /** A mask's values in the crop, between 0 and 1 where it is resampled; zeros beyond the volume. @param values on the image's grid, 0 or 1 */
 export function readMask(values: ArrayLike<number>, { side, axes }: Crop): Float32Array {
   const neighbours = axes.map((axis) => fileNeighbours(axis, axis.first, side));
-  const [ds, hs, ws] = neighbours.map(({ share }) => Array.from(share.keys()).filter((v) => share[v]! >= 0)) as [
-    number[],
-    number[],
-    number[],
-  ];
-  const found = new Float32Array(side ** 3);
-  for (const d of ds) {
-    for (const h of hs) {
-      for (const w of ws) {
-        found[(d * side + h) * side + w] = interpolate((offset) => values[offset]!, neighbours, d, h, w);
-      }
-    }
-  }
-  return found;
+  return sampled(
+    neighbours,
+    (offset) => values[offset]!,
+    (value) => value,
+  );
 }
 
 /** A case at the preset's spacing, in the network's axes (D, H, W): what training crops are cut from. */

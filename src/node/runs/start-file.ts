@@ -6,7 +6,7 @@ import { readVolume, type VolumeFile } from '../files/volume-file.ts';
 export interface StartFile {
   /** On the image's grid: lesion n's where the label is n. */
   readonly labels: Uint8Array;
-  /** The highest label. */
+  /** How many labels there are. */
   readonly lesions: number;
   readonly sha256: string;
   /** How it was read, where that was no matter of course. */
@@ -37,5 +37,5 @@ export async function readStart(path: string, { image }: Pick<VolumeFile, 'image
     );
   }
   const labels = Uint8Array.from(values, (value) => (found.size === 1 ? Number(value !== 0) : value));
-  return { labels, lesions: found.size === 1 ? 1 : Math.max(...found), sha256, notes };
+  return { labels, lesions: found.size, sha256, notes };
 }
